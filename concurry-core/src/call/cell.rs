@@ -1,0 +1,144 @@
+//! The state that both ends of a call share.
+//!
+//! One allocation a call, one lock that is never held while foreign code runs. The states and who moves them:
+//!
+//! ```text
+//! Pending ──complete (worker) or cancel (caller)──► closing: callbacks run ──► Done ──take (caller)──► Taken
+//! ```
+//!
+//! The first to close wins; whoever comes later finds the cell closed and its outcome is dropped.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+
+use super::{CallError, Outcome};
+use crate::sync::lock;
+
+/// Told once, after the outcome of a call can be taken. What `gather` hangs on each call.
+pub trait Watch: Send + Sync {
+    /// The call that was registered as `index` is done.
+    fn done(&self, index: usize, failed: bool);
+}
+
+type Callback<T, E> = Box<dyn FnOnce(&Outcome<T, E>) + Send>;
+
+pub(super) struct Cell<T, E> {
+    state: Mutex<State<T, E>>,
+}
+
+enum State<T, E> {
+    Pending(Pending<T, E>),
+    Done(Outcome<T, E>),
+    Taken,
+}
+
+struct Pending<T, E> {
+    closing: bool,
+    waker: Option<Waker>,
+    watch: Option<(Arc<dyn Watch>, usize)>,
+    callbacks: Vec<Callback<T, E>>,
+}
+
+impl<T, E> Cell<T, E> {
+    pub(super) fn new() -> Arc<Self> {
+        let pending = Pending { closing: false, waker: None, watch: None, callbacks: Vec::new() };
+        Arc::new(Self { state: Mutex::new(State::Pending(pending)) })
+    }
+
+    /// Closes the cell with `outcome`; gives the outcome back when another was first.
+    pub(super) fn close(&self, outcome: Outcome<T, E>) -> Result<(), Outcome<T, E>> {
+        match &mut *lock(&self.state) {
+            State::Pending(pending) if !pending.closing => pending.closing = true,
+            _ => return Err(outcome),
+        }
+        let (waker, watch) = loop {
+            let mut state = lock(&self.state);
+            let State::Pending(pending) = &mut *state else { return Ok(()) };
+            if pending.callbacks.is_empty() {
+                let reactions = (pending.waker.take(), pending.watch.take());
+                let failed = outcome.is_err();
+                *state = State::Done(outcome);
+                break (reactions.0, reactions.1.map(|(watch, index)| (watch, index, failed)));
+            }
+            let callbacks = std::mem::take(&mut pending.callbacks);
+            drop(state);
+            callbacks.into_iter().for_each(|callback| run_callback(callback, &outcome));
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        if let Some((watch, index, failed)) = watch {
+            watch.done(index, failed);
+        }
+        Ok(())
+    }
+
+    /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
+    pub(super) fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
+        let mut state = lock(&self.state);
+        match &mut *state {
+            State::Pending(pending) => {
+                if let Some(waker) = waker {
+                    match &mut pending.waker {
+                        Some(old) => old.clone_from(waker),
+                        none => *none = Some(waker.clone()),
+                    }
+                }
+                None
+            }
+            State::Done(_) => match std::mem::replace(&mut *state, State::Taken) {
+                State::Done(outcome) => Some(outcome),
+                State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
+            },
+            State::Taken => Some(Err(CallError::Taken)),
+        }
+    }
+
+    /// Whether the call still needs an answer.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(&*lock(&self.state), State::Pending(pending) if !pending.closing)
+    }
+
+    /// Whether the outcome is there (or was taken).
+    pub(super) fn is_done(&self) -> bool {
+        !matches!(&*lock(&self.state), State::Pending(_))
+    }
+
+    /// Has `watch` told when the call is done; at once when it is done already.
+    pub(super) fn watch(&self, watch: Arc<dyn Watch>, index: usize) {
+        let failed = match &mut *lock(&self.state) {
+            State::Pending(pending) => {
+                pending.watch = Some((watch, index));
+                return;
+            }
+            State::Done(outcome) => outcome.is_err(),
+            State::Taken => true,
+        };
+        watch.done(index, failed);
+    }
+
+    /// Runs `callback` when the call closes, or now when it has. Nothing is run when the outcome was taken.
+    pub(super) fn on_done(&self, callback: Callback<T, E>) {
+        let mut state = lock(&self.state);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Pending(mut pending) => {
+                pending.callbacks.push(callback);
+                *state = State::Pending(pending);
+            }
+            State::Done(outcome) => {
+                drop(state);
+                run_callback(callback, &outcome);
+                *lock(&self.state) = State::Done(outcome);
+            }
+            State::Taken => {}
+        }
+    }
+}
+
+/// A callback that panics must not take the worker with it, nor the other callbacks.
+fn run_callback<T, E>(callback: Callback<T, E>, outcome: &Outcome<T, E>) {
+    if catch_unwind(AssertUnwindSafe(|| callback(outcome))).is_err() {
+        tracing::error!("a callback given to `Call::on_done` panicked; the call itself is not affected");
+    }
+}

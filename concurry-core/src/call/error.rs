@@ -1,0 +1,214 @@
+//! What can go wrong with a call.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a call has no result.
+///
+/// `E` is the method's own error. Everything else says what happened to the call on its way.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::call::CallError;
+///
+/// fn retry_later(error: &CallError<std::io::Error>) -> bool {
+///     match error {
+///         CallError::Failed(own) => own.kind() == std::io::ErrorKind::TimedOut,
+///         CallError::WorkerDied(_) => true,
+///         _ => false,
+///     }
+/// }
+/// assert!(!retry_later(&CallError::Cancelled));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError<E = Infallible> {
+    /// The method returned this error.
+    #[error("{0}")]
+    Failed(#[source] E),
+    /// The method panicked; its worker was made anew and goes on.
+    #[error(transparent)]
+    Panicked(Panicked),
+    /// The process of the worker ended while it ran this call. The method may have run in part.
+    #[error(transparent)]
+    WorkerDied(WorkerDied),
+    /// The pool was stopped before the call was run; it did not run.
+    #[error("the worker pool was stopped before it ran this call")]
+    Stopped,
+    /// The call was cancelled by [`Call::cancel`](super::Call::cancel).
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// The time given to wait was over; the call itself goes on.
+    #[error("the call was not done within the time given; it goes on")]
+    Timeout,
+    /// The call waits for a worker that waits for this call: it was refused, not left hanging.
+    #[error("the call would wait for its own caller: a worker in sync mode cannot call itself")]
+    WouldDeadlock,
+    /// Arguments or result could not travel between processes.
+    #[error(transparent)]
+    NotSent(NotSent),
+    /// No worker is left to run the call: the last one could not be made anew.
+    #[error("no worker is left to run this call: {reason}")]
+    WorkerLost {
+        /// Why the last worker could not be made anew.
+        reason: String,
+    },
+    /// The result was taken from this call before.
+    #[error("the result of this call was taken before")]
+    Taken,
+}
+
+impl<E> CallError<E> {
+    /// The method's own error, if that is what happened.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use concurry_core::call::CallError;
+    /// assert_eq!(CallError::Failed("no such file").into_failed(), Some("no such file"));
+    /// ```
+    pub fn into_failed(self) -> Option<E> {
+        match self {
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl CallError<Infallible> {
+    /// The same error of a call whose method has an error of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use concurry_core::call::CallError;
+    /// let error: CallError<std::io::Error> = CallError::Stopped.widen();
+    /// assert!(matches!(error, CallError::Stopped));
+    /// ```
+    pub fn widen<E>(self) -> CallError<E> {
+        match self {
+            Self::Failed(never) => match never {},
+            Self::Panicked(panic) => CallError::Panicked(panic),
+            Self::WorkerDied(died) => CallError::WorkerDied(died),
+            Self::Stopped => CallError::Stopped,
+            Self::Cancelled => CallError::Cancelled,
+            Self::Timeout => CallError::Timeout,
+            Self::WouldDeadlock => CallError::WouldDeadlock,
+            Self::NotSent(error) => CallError::NotSent(error),
+            Self::WorkerLost { reason } => CallError::WorkerLost { reason },
+            Self::Taken => CallError::Taken,
+        }
+    }
+}
+
+/// A panic in a method or constructor: its message and place.
+///
+/// # Examples
+///
+/// ```
+/// # use concurry_core::call::Panicked;
+/// let panic = Panicked::new("division by zero".into(), Some("src/main.rs:7:5".into()));
+/// assert_eq!(panic.to_string(), "the method panicked at src/main.rs:7:5: division by zero");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub struct Panicked {
+    message: String,
+    location: Option<String>,
+}
+
+impl Panicked {
+    /// A panic with this message, at this `file:line:column` if that is known.
+    pub fn new(message: String, location: Option<String>) -> Self {
+        Self { message, location }
+    }
+
+    /// The panic's message.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Where it panicked, as `file:line:column`, if that is known.
+    pub fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+}
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.location {
+            Some(location) => write!(f, "the method panicked at {location}: {}", self.message),
+            None => write!(f, "the method panicked: {}", self.message),
+        }
+    }
+}
+
+/// The end of a worker's process in the middle of a call.
+///
+/// # Examples
+///
+/// ```
+/// # use concurry_core::call::WorkerDied;
+/// let died = WorkerDied::new(Some(9), None);
+/// assert_eq!(died.to_string(), "the worker's process was killed by signal 9");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub struct WorkerDied {
+    signal: Option<i32>,
+    exit_code: Option<i32>,
+}
+
+impl WorkerDied {
+    /// A death by `signal`, or with `exit_code`; neither when the system did not tell.
+    pub fn new(signal: Option<i32>, exit_code: Option<i32>) -> Self {
+        Self { signal, exit_code }
+    }
+
+    /// The signal that ended the process (9 is a kill, 6 an abort, 11 a bad memory access).
+    pub fn signal(&self) -> Option<i32> {
+        self.signal
+    }
+
+    /// The code that the process exited with.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.exit_code
+    }
+}
+
+impl fmt::Display for WorkerDied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.signal, self.exit_code) {
+            (Some(signal), _) => write!(f, "the worker's process was killed by signal {signal}"),
+            (None, Some(code)) => {
+                write!(f, "the worker's process exited with code {code} in the middle of the call")
+            }
+            (None, None) => f.write_str("the worker's process ended in the middle of the call"),
+        }
+    }
+}
+
+/// A value that could not travel between processes.
+///
+/// # Examples
+///
+/// ```
+/// # use concurry_core::call::NotSent;
+/// let error = NotSent::new("the result", "alloc::rc::Rc<u8>", "it has no serde implementation");
+/// assert!(error.to_string().contains("alloc::rc::Rc<u8>"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what} of type `{type_name}` could not travel between processes: {reason}")]
+pub struct NotSent {
+    what: String,
+    type_name: String,
+    reason: String,
+}
+
+impl NotSent {
+    /// `what` ("the arguments of `complete`") of type `type_name` could not be sent because of `reason`.
+    pub fn new(what: impl Into<String>, type_name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { what: what.into(), type_name: type_name.into(), reason: reason.into() }
+    }
+}

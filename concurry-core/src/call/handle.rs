@@ -1,0 +1,119 @@
+//! The caller's end of a call.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::cell::{Cell, Watch};
+use super::{CallError, Outcome};
+use crate::{clock, park};
+
+/// A call that was submitted: wait for it with [`result`](Self::result), or `.await` it on any executor.
+///
+/// The call runs whether or not anyone waits; dropping this does not cancel it. `E` is the method's own error,
+/// [`Infallible`](std::convert::Infallible) when it has none.
+///
+/// # Cancel safety
+///
+/// `.await` may be dropped at any point; the call goes on. `&mut call` can be awaited in turns and still holds the
+/// result afterwards.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::call::channel;
+/// use std::convert::Infallible;
+///
+/// let (promise, call) = channel::<&str, Infallible>();
+/// std::thread::spawn(move || promise.complete(Ok("done")));
+/// assert_eq!(call.result().unwrap(), "done");
+/// ```
+pub struct Call<T, E = std::convert::Infallible> {
+    cell: Arc<Cell<T, E>>,
+}
+
+impl<T, E> Call<T, E> {
+    pub(super) fn new(cell: Arc<Cell<T, E>>) -> Self {
+        Self { cell }
+    }
+
+    /// Blocks until the call is done and takes its result.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]: the method's own error, or what happened to the call.
+    pub fn result(self) -> Outcome<T, E> {
+        park::block_on(self)
+    }
+
+    /// Blocks until the call is done, for `timeout` at most, and takes its result. A timeout of zero asks without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Timeout`] when the call was not done in time: it goes on, and may be asked again. Otherwise as
+    /// [`result`](Self::result); [`CallError::Taken`] when the result was taken by an earlier call of this method.
+    pub fn result_timeout(&self, timeout: Duration) -> Outcome<T, E> {
+        let clock = clock::system();
+        let deadline = clock.now() + timeout;
+        let done = std::future::poll_fn(|context| match self.cell.take(Some(context.waker())) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => Poll::Pending,
+        });
+        park::block_on_until(done, &*clock, deadline).unwrap_or(Err(CallError::Timeout))
+    }
+
+    /// Whether the outcome is there; does not take it.
+    pub fn is_done(&self) -> bool {
+        self.cell.is_done()
+    }
+
+    /// Ends the call with [`CallError::Cancelled`] and says whether it did: false when the call was done before.
+    ///
+    /// A call that waits in the queue is not run any more. A method that runs goes on to its end; its result is dropped.
+    pub fn cancel(&self) -> bool {
+        self.cell.close(Err(CallError::Cancelled)).is_ok()
+    }
+
+    /// Runs `callback` with the outcome once there is one: on the thread that completes the call, or here and now when
+    /// it is done already. Keep it short. A panic in it is logged and goes no further. When the result was taken
+    /// before, nothing is run.
+    pub fn on_done(&self, callback: impl FnOnce(&Outcome<T, E>) + Send + 'static)
+    where
+        T: 'static,
+        E: 'static,
+    {
+        self.cell.on_done(Box::new(callback));
+    }
+
+    /// Has `watch` told when the call is done. One watcher a call: a later one takes the place of an earlier.
+    #[doc(hidden)]
+    pub fn watch(&self, watch: Arc<dyn Watch>, index: usize) {
+        self.cell.watch(watch, index);
+    }
+
+    /// Takes the outcome if there is one.
+    #[doc(hidden)]
+    pub fn try_take(&self) -> Option<Outcome<T, E>> {
+        self.cell.take(None)
+    }
+}
+
+impl<T, E> Future for Call<T, E> {
+    type Output = Outcome<T, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.cell.take(Some(context.waker())) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("done", &self.is_done()).finish()
+    }
+}

@@ -1,0 +1,39 @@
+//! A call: one cell between the caller, who holds a [`Call`], and the worker, who holds a [`Promise`].
+//!
+//! A promise is answered exactly once, whatever happens to the worker: dropping it unanswered answers
+//! [`CallError::Stopped`]. So a caller never waits for an answer that cannot come.
+//!
+//! * `cell`: the state that both ends share, and who may change it.
+//! * [`promise`](Promise): the worker's end.
+//! * [`handle`](Call): the caller's end: waiting, awaiting, cancelling.
+//! * [`error`](CallError): what can go wrong with a call.
+
+mod cell;
+mod error;
+mod handle;
+mod promise;
+
+pub use cell::Watch;
+pub use error::{CallError, NotSent, Panicked, WorkerDied};
+pub use handle::Call;
+pub use promise::Promise;
+
+/// Makes the two ends of a new call.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::call::channel;
+/// use std::convert::Infallible;
+///
+/// let (promise, call) = channel::<u64, Infallible>();
+/// promise.complete(Ok(42));
+/// assert_eq!(call.result().unwrap(), 42);
+/// ```
+pub fn channel<T, E>() -> (Promise<T, E>, Call<T, E>) {
+    let cell = cell::Cell::new();
+    (Promise::new(std::sync::Arc::clone(&cell)), Call::new(cell))
+}
+
+/// How a call ended.
+pub type Outcome<T, E> = Result<T, CallError<E>>;

@@ -1,0 +1,55 @@
+//! The worker's end of a call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::cell::Cell;
+use super::{CallError, Outcome};
+
+/// The duty to answer a call. Dropping it unanswered answers [`CallError::Stopped`].
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::call::{CallError, channel};
+/// use std::convert::Infallible;
+///
+/// let (promise, call) = channel::<u64, Infallible>();
+/// drop(promise); // the worker is gone
+/// assert!(matches!(call.result(), Err(CallError::Stopped)));
+/// ```
+pub struct Promise<T, E> {
+    cell: Option<Arc<Cell<T, E>>>,
+}
+
+impl<T, E> Promise<T, E> {
+    pub(super) fn new(cell: Arc<Cell<T, E>>) -> Self {
+        Self { cell: Some(cell) }
+    }
+
+    /// Answers the call. An outcome that comes after a cancellation is dropped.
+    pub fn complete(mut self, outcome: Outcome<T, E>) {
+        if let Some(cell) = self.cell.take() {
+            drop(cell.close(outcome));
+        }
+    }
+
+    /// Whether anyone still needs the answer: false once the call was cancelled.
+    pub fn is_open(&self) -> bool {
+        self.cell.as_ref().is_some_and(|cell| cell.is_open())
+    }
+}
+
+impl<T, E> Drop for Promise<T, E> {
+    fn drop(&mut self) {
+        if let Some(cell) = self.cell.take() {
+            drop(cell.close(Err(CallError::Stopped)));
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Promise<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").field("open", &self.is_open()).finish()
+    }
+}

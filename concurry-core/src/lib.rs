@@ -1,0 +1,15 @@
+//! What the other crates of concurry share: execution modes, time, calls, and waiting for many calls.
+//!
+//! * [`mode`]: where a worker runs.
+//! * [`clock`]: monotonic time as an argument, the one timer, and a clock for tests that is moved by hand.
+//! * [`park`]: parking a thread until a [`Waker`](std::task::Waker) is woken; running a future on this thread.
+//! * [`call`]: the cell between a caller and a worker, its two ends, and the errors of a call.
+//! * [`batch`]: `gather`, and progress.
+
+pub mod batch;
+pub mod call;
+pub mod clock;
+pub mod mode;
+pub mod park;
+#[doc(hidden)]
+pub mod sync;

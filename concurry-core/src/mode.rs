@@ -1,0 +1,118 @@
+//! Where a worker runs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Where the workers of a pool run: the one word that changes when code moves.
+///
+/// From text, case does not matter and the names of the Python library are known too: `asyncio` is
+/// [`Async`](Self::Async), `threads` is [`Thread`](Self::Thread), `processes` is [`Process`](Self::Process).
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::mode::ExecutionMode;
+///
+/// # fn main() -> Result<(), concurry_core::mode::UnknownMode> {
+/// let mode: ExecutionMode = "process".parse()?;
+/// assert_eq!(mode, ExecutionMode::Process);
+/// assert_eq!(mode.to_string(), "process");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
+pub enum ExecutionMode {
+    /// In the caller, before the call returns.
+    Sync,
+    /// A thread a worker.
+    Thread,
+    /// A tokio task a worker.
+    Async,
+    /// A process a worker.
+    Process,
+    /// An actor a worker on a Ray cluster.
+    Ray,
+}
+
+impl ExecutionMode {
+    /// Every mode, in the order of the documentation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use concurry_core::mode::ExecutionMode;
+    /// assert_eq!(ExecutionMode::ALL.len(), 5);
+    /// ```
+    pub const ALL: [Self; 5] = [Self::Sync, Self::Thread, Self::Async, Self::Process, Self::Ray];
+
+    /// The name in configuration: `sync`, `thread`, `async`, `process`, `ray`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use concurry_core::mode::ExecutionMode;
+    /// assert_eq!(ExecutionMode::Thread.name(), "thread");
+    /// ```
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Thread => "thread",
+            Self::Async => "async",
+            Self::Process => "process",
+            Self::Ray => "ray",
+        }
+    }
+}
+
+impl fmt::Display for ExecutionMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A text that names no [`ExecutionMode`].
+///
+/// # Examples
+///
+/// ```
+/// # use concurry_core::mode::ExecutionMode;
+/// let error = "fiber".parse::<ExecutionMode>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown execution mode `fiber`: expected sync, thread, async, process or ray");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown execution mode `{text}`: expected sync, thread, async, process or ray")]
+pub struct UnknownMode {
+    text: String,
+}
+
+impl FromStr for ExecutionMode {
+    type Err = UnknownMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "sync" => Ok(Self::Sync),
+            "thread" | "threads" => Ok(Self::Thread),
+            "async" | "asyncio" => Ok(Self::Async),
+            "process" | "processes" => Ok(Self::Process),
+            "ray" => Ok(Self::Ray),
+            _ => Err(UnknownMode { text: text.to_owned() }),
+        }
+    }
+}
+
+impl TryFrom<String> for ExecutionMode {
+    type Error = UnknownMode;
+
+    fn try_from(text: String) -> Result<Self, UnknownMode> {
+        text.parse()
+    }
+}
+
+impl From<ExecutionMode> for String {
+    fn from(mode: ExecutionMode) -> Self {
+        mode.name().to_owned()
+    }
+}
