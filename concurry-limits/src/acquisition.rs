@@ -1,0 +1,257 @@
+//! [`LimitSetAcquisition`]: the guard that gives back what was acquired.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::remote::{GrantedItem, RemoteGrant, RemoteSet};
+use crate::set::{Definition, Engine, Item, config_of};
+use crate::{LimitError, Request};
+
+/// What was acquired of a [`LimitSet`](crate::LimitSet): a guard that gives it back.
+///
+/// Tell the real usage of each rate with [`update`](Self::update) before the release. Dropping the guard releases too,
+/// and logs a warning where [`release`](Self::release) would return an error; it does not while a panic unwinds.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_limits::{LimitSet, RateLimit, Window};
+///
+/// let set = LimitSet::builder().limit(RateLimit::new("tokens", 1_000, Window::MINUTE)).build()?;
+/// let mut acquired = set.acquire([("tokens", 500)])?;
+/// let reply = "four words of text"; // … ask the model …
+/// acquired.update([("tokens", reply.split(' ').count() as u64)])?;
+/// acquired.release()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping an acquisition releases it"]
+pub struct LimitSetAcquisition {
+    owner: Owner,
+    items: Vec<Item>,
+    position: usize,
+    released: bool,
+}
+
+enum Owner {
+    Nothing(Option<Arc<Value>>),
+    Local(Arc<Engine>),
+    Remote { set: Arc<RemoteSet>, grant: u64 },
+}
+
+impl Owner {
+    fn definition(&self) -> Option<&Definition> {
+        match self {
+            Self::Nothing(_) => None,
+            Self::Local(engine) => Some(&engine.definition),
+            Self::Remote { set, .. } => Some(&set.definition),
+        }
+    }
+}
+
+impl LimitSetAcquisition {
+    /// Of a set without limits.
+    pub(crate) fn nothing(config: Option<Arc<Value>>, position: usize) -> Self {
+        Self { owner: Owner::Nothing(config), items: Vec::new(), position, released: false }
+    }
+
+    pub(crate) fn local(engine: Arc<Engine>, items: Vec<Item>, position: usize) -> Self {
+        Self { owner: Owner::Local(engine), items, position, released: false }
+    }
+
+    pub(crate) fn remote(set: Arc<RemoteSet>, grant: &RemoteGrant, position: usize) -> Self {
+        let items = grant.items.iter().map(|item| Item {
+            index: item.index as usize,
+            requested: item.requested,
+            named: item.named,
+            used: None,
+        });
+        Self {
+            items: items.collect(),
+            owner: Owner::Remote { set, grant: grant.id },
+            position,
+            released: false,
+        }
+    }
+
+    /// Tells how much was really used, any time before the release; a later update of a key replaces an earlier one.
+    /// Either the whole update holds or, after an error, nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// * [`LimitError::NotAcquired`] for a key that is not held here (a lenient set skips keys that it does not have, and
+    ///   the empty set any).
+    /// * [`LimitError::UsageExceedsRequested`] when more was used than acquired, unless the limit makes that a debt.
+    /// * [`LimitError::UnexpectedUsage`] for another usage than 1 of a call that was counted without being named.
+    /// * [`LimitError::DuplicateKey`] for a key that is named twice; [`LimitError::Released`] after the release.
+    pub fn update(&mut self, usage: impl Request) -> Result<(), LimitError> {
+        if self.released {
+            return Err(LimitError::Released);
+        }
+        let Some(definition) = self.owner.definition() else { return Ok(()) };
+        let mut told: Vec<(usize, u64)> = Vec::with_capacity(self.items.len());
+        let mut outcome = Ok(());
+        usage.for_each_amount(&mut |key, used| {
+            if outcome.is_err() {
+                return;
+            }
+            match find_told(definition, &self.items, &told, key, used) {
+                Ok(Some(place)) => told.push((place, used)),
+                Ok(None) => definition.warn_unknown(key),
+                Err(error) => outcome = Err(error),
+            }
+        });
+        outcome?;
+        for (place, used) in told {
+            self.items[place].used = Some(used);
+        }
+        Ok(())
+    }
+
+    /// Gives everything back: refunds what was not used, as far as each limit does. A second release does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`LimitError::MissingUpdate`] when a usage was never told that had to be. Everything was given back nevertheless,
+    /// and the untold amounts count as used wholly.
+    pub fn release(&mut self) -> Result<(), LimitError> {
+        let missing = if self.released { Vec::new() } else { self.missing_updates() };
+        self.settle();
+        if missing.is_empty() { Ok(()) } else { Err(LimitError::MissingUpdate { keys: missing }) }
+    }
+
+    /// The amount that was acquired of a limit, named or not; `None` if nothing was.
+    pub fn requested(&self, key: &str) -> Option<u64> {
+        let index = self.owner.definition()?.index(key)?;
+        self.items.iter().find(|item| item.index == index).map(|item| item.requested)
+    }
+
+    /// The free-form data of the set that granted this; null without any.
+    pub fn config(&self) -> &Value {
+        match &self.owner {
+            Owner::Nothing(config) => config_of(config.as_ref()),
+            Owner::Local(engine) => &engine.definition.config,
+            Owner::Remote { set, .. } => &set.definition.config,
+        }
+    }
+
+    /// The position of the set that granted this in the pool that was asked; 0 for a set alone.
+    pub fn set_index(&self) -> usize {
+        self.position
+    }
+
+    /// For the answer to a worker elsewhere.
+    #[doc(hidden)]
+    pub fn export(&self) -> Vec<GrantedItem> {
+        let items = self.items.iter().map(|item| GrantedItem {
+            index: u32::try_from(item.index).unwrap_or(u32::MAX),
+            requested: item.requested,
+            named: item.named,
+        });
+        items.collect()
+    }
+
+    /// Releases with the usages that a worker elsewhere told and had checked; what it did not tell is used wholly.
+    #[doc(hidden)]
+    pub fn settle_with(mut self, usage: impl IntoIterator<Item = (u32, u64)>) {
+        for (index, used) in usage {
+            let item = self.items.iter_mut().find(|item| u32::try_from(item.index) == Ok(index));
+            if let (Some(item), Some(definition)) = (item, self.owner.definition()) {
+                item.used = Some(definition.rule(item.index).clamp(item.requested, used));
+            }
+        }
+        self.settle();
+    }
+
+    /// Takes everything back as though it had never been acquired: the grant never reached the one who asked.
+    #[doc(hidden)]
+    pub fn undo(mut self) {
+        self.items.iter_mut().for_each(|item| item.used = Some(0));
+        self.settle();
+    }
+
+    /// Releases for a worker that died: what it did not tell is used wholly.
+    #[doc(hidden)]
+    pub fn give_back(mut self) {
+        self.settle();
+    }
+
+    pub(crate) fn at_position(mut self, position: usize) -> Self {
+        self.position = position;
+        self
+    }
+
+    fn missing_updates(&self) -> Vec<String> {
+        let Some(definition) = self.owner.definition() else { return Vec::new() };
+        let missing = self
+            .items
+            .iter()
+            .filter(|item| item.used.is_none() && definition.rule(item.index).needs_update(item.requested));
+        missing.map(|item| definition.key(item.index).to_owned()).collect()
+    }
+
+    /// Gives everything back, once.
+    fn settle(&mut self) {
+        if std::mem::replace(&mut self.released, true) {
+            return;
+        }
+        match &self.owner {
+            Owner::Nothing(_) => {}
+            Owner::Local(engine) => engine.settle(&self.items),
+            Owner::Remote { set, grant } => set.connection.settle(*grant, self.told()),
+        }
+    }
+
+    fn told(&self) -> Vec<(u32, u64)> {
+        let told = self.items.iter().filter_map(|item| Some((u32::try_from(item.index).ok()?, item.used?)));
+        told.collect()
+    }
+}
+
+/// Which of `items` the usage `used` of `key` is told of; `None` for a key that is to be skipped.
+fn find_told(
+    definition: &Definition,
+    items: &[Item],
+    told: &[(usize, u64)],
+    key: &str,
+    used: u64,
+) -> Result<Option<usize>, LimitError> {
+    let index = definition.index(key);
+    if index.is_none() && definition.lenient {
+        return Ok(None);
+    }
+    let Some(place) = items.iter().position(|item| Some(item.index) == index) else {
+        let acquired = items.iter().map(|item| definition.key(item.index).to_owned()).collect();
+        return Err(LimitError::NotAcquired { key: key.to_owned(), acquired });
+    };
+    if told.iter().any(|(earlier, _)| *earlier == place) {
+        return Err(LimitError::DuplicateKey { key: key.to_owned() });
+    }
+    let Item { index, requested, named, .. } = items[place];
+    definition.rule(index).check(key, requested, named, used)?;
+    Ok(Some(place))
+}
+
+impl Drop for LimitSetAcquisition {
+    fn drop(&mut self) {
+        if self.released {
+            return;
+        }
+        let missing = if std::thread::panicking() { Vec::new() } else { self.missing_updates() };
+        self.settle();
+        if !missing.is_empty() {
+            tracing::warn!(keys = ?missing, "limits were released without an update of their usage: all of it counts as used");
+        }
+    }
+}
+
+impl fmt::Debug for LimitSetAcquisition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        if let Some(definition) = self.owner.definition() {
+            map.entries(self.items.iter().map(|item| (definition.key(item.index), item.requested)));
+        }
+        map.finish()
+    }
+}

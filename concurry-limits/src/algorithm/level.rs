@@ -1,0 +1,88 @@
+//! What is used of a capacity that time frees continuously: the exact arithmetic of the buckets and of GCRA.
+//!
+//! The level counts in units of (amount × nanosecond of the window): an amount `a` is `a × window` units, and each
+//! nanosecond frees `capacity` units. Both are whole numbers, so nothing is ever rounded; only an instant is rounded, up
+//! to the next nanosecond. A unit does not depend on the capacity, so a level survives its change.
+//!
+//! Sizes: an amount is below 2⁶⁴ and a window below 2⁵⁹ ns, so a full level is below 2¹²³; debts saturate at 2¹²⁶.
+
+use concurry_core::clock::Timestamp;
+
+use crate::Verdict;
+
+/// Where debts saturate.
+const MOST: u128 = 1 << 126;
+
+/// How much is used, as of an instant.
+#[derive(Debug, Clone)]
+pub(super) struct Level {
+    capacity: u64,
+    window: u64,
+    used: u128,
+    as_of: Timestamp,
+}
+
+impl Level {
+    /// Nothing used.
+    pub(super) fn new(capacity: u64, window: u64, now: Timestamp) -> Self {
+        Self { capacity, window, used: 0, as_of: now }
+    }
+
+    fn units(&self, amount: u64) -> u128 {
+        u128::from(amount) * u128::from(self.window)
+    }
+
+    /// Whole nanoseconds in which at least `units` are freed.
+    fn time_to_free(&self, units: u128) -> u128 {
+        units.div_ceil(u128::from(self.capacity.max(1)))
+    }
+
+    /// Frees what time has freed by `now`.
+    fn advance(&mut self, now: Timestamp) {
+        let elapsed = now.as_nanos().saturating_sub(self.as_of.as_nanos());
+        self.as_of = self.as_of.max(now);
+        // Compared before it is multiplied, so that the product stays below the level and cannot overflow.
+        if u128::from(elapsed) >= self.time_to_free(self.used) {
+            self.used = 0;
+        } else {
+            self.used -= u128::from(elapsed) * u128::from(self.capacity);
+        }
+    }
+
+    /// Whether `amount` more fits under the capacity at `now`, or when it does.
+    pub(super) fn check(&mut self, amount: u64, now: Timestamp) -> Verdict {
+        if amount > self.capacity {
+            return Verdict::above_capacity();
+        }
+        self.advance(now);
+        let excess = (self.used + self.units(amount)).saturating_sub(self.units(self.capacity));
+        if excess == 0 {
+            Verdict::Granted
+        } else {
+            Verdict::NotBefore(self.as_of.saturating_add_nanos(self.time_to_free(excess)))
+        }
+    }
+
+    /// Uses `amount`, whether it fits or not.
+    pub(super) fn add(&mut self, amount: u64, now: Timestamp) {
+        self.advance(now);
+        self.used = (self.used + self.units(amount)).min(MOST);
+    }
+
+    /// Frees `amount`, to nothing used at most.
+    pub(super) fn remove(&mut self, amount: u64, now: Timestamp) {
+        self.advance(now);
+        self.used = self.used.saturating_sub(self.units(amount));
+    }
+
+    pub(super) fn set_capacity(&mut self, capacity: u64, now: Timestamp) {
+        self.advance(now);
+        self.capacity = capacity;
+    }
+
+    /// The used amount, rounded up.
+    pub(super) fn in_use(&mut self, now: Timestamp) -> u64 {
+        self.advance(now);
+        u64::try_from(self.used.div_ceil(u128::from(self.window))).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,111 @@
+//! The sliding window: never more than the capacity in *any* window, to the nanosecond.
+//!
+//! A log of what was admitted when. An entry of instant `t` counts while `now < t + window`: windows are half-open, so
+//! an amount is admitted again at exactly `t + window`. Entries carry the running total, so the instant at which enough
+//! has left is found by binary search. Memory grows with the distinct instants of admission in one window.
+
+use std::collections::VecDeque;
+
+use concurry_core::clock::Timestamp;
+
+use crate::{LimitState, Verdict};
+
+/// The log of one window.
+#[derive(Debug, Clone)]
+pub(super) struct SlidingWindow {
+    capacity: u64,
+    window: u64,
+    /// In order of time, one an instant.
+    log: VecDeque<Entry>,
+    /// The running total of everything that has left the window.
+    gone: u128,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    at: Timestamp,
+    /// Everything admitted up to and with this entry.
+    total: u128,
+}
+
+impl SlidingWindow {
+    pub(super) fn new(capacity: u64, window: u64) -> Self {
+        Self { capacity, window, log: VecDeque::new(), gone: 0 }
+    }
+
+    fn total(&self) -> u128 {
+        self.log.back().map_or(self.gone, |entry| entry.total)
+    }
+
+    fn expiry(&self, entry: Entry) -> Timestamp {
+        entry.at.saturating_add_nanos(u128::from(self.window))
+    }
+
+    fn forget_expired(&mut self, now: Timestamp) {
+        while let Some(&first) = self.log.front() {
+            if self.expiry(first) > now {
+                break;
+            }
+            self.gone = first.total;
+            self.log.pop_front();
+        }
+    }
+
+    fn add(&mut self, amount: u64, now: Timestamp) {
+        if amount == 0 {
+            return;
+        }
+        let total = self.total() + u128::from(amount);
+        match self.log.back_mut() {
+            Some(last) if last.at >= now => last.total = total,
+            _ => self.log.push_back(Entry { at: now, total }),
+        }
+    }
+}
+
+impl LimitState for SlidingWindow {
+    fn check(&mut self, amount: u64, now: Timestamp) -> Verdict {
+        if amount > self.capacity {
+            return Verdict::above_capacity();
+        }
+        self.forget_expired(now);
+        // Admitted as soon as everything up to this running total has left.
+        let must_leave = (self.total() + u128::from(amount)).saturating_sub(u128::from(self.capacity));
+        if must_leave <= self.gone {
+            return Verdict::Granted;
+        }
+        let last = self.log.partition_point(|entry| entry.total < must_leave);
+        Verdict::NotBefore(self.log.get(last).map_or(now, |&entry| self.expiry(entry)))
+    }
+
+    fn take(&mut self, amount: u64, now: Timestamp) {
+        self.forget_expired(now);
+        self.add(amount, now);
+    }
+
+    fn settle(&mut self, requested: u64, used: u64, now: Timestamp) {
+        self.take(used.saturating_sub(requested), now);
+    }
+
+    fn undo(&mut self, amount: u64, taken_at: Timestamp, now: Timestamp) {
+        self.forget_expired(now);
+        let index = self.log.partition_point(|entry| entry.at < taken_at);
+        if self.log.get(index).is_none_or(|entry| entry.at != taken_at) {
+            return; // it has left the window by itself
+        }
+        self.log.range_mut(index..).for_each(|entry| entry.total -= u128::from(amount));
+        let before = index.checked_sub(1).map_or(self.gone, |previous| self.log[previous].total);
+        if self.log[index].total == before {
+            self.log.remove(index);
+        }
+    }
+
+    fn set_capacity(&mut self, capacity: u64, _: Timestamp) {
+        self.capacity = capacity;
+    }
+
+    fn in_use(&mut self, now: Timestamp) -> u64 {
+        self.forget_expired(now);
+        u64::try_from(self.total() - self.gone).unwrap_or(u64::MAX)
+    }
+}

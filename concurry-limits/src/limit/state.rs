@@ -1,0 +1,83 @@
+//! [`LimitState`]: the counting behind a limit.
+
+use std::borrow::Cow;
+
+use concurry_core::clock::Timestamp;
+
+/// The answer of a limit to "may this amount be taken now?".
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::clock::Timestamp;
+/// use concurry_limits::{Limit, ResourceLimit, Verdict};
+///
+/// let now = Timestamp::default();
+/// let mut doors = ResourceLimit::new("doors", 2).state(now);
+/// assert_eq!(doors.check(2, now), Verdict::Granted);
+/// doors.take(2, now);
+/// assert_eq!(doors.check(1, now), Verdict::OnRelease);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes.
+    Granted,
+    /// Refused until exactly this instant, if nothing else happens; admitted at it.
+    NotBefore(Timestamp),
+    /// Refused until something is given back.
+    OnRelease,
+    /// Refused for ever, and why.
+    Never(Cow<'static, str>),
+}
+
+impl Verdict {
+    /// The verdict on an amount above the capacity.
+    pub(crate) fn above_capacity() -> Self {
+        Self::Never(Cow::Borrowed(ABOVE_CAPACITY))
+    }
+}
+
+pub(crate) const ABOVE_CAPACITY: &str = "it is more than the capacity";
+
+/// The counting behind a limit: a pure state machine that is given the time.
+///
+/// It does not lock, sleep or read a clock; a [`LimitSet`](crate::LimitSet) calls it under its lock. `now` never goes
+/// back between calls. `check` takes nothing; `take` follows a granted `check` of the same amount and instant; each take
+/// is ended by one `settle`, or by one `undo` when it never reached its caller.
+///
+/// # Examples
+///
+/// A refused amount is admitted at exactly the instant that was named:
+///
+/// ```
+/// use std::time::Duration;
+/// use concurry_core::clock::Timestamp;
+/// use concurry_limits::{Limit, RateLimit, Verdict, Window};
+///
+/// let start = Timestamp::default();
+/// let mut tokens = RateLimit::new("tokens", 10, Window::SECOND).state(start);
+/// tokens.take(10, start);
+/// let later = start + Duration::from_secs(1);
+/// assert_eq!(tokens.check(1, start), Verdict::NotBefore(later));
+/// assert_eq!(tokens.check(1, later), Verdict::Granted);
+/// ```
+pub trait LimitState: Send {
+    /// Whether `amount` may be taken at `now`. Changes nothing that can be observed.
+    fn check(&mut self, amount: u64, now: Timestamp) -> Verdict;
+
+    /// Takes `amount`, which `check` has just granted.
+    fn take(&mut self, amount: u64, now: Timestamp);
+
+    /// Ends a take: of `requested`, `used` were used. Refunds, gives back or charges, as the limit promises.
+    /// `used` is above `requested` only where the limit's [`UsageRule`](crate::UsageRule) allows that.
+    fn settle(&mut self, requested: u64, used: u64, now: Timestamp);
+
+    /// Takes back a take of `taken_at` as though it had never been.
+    fn undo(&mut self, amount: u64, taken_at: Timestamp, now: Timestamp);
+
+    /// Changes the capacity. What is used stays used.
+    fn set_capacity(&mut self, capacity: u64, now: Timestamp);
+
+    /// How much of the capacity is used at `now`, rounded up; above the capacity when in debt.
+    fn in_use(&mut self, now: Timestamp) -> u64;
+}

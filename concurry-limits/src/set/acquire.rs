@@ -1,0 +1,222 @@
+//! [`Acquire`]: the future of every way to acquire.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use concurry_core::clock::{Clock, Timestamp, WakeGuard};
+use concurry_core::park::block_on;
+
+use super::plan::{Plan, first_error};
+use super::waiting::Waiting;
+use crate::remote::{RemoteAcquire, RemoteSet, Wait};
+use crate::{LimitError, LimitSetAcquisition, Request};
+
+type Outcome = Result<LimitSetAcquisition, LimitError>;
+
+/// The future of an acquisition; made by [`LimitSet::acquire_async`](crate::LimitSet::acquire_async) and its relatives.
+///
+/// It runs on any executor. Its place in the queue is that of its first poll.
+///
+/// # Cancel safety
+///
+/// Dropping it leaves nothing taken: it leaves the queue, a grant that it has not returned is undone, and the next in
+/// line is woken.
+///
+/// # Panics
+///
+/// When it is polled again after it was done.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_limits::{LimitSet, ResourceLimit};
+///
+/// let set = LimitSet::builder().limit(ResourceLimit::new("connections", 1)).build()?;
+/// let acquired = concurry_core::park::block_on(set.acquire_async(()))?;
+/// assert_eq!(acquired.requested("connections"), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Acquire {
+    state: State,
+    /// Where a pool counts the grants of its sets.
+    counts: Option<Arc<[AtomicU64]>>,
+}
+
+enum State {
+    Ready(Outcome),
+    Planned(Plan),
+    Waiting(Timed),
+    Remote(RemoteWaiting),
+    /// Whichever comes first; the errors of those that ended in vain.
+    Race(Vec<Acquire>, Vec<LimitError>),
+    Done,
+}
+
+/// A place in the queues, and the deadline of it.
+struct Timed {
+    waiting: Waiting,
+    clock: Arc<dyn Clock>,
+    deadline: Option<Timestamp>,
+    alarm: Option<(WakeGuard, Waker)>,
+}
+
+/// A request to sets of one other process.
+pub(super) struct RemoteWaiting {
+    sets: Vec<(usize, Arc<RemoteSet>)>,
+    future: RemoteAcquire,
+}
+
+impl Acquire {
+    pub(super) fn ready(outcome: Outcome) -> Self {
+        Self::of(State::Ready(outcome))
+    }
+
+    pub(crate) fn failed(error: LimitError) -> Self {
+        Self::ready(Err(error))
+    }
+
+    pub(super) fn planned(plan: Plan) -> Self {
+        Self::of(State::Planned(plan))
+    }
+
+    pub(super) fn remote(waiting: RemoteWaiting) -> Self {
+        Self::of(State::Remote(waiting))
+    }
+
+    pub(super) fn race(parts: Vec<Self>) -> Self {
+        Self::of(State::Race(parts, Vec::new()))
+    }
+
+    fn of(state: State) -> Self {
+        Self { state, counts: None }
+    }
+
+    /// Counts the grant at the position of the set that granted.
+    pub(crate) fn counted(mut self, counts: Option<Arc<[AtomicU64]>>) -> Self {
+        self.counts = counts;
+        self
+    }
+
+    /// Runs it on this thread.
+    pub(crate) fn block(self) -> Outcome {
+        match self.state {
+            State::Planned(plan) => count(self.counts.as_deref(), plan.block()),
+            state => block_on(Self { state, counts: self.counts }),
+        }
+    }
+}
+
+fn count(counts: Option<&[AtomicU64]>, outcome: Outcome) -> Outcome {
+    if let (Some(counts), Ok(acquisition)) = (counts, &outcome) {
+        counts[acquisition.set_index()].fetch_add(1, Ordering::Relaxed);
+    }
+    outcome
+}
+
+impl Future for Acquire {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        if matches!(self.state, State::Planned(_)) {
+            self.state = begin(std::mem::replace(&mut self.state, State::Done), context.waker());
+        }
+        let outcome = match &mut self.state {
+            State::Waiting(timed) => timed.poll(context.waker()),
+            State::Remote(remote) => {
+                remote.future.as_mut().poll(context).map(|grant| remote.acquisition(grant?))
+            }
+            State::Race(parts, errors) => poll_race(parts, errors, context),
+            state => match std::mem::replace(state, State::Done) {
+                State::Ready(outcome) => Poll::Ready(outcome),
+                _ => panic!("`Acquire` was polled after it was done"),
+            },
+        };
+        if outcome.is_ready() {
+            self.state = State::Done;
+        }
+        outcome.map(|outcome| count(self.counts.as_deref(), outcome))
+    }
+}
+
+fn begin(state: State, waker: &Waker) -> State {
+    let State::Planned(plan) = state else { return state };
+    let (clock, deadline) = (Arc::clone(&plan.clock), plan.patience.deadline());
+    match plan.begin(waker) {
+        Ok(outcome) => State::Ready(outcome),
+        Err(waiting) => State::Waiting(Timed { waiting, clock, deadline, alarm: None }),
+    }
+}
+
+/// The first grant wins; the rest is cancelled by its drop. Errors end it only when nothing is left.
+fn poll_race(
+    parts: &mut Vec<Acquire>,
+    errors: &mut Vec<LimitError>,
+    context: &mut Context<'_>,
+) -> Poll<Outcome> {
+    let mut index = 0;
+    while let Some(part) = parts.get_mut(index) {
+        match Pin::new(part).poll(context) {
+            Poll::Pending => index += 1,
+            Poll::Ready(Ok(acquisition)) => return Poll::Ready(Ok(acquisition)),
+            Poll::Ready(Err(error)) => {
+                errors.push(error);
+                drop(parts.remove(index));
+            }
+        }
+    }
+    if parts.is_empty() { Poll::Ready(Err(first_error(std::mem::take(errors)))) } else { Poll::Pending }
+}
+
+impl Timed {
+    fn poll(&mut self, waker: &Waker) -> Poll<Outcome> {
+        if let Some(outcome) = self.waiting.poll(waker) {
+            return Poll::Ready(outcome);
+        }
+        let Some(deadline) = self.deadline else { return Poll::Pending };
+        if self.clock.now() >= deadline {
+            return Poll::Ready(self.waiting.give_up());
+        }
+        if self.alarm.as_ref().is_none_or(|(_, alarmed)| !alarmed.will_wake(waker)) {
+            self.alarm = Some((self.clock.wake_at(deadline, waker.clone()), waker.clone()));
+        }
+        Poll::Pending
+    }
+}
+
+impl RemoteWaiting {
+    /// Asks for `sets`, which live in one process.
+    pub(super) fn new(sets: &[(usize, &Arc<RemoteSet>)], request: &impl Request, wait: Wait) -> Self {
+        let sets: Vec<_> = sets.iter().map(|(position, set)| (*position, Arc::clone(set))).collect();
+        let ids: Vec<u32> = sets.iter().map(|(_, set)| set.id).collect();
+        let mut amounts = Vec::new();
+        request.for_each_amount(&mut |key, amount| amounts.push((key.to_owned(), amount)));
+        let future = sets[0].1.connection.acquire(&ids, amounts, wait);
+        Self { sets, future }
+    }
+
+    fn acquisition(&self, grant: crate::remote::RemoteGrant) -> Outcome {
+        let Some((position, set)) = self.sets.iter().find(|(_, set)| set.id == grant.set) else {
+            self.sets[0].1.connection.settle(grant.id, Vec::new());
+            let reason = format!("it granted a limit set (number {}) that was not asked for", grant.set);
+            return Err(LimitError::Disconnected { reason });
+        };
+        Ok(LimitSetAcquisition::remote(Arc::clone(set), &grant, *position))
+    }
+}
+
+impl fmt::Debug for Acquire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Ready(_) => "ready",
+            State::Planned(_) => "not begun",
+            State::Waiting(_) | State::Remote(_) | State::Race(..) => "waiting",
+            State::Done => "done",
+        };
+        f.debug_tuple("Acquire").field(&state).finish()
+    }
+}

@@ -1,0 +1,194 @@
+//! The slots of a set and its queue, under the engine's lock: decides, takes and hands over.
+//!
+//! Invariant, whenever the lock is free: no waiter could be admitted that is not behind an earlier one with whom it
+//! shares a key; and the first of each group that depends on time alone knows its instant (it sleeps to it itself, or
+//! [`Board::next_timer`] is at most that instant).
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use concurry_core::clock::Timestamp;
+
+use super::Item;
+use super::cell::Grant;
+use super::demand::Demand;
+use super::queue::{Queue, Waiter};
+use super::slot::{Decision, Slot, decide, refusal, take};
+
+/// What has to happen once the lock is free.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub(super) wakers: Vec<Waker>,
+}
+
+/// What became of a waiter that came in.
+pub(super) enum Entered {
+    /// It was granted at once.
+    Granted,
+    /// It stands in the queue at this place.
+    Standing(u64),
+    /// It can never be granted.
+    Never(Decision),
+    /// Another set had granted it already.
+    Closed,
+}
+
+pub(super) struct Board {
+    pub(super) slots: Vec<Slot>,
+    pub(super) queue: Queue,
+    /// When the first of those waiters can be admitted that do not sleep for themselves.
+    pub(super) next_timer: Option<Timestamp>,
+}
+
+impl Board {
+    /// Admits a newcomer, if nobody with whom it shares a key came earlier.
+    pub(super) fn admit(&mut self, demand: &Demand, now: Timestamp) -> Decision {
+        let decision = self.judge(demand, now);
+        if decision == Decision::Now {
+            take(&mut self.slots, &demand.items, Duration::ZERO, now);
+        }
+        decision
+    }
+
+    /// Whether a newcomer can be admitted.
+    pub(super) fn judge(&mut self, demand: &Demand, now: Timestamp) -> Decision {
+        match decide(&mut self.slots, &demand.items, now) {
+            Decision::Now => self.behind(demand).unwrap_or(Decision::Now),
+            refused => refused,
+        }
+    }
+
+    fn behind(&self, demand: &Demand) -> Option<Decision> {
+        let ahead = self.queue.ahead_of(demand.mask)?;
+        let shared = ahead.mask & demand.mask;
+        Some(Decision::Behind { index: shared.trailing_zeros() as usize, at: ahead.at })
+    }
+
+    /// Grants a waiter at once, or lets it stand in the queue.
+    pub(super) fn enter(&mut self, waiter: Waiter, now: Timestamp, effects: &mut Effects) -> Entered {
+        let behind = self.queue.ahead_of(waiter.demand.mask).is_some();
+        let cell = Arc::clone(&waiter.cell);
+        let at = match decide(&mut self.slots, &waiter.demand.items, now) {
+            never @ Decision::Never { .. } => return Entered::Never(never),
+            Decision::Now if !behind => {
+                return if self.hand_over(waiter, now, effects) { Entered::Granted } else { Entered::Closed };
+            }
+            Decision::Later { at, .. } if !behind => at,
+            _ => None,
+        };
+        // The waiter itself is running: it reads its instant before it sleeps, so there is nobody to wake.
+        drop(cell.arm(waiter.branch, at));
+        if let (Some(at), false) = (at, cell.is_self_timed()) {
+            self.next_timer = Some(self.next_timer.map_or(at, |next| next.min(at)));
+        }
+        Entered::Standing(self.queue.join(waiter, at))
+    }
+
+    /// Takes for a waiter and tells it, unless another set was first.
+    fn hand_over(&mut self, waiter: Waiter, now: Timestamp, effects: &mut Effects) -> bool {
+        let Some(claim) = waiter.cell.claim() else { return false };
+        let items = waiter.demand.items;
+        take(&mut self.slots, &items, now - waiter.since, now);
+        effects.wakers.push(claim.grant(Grant { branch: waiter.branch, items, taken_at: now }));
+        true
+    }
+
+    /// Walks the queue once and grants whatever can be granted, in order.
+    pub(super) fn pump(&mut self, now: Timestamp, effects: &mut Effects) {
+        self.next_timer = None;
+        if self.queue.is_empty() {
+            return;
+        }
+        let mut heads = self.queue.heads();
+        let mut blocked: u128 = 0;
+        while let Some(Reverse((_, index))) = heads.pop() {
+            let group = &mut self.queue.groups[index];
+            let Some(head) = group.waiters.first_entry() else { continue };
+            let at = if group.mask & blocked == 0 {
+                match decide(&mut self.slots, &head.get().demand.items, now) {
+                    Decision::Now => {
+                        let waiter = head.remove();
+                        heads.extend(group.waiters.first_key_value().map(|(seq, _)| Reverse((*seq, index))));
+                        self.hand_over(waiter, now, effects);
+                        continue;
+                    }
+                    never @ Decision::Never { .. } => {
+                        let waiter = head.remove();
+                        heads.extend(group.waiters.first_key_value().map(|(seq, _)| Reverse((*seq, index))));
+                        self.refuse(&waiter, &never, now, effects);
+                        continue;
+                    }
+                    Decision::Later { at, .. } | Decision::Behind { at, .. } => at,
+                }
+            } else {
+                None
+            };
+            blocked |= group.mask;
+            group.at = at;
+            let Waiter { cell, branch, .. } = head.get();
+            effects.wakers.extend(cell.arm(*branch, at));
+            if let (Some(at), false) = (at, cell.is_self_timed()) {
+                self.next_timer = Some(self.next_timer.map_or(at, |next| next.min(at)));
+            }
+        }
+        self.queue.drop_empty_groups();
+    }
+
+    /// Tells a waiter that was taken out of the queue that it waits in vain.
+    fn refuse(&mut self, waiter: &Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
+        let error = refusal(&mut self.slots, &waiter.demand, decision, None, now);
+        effects.wakers.extend(waiter.cell.refuse(waiter.branch, error));
+    }
+
+    /// Takes a waiter out; those behind it may be next.
+    pub(super) fn leave(&mut self, mask: u128, seq: u64, now: Timestamp, effects: &mut Effects) {
+        if let Some((_, true)) = self.queue.leave(mask, seq) {
+            self.pump(now, effects);
+        }
+    }
+
+    /// Settles what an acquisition held.
+    pub(super) fn settle(&mut self, items: &[Item], now: Timestamp, effects: &mut Effects) {
+        for item in items.iter().filter(|item| item.requested > 0 || item.used.is_some_and(|used| used > 0)) {
+            self.slots[item.index].state.settle(item.requested, item.used.unwrap_or(item.requested), now);
+        }
+        self.pump(now, effects);
+    }
+
+    /// Takes a grant back that never reached its waiter.
+    pub(super) fn undo(&mut self, grant: &Grant, now: Timestamp, effects: &mut Effects) {
+        for item in grant.items.iter().filter(|item| item.requested > 0) {
+            let slot = &mut self.slots[item.index];
+            slot.state.undo(item.requested, grant.taken_at, now);
+            slot.admitted -= 1;
+        }
+        self.pump(now, effects);
+    }
+
+    /// Changes a capacity; waiters that ask for more are told.
+    pub(super) fn set_capacity(
+        &mut self,
+        index: usize,
+        capacity: u64,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        self.slots[index].state.set_capacity(capacity, now);
+        self.slots[index].capacity = capacity;
+        let asks_more = |item: &Item| item.index == index && item.requested > capacity;
+        for waiter in self.queue.take_out(|waiter| waiter.demand.items.iter().any(asks_more)) {
+            let reason = crate::limit::ABOVE_CAPACITY.to_owned();
+            self.refuse(&waiter, &Decision::Never { index, reason }, now, effects);
+        }
+        self.pump(now, effects);
+    }
+
+    /// Admits nothing on a limit until `until`, or longer if it is paused for longer.
+    pub(super) fn pause(&mut self, index: usize, until: Timestamp, now: Timestamp, effects: &mut Effects) {
+        let slot = &mut self.slots[index];
+        slot.paused_until = slot.paused_until.max(Some(until));
+        self.pump(now, effects);
+    }
+}

@@ -1,0 +1,75 @@
+//! What a set is made of: the part that never changes, and that travels.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::sync::lock;
+use crate::{Limit, LimitSetError, UsageRule};
+
+/// The number of limits a set may have: one bit each in the mask of a request.
+const MOST_LIMITS: usize = 128;
+/// How many unknown keys a lenient set remembers to have warned of.
+const MOST_WARNINGS: usize = 1_024;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Definition {
+    #[serde(default)]
+    pub(crate) limits: Vec<Box<dyn Limit>>,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(crate) config: Value,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) lenient: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) private: bool,
+    #[serde(skip)]
+    pub(crate) warned: Mutex<BTreeSet<String>>,
+}
+
+impl Definition {
+    /// Whether a set can be made of this.
+    pub(crate) fn validate(&self) -> Result<(), LimitSetError> {
+        let count = self.limits.len();
+        if count > MOST_LIMITS {
+            return Err(LimitSetError::TooManyLimits { count });
+        }
+        let mut keys = BTreeSet::new();
+        for limit in &self.limits {
+            limit.validate()?;
+            if !keys.insert(limit.key()) {
+                return Err(LimitSetError::DuplicateKey { key: limit.key().to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn index(&self, key: &str) -> Option<usize> {
+        self.limits.iter().position(|limit| limit.key() == key)
+    }
+
+    /// The key of a limit by its index; empty for an index that another version of the set may have had.
+    pub(crate) fn key(&self, index: usize) -> &str {
+        self.limits.get(index).map_or("", |limit| limit.key())
+    }
+
+    pub(crate) fn rule(&self, index: usize) -> UsageRule {
+        self.limits.get(index).map_or(UsageRule::Held, |limit| limit.usage_rule())
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.limits.iter().map(|limit| limit.key().to_owned()).collect()
+    }
+
+    /// Warns that a lenient set skips `key`: once a key.
+    pub(crate) fn warn_unknown(&self, key: &str) {
+        let mut warned = lock(&self.warned);
+        let new = !warned.contains(key) && warned.len() < MOST_WARNINGS && warned.insert(key.to_owned());
+        drop(warned);
+        if new {
+            tracing::warn!(key, known = ?self.keys(), "this lenient limit set has no limit of that key and skips it");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a request means in one set: its keys looked up, and the unnamed limits added.
+
+use super::Definition;
+use crate::{LimitError, Request};
+
+/// One limit of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item {
+    /// Which limit of the set.
+    pub(crate) index: usize,
+    pub(crate) requested: u64,
+    /// Whether the request named it.
+    pub(crate) named: bool,
+    /// The usage, once it was told.
+    pub(crate) used: Option<u64>,
+}
+
+/// A request that was looked up in a set.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Demand {
+    /// One a limit, in the order of the request.
+    pub(crate) items: Vec<Item>,
+    /// A bit for each limit of which an amount is to be taken. A named amount of 0 has none: it takes nothing, waits for
+    /// nobody and is in nobody's way.
+    pub(crate) mask: u128,
+}
+
+impl Demand {
+    /// Looks `request` up.
+    pub(crate) fn of(request: &impl Request, definition: &Definition) -> Result<Self, LimitError> {
+        let mut demand = Self { items: Vec::with_capacity(definition.limits.len()), mask: 0 };
+        let mut named: u128 = 0;
+        let mut empty = true;
+        let mut outcome = Ok(());
+        request.for_each_amount(&mut |key, amount| {
+            empty = false;
+            let Some(index) = definition.index(key) else {
+                if definition.lenient {
+                    definition.warn_unknown(key);
+                } else if outcome.is_ok() {
+                    outcome = Err(LimitError::UnknownKey { key: key.to_owned(), known: definition.keys() });
+                }
+                return;
+            };
+            if named & (1 << index) == 0 {
+                named |= 1 << index;
+                demand.push(index, amount, true);
+            } else if outcome.is_ok() {
+                outcome = Err(LimitError::DuplicateKey { key: key.to_owned() });
+            }
+        });
+        outcome?;
+        for (index, limit) in definition.limits.iter().enumerate() {
+            match limit.default_amount() {
+                _ if named & (1 << index) != 0 => {}
+                Some(amount) => demand.push(index, amount, false),
+                None if empty => return Err(LimitError::AmountRequired { key: limit.key().to_owned() }),
+                None => {}
+            }
+        }
+        Ok(demand)
+    }
+
+    fn push(&mut self, index: usize, requested: u64, named: bool) {
+        self.items.push(Item { index, requested, named, used: None });
+        if requested > 0 {
+            self.mask |= 1 << index;
+        }
+    }
+}

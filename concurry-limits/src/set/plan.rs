@@ -1,0 +1,121 @@
+//! What a request has to do: ask each of its sets, and wait in those that may admit it.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use concurry_core::clock::{Clock, Timestamp};
+use concurry_core::park::thread_waker;
+
+use super::acquire::{Acquire, RemoteWaiting};
+use super::demand::Demand;
+use super::engine::Patience;
+use super::limit_set::{LimitSet, Repr};
+use super::waiting::{Entry, Waiting, soonest};
+use crate::remote::{RemoteSet, Wait};
+use crate::{LimitError, LimitSetAcquisition, Request};
+
+type Outcome = Result<LimitSetAcquisition, LimitError>;
+
+/// A request to sets of this process that has not begun.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) entries: Vec<Entry>,
+    pub(super) patience: Patience,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Patience {
+    pub(super) fn new(wait: Wait, clock: &dyn Clock) -> Self {
+        match wait {
+            Wait::Forever => Self::Forever,
+            Wait::For(time) if !time.is_zero() => Self::Until(clock.now() + time),
+            Wait::For(_) | Wait::Never => Self::None,
+        }
+    }
+
+    pub(super) fn deadline(self) -> Option<Timestamp> {
+        match self {
+            Self::Until(deadline) => Some(deadline),
+            Self::None | Self::Forever => None,
+        }
+    }
+}
+
+impl Plan {
+    /// Asks each set once. `Err` are the sets in which it may wait.
+    fn ask(self) -> Result<Outcome, Vec<Entry>> {
+        let mut waitable = Vec::new();
+        let mut errors = Vec::new();
+        for entry in self.entries {
+            match entry.engine.admit(&entry.demand, self.patience) {
+                Ok(true) => {
+                    let Entry { engine, demand, position } = entry;
+                    return Ok(Ok(LimitSetAcquisition::local(engine, demand.items, position)));
+                }
+                Ok(false) => waitable.push(entry),
+                Err(error) => errors.push(error),
+            }
+        }
+        if waitable.is_empty() { Ok(Err(first_error(errors))) } else { Err(waitable) }
+    }
+
+    /// Asks, and lines up if that is what it takes.
+    pub(super) fn begin(self, waker: &Waker) -> Result<Outcome, Waiting> {
+        let since = self.clock.now();
+        self.ask().map_err(|entries| Waiting::start(entries, since, waker.clone(), false))
+    }
+
+    /// Carries it out on this thread.
+    pub(super) fn block(self) -> Outcome {
+        let (clock, deadline) = (Arc::clone(&self.clock), self.patience.deadline());
+        let since = clock.now();
+        match self.ask() {
+            Ok(outcome) => outcome,
+            Err(entries) => Waiting::start(entries, since, thread_waker(), true).block(&*clock, deadline),
+        }
+    }
+}
+
+/// Of several refusals, the one that could admit first.
+pub(super) fn first_error(errors: Vec<LimitError>) -> LimitError {
+    errors.into_iter().min_by_key(soonest).unwrap_or(LimitError::EmptyPool)
+}
+
+/// A request to whichever of `sets` admits it first. Only one of them is ever taken from, with one exception: when some
+/// live in another process, two may grant at one moment, and then one is given back unused.
+pub(crate) fn acquire_earliest<'a>(
+    sets: impl Iterator<Item = (usize, &'a LimitSet)>,
+    request: &impl Request,
+    wait: Wait,
+) -> Acquire {
+    let mut entries = Vec::new();
+    let mut remotes: Vec<Vec<(usize, &Arc<RemoteSet>)>> = Vec::new();
+    let mut errors = Vec::new();
+    for (position, set) in sets {
+        match &set.repr {
+            Repr::Empty(config) => {
+                return Acquire::ready(Ok(LimitSetAcquisition::nothing(config.clone(), position)));
+            }
+            Repr::Local(engine) => match Demand::of(request, &engine.definition) {
+                Ok(demand) => entries.push(Entry { position, engine: Arc::clone(engine), demand }),
+                Err(error) => errors.push(error),
+            },
+            Repr::Remote(remote) => match remotes.iter_mut().find(|group| group[0].1.is_beside(remote)) {
+                Some(group) => group.push((position, remote)),
+                None => remotes.push(vec![(position, remote)]),
+            },
+        }
+    }
+    let mut parts: Vec<Acquire> =
+        remotes.into_iter().map(|group| Acquire::remote(RemoteWaiting::new(&group, request, wait))).collect();
+    if let Some(first) = entries.first() {
+        let clock = Arc::clone(&first.engine.clock);
+        let patience = Patience::new(wait, &*clock);
+        parts.insert(0, Acquire::planned(Plan { entries, patience, clock }));
+    }
+    match parts.len() {
+        0 => Acquire::ready(Err(first_error(errors))),
+        1 => parts.remove(0),
+        _ => Acquire::race(parts),
+    }
+}

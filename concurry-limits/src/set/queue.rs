@@ -1,0 +1,109 @@
+//! The waiters of a set: first come, first served among those that share a key.
+//!
+//! Waiters of one mask (the same limits) form a group, and only the first of a group can be next. So what a walk costs
+//! depends on the number of different masks, not on the number of waiters; to join, to leave and to be granted is
+//! O(log n).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use concurry_core::clock::Timestamp;
+
+use super::cell::Cell;
+use super::demand::Demand;
+
+/// One who waits.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) demand: Demand,
+    pub(super) cell: Arc<Cell>,
+    /// Which of its cell's branches stands here.
+    pub(super) branch: usize,
+    pub(super) since: Timestamp,
+}
+
+/// The waiters of one mask, by their place in the queue. Never empty outside of a walk.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) mask: u128,
+    pub(super) waiters: BTreeMap<u64, Waiter>,
+    /// When the first can be admitted, as far as the last walk could tell.
+    pub(super) at: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    next_seq: u64,
+    pub(super) groups: Vec<Group>,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// The first group that shares a key with `mask`: somebody who came earlier.
+    pub(super) fn ahead_of(&self, mask: u128) -> Option<&Group> {
+        self.groups.iter().find(|group| group.mask & mask != 0)
+    }
+
+    /// Puts a waiter at the end; `at` is its instant if it is first in line.
+    pub(super) fn join(&mut self, waiter: Waiter, at: Option<Timestamp>) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let mask = waiter.demand.mask;
+        match self.groups.iter_mut().find(|group| group.mask == mask) {
+            Some(group) => {
+                group.waiters.insert(seq, waiter);
+            }
+            None => self.groups.push(Group { mask, waiters: BTreeMap::from([(seq, waiter)]), at }),
+        }
+        seq
+    }
+
+    /// Takes a waiter out; the flag says whether it was the first of its group, so that others may be next now.
+    pub(super) fn leave(&mut self, mask: u128, seq: u64) -> Option<(Waiter, bool)> {
+        let index = self.groups.iter().position(|group| group.mask == mask)?;
+        let waiters = &mut self.groups[index].waiters;
+        let first = waiters.first_key_value().is_some_and(|(first, _)| *first == seq);
+        let waiter = waiters.remove(&seq)?;
+        if waiters.is_empty() {
+            self.groups.swap_remove(index);
+        }
+        Some((waiter, first))
+    }
+
+    /// The first of each group, the oldest on top, with the index of the group.
+    pub(super) fn heads(&self) -> BinaryHeap<Reverse<(u64, usize)>> {
+        let heads = self.groups.iter().enumerate().filter_map(|(index, group)| {
+            let (seq, _) = group.waiters.first_key_value()?;
+            Some(Reverse((*seq, index)))
+        });
+        heads.collect()
+    }
+
+    /// Ends a walk, which may have emptied groups.
+    pub(super) fn drop_empty_groups(&mut self) {
+        self.groups.retain(|group| !group.waiters.is_empty());
+    }
+
+    /// Takes out every waiter that `is_out` says.
+    pub(super) fn take_out(&mut self, mut is_out: impl FnMut(&Waiter) -> bool) -> Vec<Waiter> {
+        let mut out = Vec::new();
+        for group in &mut self.groups {
+            let (gone, staying): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                std::mem::take(&mut group.waiters).into_iter().partition(|(_, waiter)| is_out(waiter));
+            group.waiters = staying;
+            out.extend(gone.into_values());
+        }
+        self.drop_empty_groups();
+        out
+    }
+
+    /// How many waiters want the limit at `index`.
+    pub(super) fn waiting_for(&self, index: usize) -> usize {
+        let groups = self.groups.iter().filter(|group| group.mask & (1 << index) != 0);
+        groups.map(|group| group.waiters.len()).sum()
+    }
+}

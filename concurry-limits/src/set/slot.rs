@@ -1,0 +1,116 @@
+//! One limit in a board: its counting state, its pause and its counters; and the decision over several of them.
+
+use std::time::Duration;
+
+use concurry_core::clock::Timestamp;
+
+use super::Item;
+use super::demand::Demand;
+use crate::limit::ABOVE_CAPACITY;
+use crate::{Limit, LimitError, LimitState, Verdict};
+
+pub(super) struct Slot {
+    pub(super) key: String,
+    pub(super) state: Box<dyn LimitState>,
+    pub(super) capacity: u64,
+    pub(super) paused_until: Option<Timestamp>,
+    pub(super) admitted: u64,
+    pub(super) refused: u64,
+    pub(super) total_wait: Duration,
+}
+
+/// Whether a demand can be met as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// By all of its limits.
+    Now,
+    /// Not yet, because of the limit at `index`; at `at`, if that depends on time alone.
+    Later { index: usize, at: Option<Timestamp> },
+    /// By its limits, but others came earlier that want the limit at `index` too; at `at` the first of them is admitted.
+    Behind { index: usize, at: Option<Timestamp> },
+    /// By the limit at `index` never.
+    Never { index: usize, reason: String },
+}
+
+impl Slot {
+    pub(super) fn new(limit: &dyn Limit, now: Timestamp) -> Self {
+        let (key, state, capacity) = (limit.key().to_owned(), limit.state(now), limit.capacity());
+        Self { key, state, capacity, paused_until: None, admitted: 0, refused: 0, total_wait: Duration::ZERO }
+    }
+
+    pub(super) fn available(&mut self, now: Timestamp) -> u64 {
+        self.capacity.saturating_sub(self.state.in_use(now))
+    }
+
+    fn check(&mut self, amount: u64, now: Timestamp) -> Verdict {
+        if amount > self.capacity {
+            return Verdict::Never(ABOVE_CAPACITY.into());
+        }
+        let paused = self.paused_until.filter(|until| *until > now);
+        match (self.state.check(amount, now), paused) {
+            (Verdict::Granted, Some(until)) => Verdict::NotBefore(until),
+            (Verdict::NotBefore(at), Some(until)) => Verdict::NotBefore(at.max(until)),
+            // A state that names an instant that has passed would be asked again and again without time moving.
+            (Verdict::NotBefore(at), None) => Verdict::NotBefore(at.max(now.saturating_add_nanos(1))),
+            (verdict, _) => verdict,
+        }
+    }
+}
+
+/// Asks all limits of `items`. A later instant outweighs an earlier one, a release that must come outweighs any instant,
+/// and `Never` outweighs all.
+pub(super) fn decide(slots: &mut [Slot], items: &[Item], now: Timestamp) -> Decision {
+    let mut decision = Decision::Now;
+    for item in items.iter().filter(|item| item.requested > 0) {
+        let index = item.index;
+        decision = match (slots[index].check(item.requested, now), decision) {
+            (Verdict::Never(reason), _) => return Decision::Never { index, reason: reason.into_owned() },
+            (Verdict::Granted, decision) | (_, decision @ Decision::Later { at: None, .. }) => decision,
+            (Verdict::OnRelease, _) => Decision::Later { index, at: None },
+            (Verdict::NotBefore(new), Decision::Later { index, at: Some(old) }) if old >= new => {
+                Decision::Later { index, at: Some(old) }
+            }
+            (Verdict::NotBefore(new), _) => Decision::Later { index, at: Some(new) },
+        };
+    }
+    decision
+}
+
+/// Takes all of `items`, which [`decide`] has just granted.
+pub(super) fn take(slots: &mut [Slot], items: &[Item], waited: Duration, now: Timestamp) {
+    for item in items.iter().filter(|item| item.requested > 0) {
+        let slot = &mut slots[item.index];
+        slot.state.take(item.requested, now);
+        slot.admitted += 1;
+        slot.total_wait = slot.total_wait.saturating_add(waited);
+    }
+}
+
+/// The error for a decision against `demand`, counted at the limit that decided; a timeout when the caller waited.
+pub(super) fn refusal(
+    slots: &mut [Slot],
+    demand: &Demand,
+    decision: &Decision,
+    waited: Option<Duration>,
+    now: Timestamp,
+) -> LimitError {
+    let (index, at) = match decision {
+        Decision::Now => (demand.mask.trailing_zeros() as usize, Some(now)),
+        Decision::Later { index, at } | Decision::Behind { index, at } => (*index, *at),
+        Decision::Never { index, .. } => (*index, None),
+    };
+    let requested = demand.items.iter().find(|item| item.index == index).map_or(0, |item| item.requested);
+    let slot = &mut slots[index];
+    slot.refused += 1;
+    let (key, capacity, available) = (slot.key.clone(), slot.capacity, slot.available(now));
+    let available_in = at.map(|at| at - now);
+    match (decision, waited) {
+        (Decision::Never { reason, .. }, _) => {
+            LimitError::Never { key, requested, capacity, reason: reason.clone() }
+        }
+        (_, None) => LimitError::Unavailable { key, requested, capacity, available, available_in },
+        (_, Some(waited)) => {
+            LimitError::Timeout { key, requested, capacity, available, available_in, waited }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A set is steered and watched at run time.
+
+use concurry_core::clock::{Clock, ManualClock};
+use concurry_limits::{Admission, CallLimit, LimitError, RateLimit, ResourceLimit, Window};
+
+use crate::common::{SECOND, Task, alone, on, seconds};
+
+#[test]
+fn a_raised_capacity_wakes_who_fits_now() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 2));
+    let held = set.acquire([("doors", 2)]).unwrap();
+    let mut task = Task::waiting(set.acquire_async([("doors", 2)]));
+    set.set_capacity("doors", 4).unwrap();
+    let more = task.woken().unwrap();
+    assert!(set.try_acquire(()).is_err());
+    drop((held, more));
+}
+
+#[test]
+fn a_capacity_below_what_is_held_admits_nothing_until_it_falls() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 3));
+    let (one, two) = (set.acquire(()).unwrap(), set.acquire([("doors", 2)]).unwrap());
+    set.set_capacity("doors", 1).unwrap();
+    drop(one);
+    assert!(set.try_acquire(()).is_err());
+    drop(two);
+    assert!(set.try_acquire(()).is_ok());
+}
+
+#[test]
+fn a_lowered_capacity_tells_those_who_can_never_be_admitted_even_deep_in_the_queue() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 5));
+    let held = set.acquire([("doors", 5)]).unwrap();
+    let mut fits = Task::waiting(set.acquire_async([("doors", 2)]));
+    let mut too_large = Task::waiting(set.acquire_async([("doors", 4)]));
+    set.set_capacity("doors", 3).unwrap();
+    let error = too_large.woken().unwrap_err();
+    assert!(matches!(error, LimitError::Never { requested: 4, capacity: 3, .. }), "{error:?}");
+    assert_eq!(fits.wakes(), 0);
+    drop(held);
+    drop(fits.woken().unwrap());
+}
+
+#[test]
+fn a_capacity_of_zero_is_refused() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 5));
+    assert!(set.set_capacity("doors", 0).is_err());
+    assert!(matches!(set.set_capacity("windows", 1), Err(LimitError::UnknownKey { .. })));
+}
+
+#[test]
+fn a_pause_holds_everybody_to_its_exact_end() {
+    let (clock, set) = alone(CallLimit::new(10, Window::SECOND));
+    set.pause("call_count", seconds(5)).unwrap();
+    set.pause("call_count", seconds(2)).unwrap(); // a shorter one does not shorten it
+    assert_eq!(set.would_admit(()), Admission::In(seconds(5), "call_count".into()));
+    let mut task = Task::waiting(set.acquire_async(()));
+    clock.advance(seconds(5) - crate::common::NANO);
+    assert_eq!(task.wakes(), 0);
+    clock.advance(crate::common::NANO);
+    drop(task.woken().unwrap());
+}
+
+#[test]
+fn a_pause_of_one_limit_lets_the_others_go_on_and_resume_ends_it() {
+    let set = on(&ManualClock::new())
+        .limit(RateLimit::new("a", 5, Window::SECOND))
+        .limit(RateLimit::new("b", 5, Window::SECOND))
+        .build()
+        .unwrap();
+    set.pause("a", seconds(60)).unwrap();
+    let mut task = Task::waiting(set.acquire_async([("a", 1)]));
+    drop(set.try_acquire([("b", 1)]).unwrap());
+    assert_eq!(set.stats().limit("a").unwrap().paused_for, Some(seconds(60)));
+    set.resume("a").unwrap();
+    drop(task.woken().unwrap());
+}
+
+#[test]
+fn a_longer_pause_moves_the_timer_of_those_who_wait() {
+    let (clock, set) = alone(CallLimit::new(1, Window::SECOND));
+    drop(set.acquire(()).unwrap());
+    let mut task = Task::waiting(set.acquire_async(()));
+    assert_eq!(clock.next_wake(), Some(clock.now() + SECOND));
+    set.pause_until("call_count", clock.now() + seconds(9)).unwrap();
+    assert_eq!(clock.next_wake(), Some(clock.now() + seconds(9)));
+    clock.advance(seconds(9));
+    drop(task.woken().unwrap());
+}
+
+#[test]
+fn stats_tell_what_is_used_waited_for_and_counted() {
+    let (clock, set) = alone(ResourceLimit::new("doors", 4));
+    let held = set.acquire([("doors", 3)]).unwrap();
+    set.try_acquire([("doors", 2)]).unwrap_err();
+    set.try_acquire([("doors", 5)]).unwrap_err();
+    let mut task = Task::waiting(set.acquire_async([("doors", 2)]));
+    clock.advance(seconds(3));
+    let before = set.stats().limits.remove(0);
+    assert_eq!((before.in_use, before.available, before.capacity, before.waiting), (3, 1, 4, 1));
+    assert_eq!((before.admitted, before.refused), (1, 2));
+    assert!((before.utilisation - 0.75).abs() < f64::EPSILON);
+    drop(held);
+    drop(task.woken().unwrap());
+    let after = set.stats().limits.remove(0);
+    assert_eq!((after.admitted, after.waiting, after.total_wait), (2, 0, seconds(3)));
+    assert_eq!(after.kind, "ResourceLimit");
+    let text = serde_json::to_string(&set.stats()).unwrap();
+    assert_eq!(serde_json::from_str::<concurry_limits::LimitSetStats>(&text).unwrap(), set.stats());
+}
+
+#[test]
+fn a_question_counts_as_nothing() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 1));
+    assert_eq!(set.would_admit(()), Admission::Now);
+    assert!(matches!(set.would_admit([("doors", 2)]), Admission::Never(LimitError::Never { .. })));
+    assert!(matches!(set.would_admit([("window", 2)]), Admission::Never(LimitError::UnknownKey { .. })));
+    let stats = set.stats().limits.remove(0);
+    assert_eq!((stats.admitted, stats.refused, stats.in_use), (0, 0, 0));
+}

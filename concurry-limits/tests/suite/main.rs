@@ -1,0 +1,14 @@
+//! What limits promise: a file a feature, a sentence a test. Time is moved by hand.
+
+mod algorithms;
+mod cancelling;
+mod common;
+mod configuration;
+mod control;
+mod pools;
+mod promises;
+mod rates;
+mod remote;
+mod requests;
+mod usage;
+mod waiting;

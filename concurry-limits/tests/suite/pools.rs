@@ -1,0 +1,233 @@
+//! Which set of a pool serves a request.
+
+use concurry_core::clock::{Clock, ManualClock};
+use concurry_limits::LimitPoolBalancing::{EarliestAvailable, Random, RoundRobin};
+use concurry_limits::{
+    CallLimit, IntoLimits, Limit, LimitError, LimitPool, LimitSet, RateLimit, ResourceLimit, Window,
+};
+
+use crate::common::{SECOND, Task, in_use, on, seconds, waiters};
+
+fn door(clock: &ManualClock, name: &str, capacity: u64) -> LimitSet {
+    let config = serde_json::json!({ "name": name });
+    on(clock).limit(ResourceLimit::new("doors", capacity)).config(config).build().expect("a valid limit")
+}
+
+fn doors(capacities: &[u64]) -> (ManualClock, LimitPool) {
+    let clock = ManualClock::new();
+    let sets =
+        capacities.iter().enumerate().map(|(index, capacity)| door(&clock, &index.to_string(), *capacity));
+    (clock.clone(), LimitPool::new(sets))
+}
+
+fn picked(pool: &LimitPool, count: usize) -> Vec<usize> {
+    (0..count).map(|_| pool.acquire(()).unwrap().set_index()).collect()
+}
+
+#[test]
+fn round_robin_starts_at_the_workers_index() {
+    let (_clock, pool) = doors(&[1, 1, 1]);
+    assert_eq!(pool.stats().balancing, RoundRobin);
+    for worker in 0..5 {
+        let pool = pool.clone().with_worker_index(worker);
+        let expected: Vec<_> = (0..4).map(|turn| (worker + turn) % 3).collect();
+        assert_eq!(picked(&pool, 4), expected);
+        assert_eq!(pool.worker_index(), worker);
+    }
+}
+
+#[test]
+fn a_clone_has_the_same_sets_and_a_position_of_its_own() {
+    let (_clock, pool) = doors(&[1, 1, 1]);
+    let pool = pool.with_worker_index(1);
+    assert_eq!(picked(&pool, 1), [1]);
+    let clone = pool.clone();
+    assert_eq!((picked(&clone, 2), picked(&pool, 1)), (vec![1, 2], vec![2]));
+    let held = pool[0].acquire(()).unwrap();
+    assert_eq!(in_use(&clone[0], "doors"), 1);
+    drop(held);
+}
+
+#[test]
+fn an_acquisition_carries_the_configuration_of_its_set() {
+    let (_clock, pool) = doors(&[1, 1]);
+    assert_eq!(pool.acquire(()).unwrap().config()["name"], "0");
+    assert_eq!(concurry_core::park::block_on(pool.acquire_async(())).unwrap().config()["name"], "1");
+}
+
+#[test]
+fn random_picks_every_set_sooner_or_later() {
+    let (_clock, pool) = doors(&[1, 1, 1]);
+    let pool = pool.load_balancing(Random);
+    let picks = picked(&pool, 300);
+    assert!((0..3).all(|set| picks.iter().filter(|pick| **pick == set).count() > 30));
+}
+
+#[test]
+fn an_empty_pool_is_an_error_when_it_is_used() {
+    let pool = LimitPool::new([]);
+    assert!(pool.is_empty());
+    assert_eq!(pool.acquire(()).unwrap_err(), LimitError::EmptyPool);
+    assert_eq!(concurry_core::park::block_on(pool.acquire_async(())).unwrap_err(), LimitError::EmptyPool);
+}
+
+#[test]
+fn the_default_pool_limits_nothing() {
+    let pool = LimitPool::default();
+    assert!(!pool.is_empty() && pool[0].is_empty());
+    drop(pool.acquire([("anything", 1)]).unwrap());
+}
+
+#[test]
+fn stats_count_the_picks_of_this_pool() {
+    for balancing in [RoundRobin, EarliestAvailable] {
+        let (_clock, pool) = doors(&[4, 4]);
+        let pool = pool.load_balancing(balancing).with_worker_index(1);
+        assert_eq!(picked(&pool, 3), [1, 0, 1]);
+        let stats = pool.stats();
+        assert_eq!(stats.sets.iter().map(|set| set.picks).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((stats.worker_index, stats.balancing), (1, balancing));
+        assert_eq!(stats.sets[1].set.limits[0].admitted, 2);
+    }
+}
+
+#[test]
+fn earliest_available_takes_a_set_that_admits_now() {
+    let (_clock, pool) = doors(&[1, 1, 1]);
+    let pool = pool.load_balancing(EarliestAvailable);
+    let held = [pool[0].acquire(()).unwrap(), pool[2].acquire(()).unwrap()];
+    for _ in 0..3 {
+        assert_eq!(pool.try_acquire(()).unwrap().set_index(), 1);
+    }
+    drop(held);
+}
+
+#[test]
+fn earliest_available_waits_in_all_sets_and_takes_from_one_only() {
+    let (_clock, pool) = doors(&[1, 1]);
+    let pool = pool.load_balancing(EarliestAvailable);
+    let held = [pool[0].acquire(()).unwrap(), pool[1].acquire(()).unwrap()];
+    let mut task = Task::waiting(pool.acquire_async(()));
+    assert_eq!((waiters(&pool[0], "doors"), waiters(&pool[1], "doors")), (1, 1));
+    let [zero, one] = held;
+    drop(one);
+    drop(zero); // both are free before the task runs
+    let acquired = task.woken().unwrap();
+    assert_eq!(acquired.set_index(), 1);
+    assert_eq!((in_use(&pool[0], "doors"), in_use(&pool[1], "doors")), (0, 1));
+    assert_eq!((waiters(&pool[0], "doors"), waiters(&pool[1], "doors")), (0, 0));
+    drop(acquired);
+}
+
+#[test]
+fn earliest_available_moves_to_the_set_that_frees_up_first_in_time() {
+    let clock = ManualClock::new();
+    let rate = |window| on(&clock).limit(RateLimit::new("tokens", 1, seconds(window))).build().unwrap();
+    let pool = LimitPool::new([rate(9), rate(4), rate(6)]).load_balancing(EarliestAvailable);
+    for set in pool.sets() {
+        drop(set.acquire([("tokens", 1)]).unwrap());
+    }
+    let error = pool.try_acquire([("tokens", 1)]).unwrap_err();
+    assert!(matches!(error, LimitError::Unavailable { available_in: Some(wait), .. } if wait == seconds(4)));
+    let thread = {
+        let pool = pool.clone();
+        std::thread::spawn(move || pool.acquire([("tokens", 1)]).unwrap().set_index())
+    };
+    clock.wait_for_sleepers(1);
+    assert_eq!(clock.next_wake(), Some(clock.now() + seconds(4)));
+    clock.advance(seconds(4));
+    assert_eq!(thread.join().unwrap(), 1);
+    assert_eq!([0, 1, 2].map(|index| waiters(&pool[index], "tokens")), [0, 0, 0]);
+    assert_eq!([0, 1, 2].map(|index| pool[index].stats().limits[0].admitted), [1, 2, 1]);
+}
+
+#[test]
+fn earliest_available_that_is_dropped_leaves_every_queue() {
+    let (_clock, pool) = doors(&[1, 1]);
+    let pool = pool.load_balancing(EarliestAvailable);
+    let held = [pool[0].acquire(()).unwrap(), pool[1].acquire(()).unwrap()];
+    let task = Task::waiting(pool.acquire_async(()));
+    let mut behind = Task::waiting(pool[1].acquire_async(()));
+    let [zero, one] = held;
+    drop(one);
+    assert_eq!((task.wakes(), behind.wakes()), (1, 0));
+    drop(task);
+    assert!(behind.woken().is_ok());
+    assert_eq!((waiters(&pool[0], "doors"), in_use(&pool[1], "doors")), (0, 0));
+    drop(zero);
+}
+
+#[test]
+fn earliest_available_passes_over_sets_that_cannot_serve_and_fails_when_none_can() {
+    let (_clock, pool) = doors(&[1, 5]);
+    let pool = pool.load_balancing(EarliestAvailable);
+    for _ in 0..2 {
+        assert_eq!(pool.acquire([("doors", 3)]).unwrap().set_index(), 1);
+    }
+    assert!(matches!(pool.acquire([("doors", 6)]), Err(LimitError::Never { .. })));
+    assert!(matches!(pool.acquire([("windows", 1)]), Err(LimitError::UnknownKey { .. })));
+    let held = pool[1].acquire([("doors", 5)]).unwrap();
+    let mut task = Task::waiting(pool.acquire_async([("doors", 3)]));
+    pool[1].set_capacity("doors", 2).unwrap();
+    assert!(matches!(task.woken(), Err(LimitError::Never { .. })));
+    drop(held);
+}
+
+#[test]
+fn earliest_available_gives_up_at_its_deadline() {
+    let (clock, pool) = doors(&[1, 1]);
+    let pool = pool.load_balancing(EarliestAvailable);
+    let held = [pool[0].acquire(()).unwrap(), pool[1].acquire(()).unwrap()];
+    let mut task = Task::waiting(pool.acquire_async_timeout((), SECOND));
+    clock.advance(SECOND);
+    assert!(matches!(task.woken(), Err(LimitError::Timeout { waited: SECOND, .. })));
+    assert_eq!((waiters(&pool[0], "doors"), waiters(&pool[1], "doors")), (0, 0));
+    drop(held);
+}
+
+#[test]
+fn threads_that_wait_in_many_sets_never_hold_more_than_all_have() {
+    let pool =
+        LimitPool::new([1, 2].map(|capacity| {
+            LimitSet::builder().limit(ResourceLimit::new("doors", capacity)).build().unwrap()
+        }));
+    let pool = pool.load_balancing(EarliestAvailable);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| (0..300).for_each(|_| drop(pool.acquire(()).unwrap())));
+        }
+    });
+    let admitted: u64 = pool.sets().iter().map(|set| set.stats().limits[0].admitted).sum();
+    assert_eq!(admitted, 1_800);
+    assert!(pool.sets().iter().all(|set| in_use(set, "doors") == 0 && waiters(set, "doors") == 0));
+}
+
+#[test]
+fn a_private_set_is_fresh_for_each_worker_and_a_shared_one_is_not() {
+    let private = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).private().build().unwrap();
+    let shared = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap();
+    let pool = LimitPool::new([private, shared]);
+    let (one, two) = (pool.for_worker(0), pool.for_worker(1));
+    let held = [one[0].acquire(()).unwrap(), one[1].acquire(()).unwrap()];
+    assert_eq!((in_use(&two[0], "doors"), in_use(&two[1], "doors")), (0, 1));
+    assert_eq!(two.worker_index(), 1);
+    drop(held);
+}
+
+#[test]
+fn everything_that_limits_can_become_a_pool() {
+    let set = LimitSet::builder().limit(CallLimit::new(1, Window::SECOND)).build().unwrap();
+    assert_eq!(().into_limits().unwrap().sets().len(), 1);
+    assert_eq!((&set).into_limits().unwrap().sets().len(), 1);
+    assert_eq!([set.clone(), set.clone()].into_limits().unwrap().sets().len(), 2);
+    assert_eq!(vec![set.clone(); 3].into_limits().unwrap().sets().len(), 3);
+    assert_eq!(LimitPool::new([set]).into_limits().unwrap().sets().len(), 1);
+    let limits: Vec<Box<dyn Limit>> =
+        vec![Box::new(CallLimit::new(1, Window::SECOND)), Box::new(ResourceLimit::new("doors", 1))];
+    assert_eq!(limits.into_limits().unwrap()[0].keys().count(), 2);
+    assert_eq!(
+        [ResourceLimit::new("a", 1), ResourceLimit::new("b", 1)].into_limits().unwrap()[0].keys().count(),
+        2
+    );
+    assert!(vec![ResourceLimit::new("a", 1), ResourceLimit::new("a", 1)].into_limits().is_err());
+}

@@ -1,0 +1,208 @@
+//! Sets that live in another process, here behind a connection that carries text.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use concurry_limits::LimitPoolBalancing::EarliestAvailable;
+use concurry_limits::RateLimitAlgorithm::TokenBucket;
+use concurry_limits::remote::{RemoteAcquire, RemoteGrant, RemoteLimits, RemoteSetInfo, Wait, serve};
+use concurry_limits::{
+    Acquire, CallLimit, LimitError, LimitPool, LimitSet, LimitSetAcquisition, LimitSetStats, RateLimit,
+    ResourceLimit, Window,
+};
+
+use crate::common::{Task, in_use, waiters};
+
+/// An owner with its sets, and what it has granted.
+#[derive(Debug)]
+struct Owner {
+    sets: Vec<LimitSet>,
+    grants: Arc<Mutex<HashMap<u64, LimitSetAcquisition>>>,
+    asked: Mutex<Vec<Vec<u32>>>,
+}
+
+struct Serving {
+    acquire: Acquire,
+    ids: Vec<u32>,
+    grants: Arc<Mutex<HashMap<u64, LimitSetAcquisition>>>,
+}
+
+impl Future for Serving {
+    type Output = Result<RemoteGrant, LimitError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.acquire).poll(context).map(|outcome| {
+            let acquisition = outcome?;
+            let mut grants = self.grants.lock().unwrap();
+            let id = grants.len() as u64 + 100;
+            let grant =
+                RemoteGrant { id, set: self.ids[acquisition.set_index()], items: acquisition.export() };
+            grants.insert(id, acquisition);
+            Ok(serde_json::from_str(&serde_json::to_string(&grant).unwrap()).unwrap())
+        })
+    }
+}
+
+impl RemoteLimits for Owner {
+    fn acquire(&self, sets: &[u32], request: Vec<(String, u64)>, wait: Wait) -> RemoteAcquire {
+        self.asked.lock().unwrap().push(sets.to_vec());
+        let asked: Vec<_> = sets.iter().map(|id| self.sets[*id as usize].clone()).collect();
+        let acquire = serve(&asked, request, wait);
+        Box::pin(Serving { acquire, ids: sets.to_vec(), grants: Arc::clone(&self.grants) })
+    }
+
+    fn settle(&self, grant: u64, usage: Vec<(u32, u64)>) {
+        let acquisition = self.grants.lock().unwrap().remove(&grant).expect("a grant is settled once");
+        acquisition.settle_with(usage);
+    }
+
+    fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError> {
+        match self.sets.get(set as usize) {
+            Some(set) => Ok(set.stats()),
+            None => Err(LimitError::Disconnected { reason: "gone".into() }),
+        }
+    }
+}
+
+fn account() -> LimitSet {
+    LimitSet::builder()
+        .limit(ResourceLimit::new("doors", 1))
+        .limit(RateLimit::new("tokens", 100, Window::DAY).algorithm(TokenBucket))
+        .config(serde_json::json!({"region": "eu"}))
+        .build()
+        .expect("valid limits")
+}
+
+/// The sets as their owner has them, and as another process sees them.
+fn apart(sets: Vec<LimitSet>) -> (Arc<Owner>, Vec<LimitSet>) {
+    let owner = Arc::new(Owner { sets, grants: Arc::default(), asked: Mutex::default() });
+    let remote = owner.sets.iter().zip(0..).map(|(set, id)| {
+        let text = serde_json::to_string(&set.describe()).expect("it can travel");
+        let info: RemoteSetInfo = serde_json::from_str(&text).expect("it arrives");
+        LimitSet::remote(owner.clone(), id, info)
+    });
+    let remote = remote.collect();
+    (owner, remote)
+}
+
+#[test]
+fn a_remote_set_acquires_from_its_owner_and_settles_there() {
+    let (owner, remote) = apart(vec![account()]);
+    let mut acquired = remote[0].acquire([("tokens", 40)]).unwrap();
+    assert_eq!((acquired.requested("tokens"), acquired.requested("doors")), (Some(40), Some(1)));
+    assert_eq!(acquired.config()["region"], "eu");
+    assert_eq!(in_use(&owner.sets[0], "tokens"), 40);
+    assert!(matches!(acquired.update([("tokens", 41)]), Err(LimitError::UsageExceedsRequested { .. })));
+    acquired.update([("tokens", 10)]).unwrap();
+    acquired.release().unwrap();
+    assert_eq!((in_use(&owner.sets[0], "tokens"), in_use(&owner.sets[0], "doors")), (10, 0));
+    assert_eq!(remote[0].stats(), owner.sets[0].stats());
+}
+
+#[test]
+fn local_and_remote_holders_share_one_state_and_one_queue() {
+    let (owner, remote) = apart(vec![account()]);
+    let held = owner.sets[0].acquire([("tokens", 1)]).unwrap();
+    assert!(
+        matches!(remote[0].try_acquire([("tokens", 1)]), Err(LimitError::Unavailable { key, .. }) if key == "doors")
+    );
+    let mut first = Task::waiting(remote[0].acquire_async([("tokens", 1)]));
+    let mut second = Task::waiting(owner.sets[0].acquire_async([("tokens", 1)]));
+    drop(held);
+    drop(first.woken().unwrap());
+    drop(second.woken().unwrap());
+}
+
+#[test]
+fn a_dropped_remote_waiter_leaves_the_owners_queue() {
+    let (owner, remote) = apart(vec![account()]);
+    let held = owner.sets[0].acquire([("tokens", 1)]).unwrap();
+    drop(Task::waiting(remote[0].acquire_async([("tokens", 1)])));
+    assert_eq!(waiters(&owner.sets[0], "doors"), 0);
+    drop(held);
+}
+
+#[test]
+fn a_missing_update_is_told_at_the_worker_after_the_owner_got_everything_back() {
+    let (owner, remote) = apart(vec![account()]);
+    let mut acquired = remote[0].acquire([("tokens", 40)]).unwrap();
+    assert_eq!(acquired.release(), Err(LimitError::MissingUpdate { keys: vec!["tokens".into()] }));
+    assert_eq!((in_use(&owner.sets[0], "tokens"), in_use(&owner.sets[0], "doors")), (40, 0));
+}
+
+#[test]
+fn what_a_dead_worker_held_is_given_back_and_its_rates_count_as_used() {
+    let (owner, remote) = apart(vec![account()]);
+    let acquired = remote[0].acquire([("tokens", 40)]).unwrap();
+    let grants = std::mem::take(&mut *owner.grants.lock().unwrap());
+    grants.into_values().for_each(LimitSetAcquisition::give_back);
+    assert_eq!((in_use(&owner.sets[0], "tokens"), in_use(&owner.sets[0], "doors")), (40, 0));
+    std::mem::forget(acquired); // its process is gone
+}
+
+#[test]
+fn a_usage_that_no_worker_may_tell_is_cut_to_what_was_acquired() {
+    let set = account();
+    set.acquire([("tokens", 40)]).unwrap().settle_with([(1, 90), (77, 1)]);
+    assert_eq!(in_use(&set, "tokens"), 40);
+}
+
+#[test]
+fn earliest_available_asks_for_all_sets_of_one_owner_at_once() {
+    let (owner, remote) = apart(vec![account(), account()]);
+    let pool = LimitPool::new(remote).load_balancing(EarliestAvailable);
+    let held = owner.sets[0].acquire([("tokens", 1)]).unwrap();
+    let acquired = pool.acquire([("tokens", 1)]).unwrap();
+    assert_eq!(acquired.set_index(), 1);
+    assert_eq!(*owner.asked.lock().unwrap(), [vec![0, 1]]);
+    assert_eq!(pool.stats().sets[1].picks, 1);
+    drop((held, acquired));
+}
+
+#[test]
+fn sets_here_and_elsewhere_in_one_pool_are_asked_together() {
+    let (owner, remote) = apart(vec![account()]);
+    let here = account();
+    let pool = LimitPool::new([here.clone(), remote[0].clone()]).load_balancing(EarliestAvailable);
+    let held = here.acquire([("tokens", 1)]).unwrap();
+    assert_eq!(pool.acquire([("tokens", 1)]).unwrap().set_index(), 1);
+    let elsewhere = owner.sets[0].acquire([("tokens", 1)]).unwrap();
+    let mut task = Task::waiting(pool.acquire_async([("tokens", 1)]));
+    drop(held);
+    assert_eq!(task.woken().unwrap().set_index(), 0);
+    drop(elsewhere);
+    assert_eq!((waiters(&here, "doors"), waiters(&owner.sets[0], "doors")), (0, 0));
+}
+
+#[test]
+fn a_private_set_counts_in_each_process_for_itself() {
+    let private = LimitSet::builder().limit(CallLimit::new(1, Window::DAY)).private().build().unwrap();
+    let (owner, remote) = apart(vec![private]);
+    drop(remote[0].acquire(()).unwrap());
+    assert_eq!((in_use(&owner.sets[0], "call_count"), in_use(&remote[0], "call_count")), (0, 1));
+}
+
+#[test]
+fn an_empty_set_needs_no_owner() {
+    let empty = LimitSet::builder().config(serde_json::json!({"a": 1})).build().unwrap();
+    let (owner, remote) = apart(vec![empty]);
+    assert_eq!(remote[0].acquire([("x", 1)]).unwrap().config()["a"], 1);
+    assert!(owner.asked.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_only_the_owner_can_do_says_so() {
+    let (_owner, remote) = apart(vec![account()]);
+    assert!(matches!(remote[0].set_capacity("doors", 2), Err(LimitError::OwnerOnly { .. })));
+    assert!(matches!(remote[0].would_admit([("tokens", 1)]), concurry_limits::Admission::Unknown(_)));
+}
+
+#[test]
+fn an_owner_that_is_gone_is_told_in_the_stats() {
+    let (owner, _) = apart(vec![account()]);
+    let lost = LimitSet::remote(owner, 9, account().describe());
+    assert_eq!(lost.stats().unreachable, Some(LimitError::Disconnected { reason: "gone".into() }));
+}

@@ -1,0 +1,276 @@
+//! Who waits, for how long, and who is next.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use concurry_core::clock::{Clock, ManualClock};
+use concurry_limits::RateLimitAlgorithm::{SlidingWindow, TokenBucket};
+use concurry_limits::{CallLimit, LimitError, LimitSet, RateLimit, ResourceLimit, Window};
+
+use crate::common::{NANO, SECOND, Task, acquiring, alone, in_use, on, seconds, wait_for_waiters};
+
+fn tokens(capacity: u64) -> RateLimit {
+    RateLimit::new("tokens", capacity, Window::SECOND).algorithm(TokenBucket)
+}
+
+#[test]
+fn a_blocking_waiter_wakes_at_the_exact_instant() {
+    let (clock, set) = alone(tokens(10));
+    drop(set.acquire([("tokens", 10)]).unwrap());
+    let waiter = acquiring(&set, "tokens", 5);
+    clock.wait_for_sleepers(1);
+    assert_eq!(clock.next_wake(), Some(clock.now() + SECOND / 2));
+    clock.advance(SECOND / 2 - NANO);
+    assert_eq!(crate::common::waiters(&set, "tokens"), 1);
+    clock.advance(NANO);
+    waiter.join().unwrap().unwrap();
+    assert_eq!(in_use(&set, "tokens"), 10);
+}
+
+#[test]
+fn an_async_waiter_is_woken_at_the_exact_instant_and_only_then() {
+    let (clock, set) = alone(tokens(10));
+    drop(set.acquire([("tokens", 10)]).unwrap());
+    let mut task = Task::waiting(set.acquire_async([("tokens", 5)]));
+    assert_eq!(clock.next_wake(), Some(clock.now() + SECOND / 2));
+    clock.advance(SECOND / 2 - NANO);
+    assert_eq!(task.wakes(), 0);
+    clock.advance(NANO);
+    assert_eq!(task.wakes(), 1);
+    drop(task.woken().unwrap());
+    assert_eq!(clock.next_wake(), None, "no timer is left behind");
+}
+
+#[test]
+fn a_release_wakes_the_waiters_that_it_admits() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 4));
+    let held = set.acquire([("doors", 4)]).unwrap();
+    let mut tasks: Vec<_> = (0..5).map(|_| Task::waiting(set.acquire_async([("doors", 1)]))).collect();
+    drop(held);
+    assert_eq!(tasks.iter().map(Task::wakes).collect::<Vec<_>>(), [1, 1, 1, 1, 0]);
+    let granted: Vec<_> = tasks[..4].iter_mut().map(Task::woken).collect();
+    drop(granted);
+    drop(tasks[4].woken().unwrap());
+}
+
+#[test]
+fn a_refund_wakes_earlier_than_the_timer() {
+    let (clock, set) = alone(tokens(10));
+    let mut acquired = set.acquire([("tokens", 10)]).unwrap();
+    let waiter = acquiring(&set, "tokens", 5);
+    clock.wait_for_sleepers(1);
+    let mut task = Task::waiting(set.acquire_async([("tokens", 1)]));
+    acquired.update([("tokens", 4)]).unwrap();
+    acquired.release().unwrap();
+    drop(waiter.join().unwrap().unwrap());
+    drop(task.woken().unwrap());
+    assert_eq!(clock.now().as_nanos(), 0);
+}
+
+#[test]
+fn a_partial_refund_moves_the_instant_of_a_sleeping_waiter_forward() {
+    let (clock, set) = alone(tokens(10));
+    let mut acquired = set.acquire([("tokens", 10)]).unwrap();
+    let waiter = acquiring(&set, "tokens", 8);
+    clock.wait_for_sleepers(1);
+    acquired.update([("tokens", 7)]).unwrap();
+    acquired.release().unwrap();
+    // 3 are back, so 5 more are needed: half a second instead of 0.8.
+    while clock.next_wake() != Some(clock.now() + SECOND / 2) {
+        std::thread::yield_now();
+    }
+    clock.advance(SECOND / 2);
+    drop(waiter.join().unwrap().unwrap());
+}
+
+#[test]
+fn a_later_small_request_does_not_overtake_a_large_one() {
+    let (clock, set) = alone(RateLimit::new("tokens", 10, Window::SECOND));
+    drop(set.acquire([("tokens", 5)]).unwrap());
+    let mut large = Task::waiting(set.acquire_async([("tokens", 10)]));
+    let error = set.try_acquire([("tokens", 1)]).unwrap_err();
+    assert!(matches!(error, LimitError::Unavailable { available: 5, .. }), "{error:?}");
+    let mut small = Task::waiting(set.acquire_async([("tokens", 1)]));
+    clock.advance(SECOND);
+    drop(large.woken().unwrap());
+    assert!(small.poll().is_none());
+    clock.advance(SECOND);
+    drop(small.woken().unwrap());
+}
+
+#[test]
+fn requests_without_a_common_key_never_wait_for_each_other() {
+    let set = on(&ManualClock::new())
+        .limit(tokens(10))
+        .limit(RateLimit::new("images", 2, Window::SECOND))
+        .build()
+        .unwrap();
+    drop(set.acquire([("tokens", 10)]).unwrap());
+    let _stuck = Task::waiting(set.acquire_async([("tokens", 10)]));
+    drop(set.try_acquire([("images", 1)]).unwrap());
+    let mut both = Task::waiting(set.acquire_async([("images", 1), ("tokens", 1)]));
+    assert!(set.try_acquire([("images", 1)]).is_err(), "the one that wants both came first");
+    assert!(both.poll().is_none());
+}
+
+#[test]
+fn a_waiter_behind_several_groups_is_served_when_all_of_them_are() {
+    let clock = ManualClock::new();
+    let set = on(&clock)
+        .limit(RateLimit::new("a", 1, Window::SECOND))
+        .limit(RateLimit::new("b", 1, seconds(2)))
+        .build()
+        .unwrap();
+    drop(set.acquire([("a", 1), ("b", 1)]).unwrap());
+    let mut a = Task::waiting(set.acquire_async([("a", 1)]));
+    let mut b = Task::waiting(set.acquire_async([("b", 1)]));
+    let mut both = Task::waiting(set.acquire_async([("a", 1), ("b", 1)]));
+    clock.advance(SECOND);
+    drop(a.woken().unwrap());
+    assert!(b.poll().is_none() && both.poll().is_none());
+    clock.advance(SECOND);
+    drop(b.woken().unwrap());
+    assert!(both.poll().is_none());
+    clock.advance(seconds(2));
+    drop(both.woken().unwrap());
+}
+
+#[test]
+fn blocking_and_async_waiters_stand_in_one_queue_in_the_order_of_arrival() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 1));
+    let held = set.acquire(()).unwrap();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut threads = Vec::new();
+    let mut tasks = Vec::new();
+    for place in 0..6 {
+        if place % 2 == 0 {
+            let (set, order) = (set.clone(), Arc::clone(&order));
+            threads.push(std::thread::spawn(move || {
+                let acquired = set.acquire(()).unwrap();
+                order.lock().unwrap().push(place);
+                drop(acquired);
+            }));
+        } else {
+            tasks.push((place, Task::waiting(set.acquire_async(()))));
+        }
+        wait_for_waiters(&set, "doors", place + 1);
+    }
+    drop(held);
+    for (place, mut task) in tasks {
+        while task.wakes() == 0 {
+            std::thread::yield_now();
+        }
+        let acquired = task.woken().unwrap();
+        order.lock().unwrap().push(place);
+        drop(acquired);
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_timeout_that_cannot_fit_fails_at_once_and_tells_the_wait() {
+    let (clock, set) = alone(tokens(10));
+    drop(set.acquire([("tokens", 10)]).unwrap());
+    let error = set.acquire_timeout([("tokens", 10)], SECOND - NANO).unwrap_err();
+    let LimitError::Timeout { ref key, requested: 10, capacity: 10, available: 0, available_in, waited } =
+        error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!((key.as_str(), available_in, waited), ("tokens", Some(SECOND), std::time::Duration::ZERO));
+    let waiter = {
+        let set = set.clone();
+        std::thread::spawn(move || set.acquire_timeout([("tokens", 10)], SECOND))
+    };
+    clock.wait_for_sleepers(1);
+    clock.advance(SECOND);
+    drop(waiter.join().unwrap().expect("it fits exactly"));
+}
+
+#[test]
+fn a_timeout_behind_others_is_no_known_wait_and_ends_at_the_deadline() {
+    let (clock, set) = alone(ResourceLimit::new("doors", 1));
+    let held = set.acquire(()).unwrap();
+    let waiter = {
+        let set = set.clone();
+        std::thread::spawn(move || set.acquire_timeout((), seconds(3)))
+    };
+    clock.wait_for_sleepers(1);
+    let mut task = Task::waiting(set.acquire_async_timeout((), seconds(2)));
+    clock.advance(seconds(2));
+    let first = task.woken();
+    clock.advance(SECOND);
+    for (outcome, patience) in [(first, seconds(2)), (waiter.join().unwrap(), seconds(3))] {
+        let Err(LimitError::Timeout { key, available_in: None, waited, .. }) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!((key.as_str(), waited), ("doors", patience));
+    }
+    drop(held);
+    assert!(set.try_acquire(()).is_ok());
+}
+
+#[test]
+fn a_newcomer_behind_a_long_wait_may_still_wait_for_its_cancellation() {
+    let (_clock, set) = alone(tokens(10));
+    drop(set.acquire([("tokens", 9)]).unwrap());
+    let long = Task::waiting(set.acquire_async([("tokens", 10)]));
+    // The one ahead takes 0.9 s, but it may leave: nothing is known to lie after this deadline.
+    let mut short = Task::waiting(set.acquire_async_timeout([("tokens", 1)], SECOND / 2));
+    drop(long);
+    drop(short.woken().unwrap());
+}
+
+#[test]
+fn a_timeout_of_zero_is_a_try() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 1));
+    let held = set.acquire_timeout((), std::time::Duration::ZERO).unwrap();
+    let error = set.acquire_timeout((), std::time::Duration::ZERO).unwrap_err();
+    assert_eq!(error, set.try_acquire(()).unwrap_err());
+    drop(held);
+}
+
+#[test]
+fn a_hundred_thousand_waiters_are_served_in_order_and_leave_nothing() {
+    let (clock, set) = alone(CallLimit::new(1_000, Window::SECOND).algorithm(SlidingWindow));
+    let mut tasks: Vec<_> = (0..100_000).map(|_| Task::new(set.acquire_async(()))).collect();
+    let mut done = 0;
+    for (index, task) in tasks.iter_mut().enumerate() {
+        done += usize::from(task.poll().is_some());
+        assert!(done == (index + 1).min(1_000));
+    }
+    for round in 1..100 {
+        clock.advance(SECOND);
+        let woken = tasks.iter().filter(|task| task.wakes() > 0).count();
+        assert_eq!(woken, round * 1_000);
+        let served = &mut tasks[round * 1_000..(round + 1) * 1_000];
+        served.iter_mut().for_each(|task| drop(task.woken().unwrap()));
+    }
+    assert_eq!(crate::common::waiters(&set, "call_count"), 0);
+    assert_eq!(clock.next_wake(), None);
+}
+
+#[test]
+fn threads_never_hold_more_than_the_capacity_together() {
+    let set = LimitSet::builder().limit(ResourceLimit::new("doors", 3)).build().unwrap();
+    let (inside, most) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..8u64 {
+            let (set, inside, most) = (&set, &inside, &most);
+            scope.spawn(move || {
+                for round in 0..500u64 {
+                    let amount = 1 + (thread + round) % 3;
+                    let acquired = set.acquire([("doors", amount)]).unwrap();
+                    most.fetch_max(inside.fetch_add(amount, Ordering::SeqCst) + amount, Ordering::SeqCst);
+                    inside.fetch_sub(amount, Ordering::SeqCst);
+                    drop(acquired);
+                }
+            });
+        }
+    });
+    assert!(most.load(Ordering::SeqCst) <= 3);
+    let stats = set.stats();
+    assert_eq!((stats.limits[0].admitted, stats.limits[0].in_use, stats.limits[0].waiting), (4_000, 0, 0));
+}
