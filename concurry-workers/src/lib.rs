@@ -1,0 +1,29 @@
+//! Worker pools: the same `#[worker]` in the caller, in threads, on tokio and in processes.
+//!
+//! The way of a call: a handle builds one message → the pool's [`pool`] queue, where it waits → an idle worker of the
+//! mode's [`runtime`] takes the oldest → [`attempt`] runs it, catching panics, and answers its promise. In process mode
+//! the runtime is a pair: a dispatcher here and the same loop in a child, with frames between them ([`process`]).
+//!
+//! * [`worker`]: what `#[worker]` implements.
+//! * [`options`]: `Worker::options(…)` and its `init`.
+//! * [`attempt`]: one run of one call.
+//! * [`construct`]: one run of a constructor, with the limits that it sees.
+//! * [`probe`]: what a worker's types can do (travel, be sent), found out by method resolution.
+//! * [`pool`]: queue, handle, statistics.
+//! * [`runtime`]: a file a mode.
+//! * [`process`]: child processes: frames, transport, both ends, limits over frames.
+
+pub mod attempt;
+pub mod construct;
+mod error;
+pub mod options;
+mod panics;
+pub mod pool;
+pub mod probe;
+pub mod process;
+pub mod runtime;
+pub mod worker;
+
+pub use error::{BoxError, InitError};
+#[doc(hidden)]
+pub use inventory::submit;

@@ -1,0 +1,172 @@
+//! `Worker::options(mode, limits, max_workers)` and its `init`.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use concurry_core::mode::ExecutionMode;
+use concurry_limits::{IntoLimits, LimitPool, LimitSetError};
+
+use crate::error::InitError;
+use crate::pool::PoolHandle;
+use crate::runtime::{self, Setup};
+use crate::worker::Worker;
+
+/// How many workers a pool has.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_workers::options::Workers;
+///
+/// assert_eq!(Workers::from(4), Workers::Exactly(4));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Workers {
+    /// One in sync and async mode; as many as this process may use processors in thread and process mode.
+    #[default]
+    Default,
+    /// This many, 1 or more.
+    Exactly(usize),
+}
+
+impl From<usize> for Workers {
+    fn from(count: usize) -> Self {
+        Self::Exactly(count)
+    }
+}
+
+impl Workers {
+    fn resolve(self, mode: ExecutionMode) -> Result<usize, InitError> {
+        match (self, mode) {
+            (Self::Exactly(0), _) => Err(InitError::InvalidOption {
+                option: "max_workers",
+                value: "0".to_owned(),
+                expected: "a pool needs at least one worker",
+            }),
+            (Self::Exactly(count), ExecutionMode::Sync) if count != 1 => Err(InitError::InvalidOption {
+                option: "max_workers",
+                value: count.to_string(),
+                expected: "mode sync runs in the caller and has exactly 1 worker",
+            }),
+            (Self::Exactly(count), _) => Ok(count),
+            (Self::Default, ExecutionMode::Thread | ExecutionMode::Process) => Ok(num_cpus::get()),
+            (Self::Default, _) => Ok(1),
+        }
+    }
+}
+
+/// How a pool is to be: made by `Worker::options(mode, limits, max_workers)`, ended by `init(…)` with the arguments of the
+/// worker's constructor.
+///
+/// `A` is the tuple of those arguments.
+#[must_use = "nothing runs before `init`"]
+pub struct WorkerOptions<W, A> {
+    mode: ExecutionMode,
+    limits: Result<LimitPool, LimitSetError>,
+    workers: Workers,
+    max_queued_calls: usize,
+    name: Option<String>,
+    marker: PhantomData<fn(A) -> W>,
+}
+
+impl<W, A> fmt::Debug for WorkerOptions<W, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerOptions")
+            .field("mode", &self.mode)
+            .field("limits", &self.limits)
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<W: Worker, A> WorkerOptions<W, A> {
+    #[doc(hidden)]
+    pub fn new(mode: ExecutionMode, limits: impl IntoLimits, workers: impl Into<Workers>) -> Self {
+        Self {
+            mode,
+            limits: limits.into_limits(),
+            workers: workers.into(),
+            max_queued_calls: usize::MAX,
+            name: None,
+            marker: PhantomData,
+        }
+    }
+
+    /// How many calls may wait for a worker, 1 or more; no bound by default. Submitting to a full pool blocks until there
+    /// is room. Mode sync has no queue.
+    pub fn max_queued_calls(mut self, calls: usize) -> Self {
+        self.max_queued_calls = calls;
+        self
+    }
+
+    /// The pool's name, in statistics and in the names of its threads; by default the worker's type.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    fn start(self, args: W::Args) -> Result<W::Handle, InitError> {
+        let workers = self.workers.resolve(self.mode)?;
+        if self.max_queued_calls == 0 {
+            return Err(InitError::InvalidOption {
+                option: "max_queued_calls",
+                value: "0".to_owned(),
+                expected: "a call must be able to wait: at least 1",
+            });
+        }
+        let limits = self.limits?;
+        if limits.is_empty() {
+            return Err(InitError::UnusableLimits(concurry_limits::LimitError::EmptyPool));
+        }
+        let setup = Setup {
+            mode: self.mode,
+            limits,
+            workers,
+            max_queued_calls: self.max_queued_calls,
+            name: self.name.unwrap_or_else(|| short_name(std::any::type_name::<W>()).to_owned()),
+            args,
+        };
+        let runtime: Arc<_> = runtime::start::<W>(setup)?;
+        Ok(PoolHandle::new(runtime).into())
+    }
+}
+
+fn short_name(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// One `init` for each number of constructor arguments, so that they are typed and stand in a row.
+macro_rules! init {
+    ($($name:ident: $type:ident),*) => {
+        impl<W, $($type),*> WorkerOptions<W, ($($type,)*)>
+        where
+            W: Worker<Args = ($($type,)*)>,
+        {
+            /// Starts the pool: runs the constructor with these arguments in every worker, and returns when all are ready.
+            ///
+            /// # Errors
+            ///
+            /// [`InitError`] when an option is wrong, the mode does not suit the worker, or a constructor or process
+            /// fails; nothing is left running then.
+            #[allow(clippy::too_many_arguments, reason = "as many as the user's constructor has")]
+            pub fn init(self, $($name: $type),*) -> Result<W::Handle, InitError> {
+                self.start(($($name,)*))
+            }
+        }
+    };
+}
+
+init!();
+init!(a: A);
+init!(a: A, b: B);
+init!(a: A, b: B, c: C);
+init!(a: A, b: B, c: C, d: D);
+init!(a: A, b: B, c: C, d: D, e: E);
+init!(a: A, b: B, c: C, d: D, e: E, f: F);
+init!(a: A, b: B, c: C, d: D, e: E, f: F, g: G);
+init!(a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H);
+init!(a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I);
+init!(a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I, j: J);
+init!(a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I, j: J, k: K);
+init!(a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I, j: J, k: K, l: L);

@@ -1,0 +1,293 @@
+//! The one queue of a pool.
+//!
+//! Promises: first in, first out; a worker that is idle is woken for each call that comes; a full queue holds the
+//! submitter back until there is room; after `close` nothing more comes in, and what is in is either still handed out
+//! (drain) or given back to be refused (stop). Nobody polls: workers, submitters and those who wait for the end leave
+//! a waker.
+//!
+//! One lock guards it all. Wakers are called after it is released.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
+
+use concurry_core::clock::{Clock, Timestamp};
+use concurry_core::park;
+
+use concurry_core::sync::lock;
+
+pub(crate) struct Queue<M> {
+    state: Mutex<State<M>>,
+    /// How many calls may wait; submitters wait beyond that.
+    capacity: usize,
+}
+
+struct State<M> {
+    waiting: VecDeque<M>,
+    /// Calls taken by a worker and not yet finished.
+    running: usize,
+    /// Workers that are there: they, and only they, take calls.
+    workers: usize,
+    open: bool,
+    /// Each idle worker's waker, by its number; the one that went idle last is woken first: its caches are warm.
+    idle: Vec<(usize, Waker)>,
+    submitters: VecDeque<Waker>,
+    observers: Vec<Waker>,
+}
+
+/// What a worker finds.
+pub(crate) enum Popped<M> {
+    /// The oldest call.
+    Message(M),
+    /// The queue is closed and empty: the worker ends.
+    Closed,
+    /// The condition that the worker gave has come true before a call came.
+    Interrupted,
+}
+
+impl<M> Queue<M> {
+    pub(crate) fn new(capacity: usize, workers: usize) -> Self {
+        let state = State {
+            waiting: VecDeque::new(),
+            running: 0,
+            workers,
+            open: true,
+            idle: Vec::new(),
+            submitters: VecDeque::new(),
+            observers: Vec::new(),
+        };
+        Self { state: Mutex::new(state), capacity: capacity.max(1) }
+    }
+
+    /// Appends `message`; blocks while the queue is full. Gives it back when the queue is closed.
+    pub(crate) fn push(&self, message: M) -> Result<(), M> {
+        let mut message = Some(message);
+        loop {
+            let idle = {
+                let mut state = lock(&self.state);
+                if !state.open {
+                    break;
+                }
+                if state.waiting.len() < self.capacity {
+                    state.waiting.extend(message.take());
+                    Some(state.idle.pop())
+                } else {
+                    state.submitters.push_back(park::thread_waker());
+                    None
+                }
+            };
+            match idle {
+                Some(idle) => {
+                    wake(idle.map(|(_, waker)| waker));
+                    return Ok(());
+                }
+                None => std::thread::park(),
+            }
+        }
+        message.map_or(Ok(()), Err)
+    }
+
+    /// The oldest call, for worker `number`, which sleeps until there is one, or the queue is closed and empty, or
+    /// `interrupted` says true (whoever makes it true wakes the worker).
+    pub(crate) fn poll_pop(
+        &self,
+        number: usize,
+        context: &Context<'_>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Poll<Popped<M>> {
+        let mut state = lock(&self.state);
+        state.idle.retain(|(other, _)| *other != number);
+        if interrupted() {
+            // A wake-up meant for a call may have come to this worker: another idle one takes it.
+            let heir = if state.waiting.is_empty() { None } else { state.idle.pop() };
+            drop(state);
+            wake(heir.map(|(_, waker)| waker));
+            return Poll::Ready(Popped::Interrupted);
+        }
+        if let Some(message) = state.waiting.pop_front() {
+            state.running += 1;
+            let submitter = state.submitters.pop_front();
+            drop(state);
+            wake(submitter);
+            return Poll::Ready(Popped::Message(message));
+        }
+        if !state.open {
+            return Poll::Ready(Popped::Closed);
+        }
+        state.idle.push((number, context.waker().clone()));
+        Poll::Pending
+    }
+
+    /// As [`poll_pop`](Self::poll_pop), blocking this thread.
+    pub(crate) fn pop(&self, number: usize, interrupted: &dyn Fn() -> bool) -> Popped<M> {
+        park::block_on(poll_fn(|context| self.poll_pop(number, context, interrupted)))
+    }
+
+    /// A call that was taken is finished.
+    pub(crate) fn finished(&self) {
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        self.tell(state);
+    }
+
+    /// A worker has ended.
+    pub(crate) fn worker_ended(&self) {
+        let mut state = lock(&self.state);
+        state.workers -= 1;
+        self.tell(state);
+    }
+
+    /// Wakes those who wait for the end, if this may be it.
+    fn tell(&self, mut state: std::sync::MutexGuard<'_, State<M>>) {
+        if state.observers.is_empty() {
+            return;
+        }
+        let observers = std::mem::take(&mut state.observers);
+        drop(state);
+        observers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Lets nothing more in; what waits is still handed out.
+    pub(crate) fn close(&self) {
+        let mut state = lock(&self.state);
+        state.open = false;
+        let idle = std::mem::take(&mut state.idle);
+        let submitters = std::mem::take(&mut state.submitters);
+        drop(state);
+        idle.into_iter().for_each(|(_, waker)| waker.wake());
+        submitters.into_iter().for_each(Waker::wake);
+    }
+
+    /// Lets nothing more in and gives back what waits.
+    pub(crate) fn stop(&self) -> VecDeque<M> {
+        self.close();
+        let mut state = lock(&self.state);
+        let refused = std::mem::take(&mut state.waiting);
+        self.tell(state);
+        refused
+    }
+
+    /// Whether no worker is left to take a call.
+    pub(crate) fn is_deserted(&self) -> bool {
+        lock(&self.state).workers == 0
+    }
+
+    /// Blocks until no call waits or runs, until `deadline` at most; says whether that came true.
+    pub(crate) fn wait_until_empty(&self, clock: &dyn Clock, deadline: Timestamp) -> bool {
+        let empty =
+            poll_fn(|context| self.observe(context, |state| state.waiting.is_empty() && state.running == 0));
+        park::block_on_until(empty, clock, deadline).is_some()
+    }
+
+    /// Blocks until every worker has ended.
+    pub(crate) fn wait_until_deserted(&self) {
+        park::block_on(poll_fn(|context| self.observe(context, |state| state.workers == 0)));
+    }
+
+    fn observe(&self, context: &Context<'_>, condition: impl Fn(&State<M>) -> bool) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if condition(&state) {
+            return Poll::Ready(());
+        }
+        state.observers.push(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Calls that wait, calls that run, and workers.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        let state = lock(&self.state);
+        (state.waiting.len(), state.running, state.workers)
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn pop_now(queue: &Queue<u32>) -> Option<u32> {
+        match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
+            Poll::Ready(Popped::Message(message)) => Some(message),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn calls_come_out_in_the_order_in_which_they_went_in() {
+        let queue = Queue::new(10, 1);
+        (0..5).for_each(|n| queue.push(n).unwrap());
+        assert_eq!((0..5).filter_map(|_| pop_now(&queue)).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_full_queue_holds_the_submitter_back_until_there_is_room() {
+        let queue = Arc::new(Queue::new(1, 1));
+        queue.push(1).unwrap();
+        let submitter = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.push(2)
+        });
+        while lock(&queue.state).submitters.is_empty() {
+            std::thread::yield_now();
+        }
+        assert_eq!(queue.counts().0, 1);
+        assert_eq!(pop_now(&queue), Some(1));
+        submitter.join().unwrap().unwrap();
+        assert_eq!(pop_now(&queue), Some(2));
+    }
+
+    #[test]
+    fn a_closed_queue_gives_new_calls_back_and_hands_out_the_old() {
+        let queue = Queue::new(10, 1);
+        queue.push(1).unwrap();
+        queue.close();
+        assert_eq!(queue.push(2), Err(2));
+        assert_eq!(pop_now(&queue), Some(1));
+        assert!(matches!(
+            queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false),
+            Poll::Ready(Popped::Closed)
+        ));
+    }
+
+    #[test]
+    fn stopping_frees_a_submitter_that_waits_for_room() {
+        let queue = Arc::new(Queue::new(1, 1));
+        queue.push(1).unwrap();
+        let submitter = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.push(2)
+        });
+        while lock(&queue.state).submitters.is_empty() {
+            std::thread::yield_now();
+        }
+        assert_eq!(queue.stop(), [1]);
+        assert_eq!(submitter.join().unwrap(), Err(2));
+    }
+
+    #[test]
+    fn an_interrupted_worker_hands_its_wake_up_on() {
+        let queue = Queue::new(10, 2);
+        let woken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        struct Flag(Arc<std::sync::atomic::AtomicBool>);
+        impl std::task::Wake for Flag {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        let other = Waker::from(Arc::new(Flag(Arc::clone(&woken))));
+        assert!(queue.poll_pop(1, &Context::from_waker(&other), &|| false).is_pending());
+        assert!(queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false).is_pending());
+        queue.push(1).unwrap(); // wakes worker 0, which went idle last
+        let interrupted = queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| true);
+        assert!(matches!(interrupted, Poll::Ready(Popped::Interrupted)));
+        assert!(woken.load(std::sync::atomic::Ordering::SeqCst));
+    }
+}

@@ -1,0 +1,327 @@
+//! What a type can do, found out where the type is concrete: in the code that `#[worker]` emits.
+//!
+//! Method resolution prefers an implementation for `Probe<T>` to one for `&Probe<T>`. So `(&Probe::<T>::NEW).travels()`
+//! picks the first trait where its bounds hold, and the second, the fallback, elsewhere. This works on stable Rust
+//! because `T` is concrete there; a generic function could not ask.
+
+use std::any::type_name;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::Future;
+use std::marker::PhantomData;
+
+use concurry_core::call::{Call, NotSent, Promise};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::attempt::{Ran, run_async};
+use crate::process::{Answer, AnswerPlain, AnswerResult, Reply, ReplyPlain, ReplyResult, codec};
+use crate::runtime::{self, Start};
+use crate::worker::{Job, Worker};
+
+/// Asks about `T` without having one.
+#[derive(Debug)]
+pub struct Probe<T>(PhantomData<fn() -> T>);
+
+impl<T> Probe<T> {
+    /// The one value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// Asks about the future that a function returns.
+pub fn future_of<W, A, F>(_: fn(W, A) -> F) -> Probe<F> {
+    Probe::NEW
+}
+
+/// Can be sent to another process and made anew there: serde's two traits, and no borrow.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel between processes",
+    label = "this type needs serde::Serialize and serde::Deserialize",
+    note = "`#[worker(process)]` asks that all arguments and results can; plain `#[worker]` does not"
+)]
+pub trait Travel: Serialize + DeserializeOwned {}
+impl<T: Serialize + DeserializeOwned> Travel for T {}
+
+const NO_SERDE: &str = "it does not implement serde::Serialize and serde::Deserialize";
+
+fn cannot_travel<T>(what: &str) -> NotSent {
+    NotSent::new(what, type_name::<T>(), NO_SERDE)
+}
+
+/// Where `T` can travel.
+pub trait Travels<T> {
+    /// Whether it can.
+    fn travels(&self) -> bool;
+    /// `value` as bytes.
+    ///
+    /// # Errors
+    ///
+    /// What serde says.
+    fn encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent>;
+    /// A value from bytes.
+    ///
+    /// # Errors
+    ///
+    /// What serde says.
+    fn decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent>;
+}
+
+impl<T: Serialize + DeserializeOwned> Travels<T> for Probe<T> {
+    fn travels(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent> {
+        codec::encode(what, value)
+    }
+
+    fn decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent> {
+        codec::decode(what, bytes)
+    }
+}
+
+/// Where `T` cannot travel, or it is not known.
+pub trait Stays<T> {
+    /// Whether it can travel: no.
+    fn travels(&self) -> bool;
+    /// Fails.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    fn encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent>;
+    /// Fails.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    fn decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent>;
+}
+
+impl<T> Stays<T> for &Probe<T> {
+    fn travels(&self) -> bool {
+        false
+    }
+
+    fn encode(&self, what: &str, _: &T) -> Result<Vec<u8>, NotSent> {
+        Err(cannot_travel::<T>(what))
+    }
+
+    fn decode(&self, what: &str, _: &[u8]) -> Result<T, NotSent> {
+        Err(cannot_travel::<T>(what))
+    }
+}
+
+/// The two ends of an answer on its way from the child, where the result can travel.
+pub trait PlainAnswers<T> {
+    /// Here: completes the promise from bytes.
+    fn reply(&self, method: &'static str, promise: Promise<T, Infallible>) -> Option<Box<dyn Reply>>;
+    /// In the child: turns the finished call into bytes.
+    fn answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>>;
+}
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> PlainAnswers<T> for Probe<T> {
+    fn reply(&self, method: &'static str, promise: Promise<T, Infallible>) -> Option<Box<dyn Reply>> {
+        Some(Box::new(ReplyPlain { method, promise }))
+    }
+
+    fn answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>> {
+        Some(Box::new(AnswerPlain { method, call }))
+    }
+}
+
+/// As [`PlainAnswers`], for methods that return a `Result`.
+pub trait ResultAnswers<T, E> {
+    /// Here: completes the promise from bytes.
+    fn reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>>;
+    /// In the child: turns the finished call into bytes.
+    fn answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
+}
+
+impl<T, E> ResultAnswers<T, E> for Probe<Result<T, E>>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    E: Serialize + DeserializeOwned + Send + 'static,
+{
+    fn reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>> {
+        Some(Box::new(ReplyResult { method, promise }))
+    }
+
+    fn answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>> {
+        Some(Box::new(AnswerResult { method, call }))
+    }
+}
+
+/// Where the result cannot travel: there is no way. The promise is dropped, which answers it.
+pub trait NoAnswers<T, E> {
+    /// None.
+    fn reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>>;
+    /// None.
+    fn answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
+}
+
+impl<R, T, E> NoAnswers<T, E> for &Probe<R> {
+    fn reply(&self, _: &'static str, _: Promise<T, E>) -> Option<Box<dyn Reply>> {
+        None
+    }
+
+    fn answer(&self, _: &'static str, _: Call<T, E>) -> Option<Box<dyn Answer>> {
+        None
+    }
+}
+
+/// Where a worker may be used by several threads in turn.
+pub trait StartsSync<W: Worker> {
+    /// The start of sync mode.
+    fn sync_start(&self) -> Option<Start<W>>;
+}
+
+impl<W: Worker + Send> StartsSync<W> for Probe<W> {
+    fn sync_start(&self) -> Option<Start<W>> {
+        Some(runtime::start_sync::<W>)
+    }
+}
+
+/// Where it may not.
+pub trait NeverSync<W: Worker> {
+    /// None.
+    fn sync_start(&self) -> Option<Start<W>>;
+}
+
+impl<W: Worker> NeverSync<W> for &Probe<W> {
+    fn sync_start(&self) -> Option<Start<W>> {
+        None
+    }
+}
+
+/// Where a worker may be used by several threads at once.
+pub trait StartsAsync<W: Worker> {
+    /// The start of async mode.
+    fn async_start(&self) -> Option<Start<W>>;
+}
+
+impl<W: Worker + Send + Sync> StartsAsync<W> for Probe<W> {
+    fn async_start(&self) -> Option<Start<W>> {
+        Some(runtime::start_async::<W>)
+    }
+}
+
+/// Where it may not.
+pub trait NeverAsync<W: Worker> {
+    /// None.
+    fn async_start(&self) -> Option<Start<W>>;
+}
+
+impl<W: Worker> NeverAsync<W> for &Probe<W> {
+    fn async_start(&self) -> Option<Start<W>> {
+        None
+    }
+}
+
+/// Where a future can be sent to another thread.
+pub trait SendableFuture {
+    /// Whether it can.
+    fn is_sendable(&self) -> bool;
+}
+
+impl<F: Future + Send> SendableFuture for Probe<F> {
+    fn is_sendable(&self) -> bool {
+        true
+    }
+}
+
+/// Where it cannot.
+pub trait UnsendableFuture {
+    /// Whether it can be sent: no.
+    fn is_sendable(&self) -> bool;
+}
+
+impl<F: Future> UnsendableFuture for &Probe<F> {
+    fn is_sendable(&self) -> bool {
+        false
+    }
+}
+
+/// A future with the promise that it will answer, to be made a job if it can be sent.
+pub struct Started<F, T, E>(Cell<Option<(F, Promise<T, E>)>>);
+
+impl<F, T, E> Started<F, T, E> {
+    /// Pairs them.
+    pub fn new(future: F, promise: Promise<T, E>) -> Self {
+        Self(Cell::new(Some((future, promise))))
+    }
+}
+
+/// Where the future can be sent to another thread.
+pub trait IntoJob {
+    /// The job.
+    fn take_job(&self) -> Option<Job>;
+}
+
+impl<F, T, E> IntoJob for Started<F, T, E>
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn take_job(&self) -> Option<Job> {
+        let (future, promise) = self.0.take()?;
+        Some(Box::pin(async move { run_async(promise, future).await }) as Job)
+    }
+}
+
+/// Where it cannot.
+pub trait NoJob {
+    /// None.
+    fn take_job(&self) -> Option<Job>;
+}
+
+impl<F, T, E> NoJob for &Started<F, T, E> {
+    fn take_job(&self) -> Option<Job> {
+        None
+    }
+}
+
+/// The result type of a fallible method, taken apart: for aliases such as `io::Result<T>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named like a result but is none",
+    label = "a type whose name ends in `Result` must be one",
+    note = "return `std::result::Result`, an alias of it, or a type with another name"
+)]
+pub trait MethodResult {
+    /// The type of success.
+    type Ok;
+    /// The type of failure.
+    type Err;
+    /// The result itself.
+    ///
+    /// # Errors
+    ///
+    /// Its own.
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
+}
+
+impl<T, E> MethodResult for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// What an attempt is when its message belongs to another kind of method; the runtimes never let that happen.
+pub fn wrong_kind() -> Ran {
+    tracing::error!("a call was given to a runner of another kind of method; it is answered as stopped");
+    Ran::Returned
+}
+
+/// The error of a result that has no way to travel.
+pub fn no_answer(method: &str) -> NotSent {
+    NotSent::new(format!("the result of `{method}`"), "unknown", NO_SERDE)
+}
+
+/// The error of a call of a method that this build does not have.
+pub fn no_method(method: u16) -> NotSent {
+    NotSent::new("a call", "unknown", format!("this executable's worker has no method number {method}"))
+}

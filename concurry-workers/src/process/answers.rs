@@ -1,0 +1,185 @@
+//! A result on its way from the child's method to the caller's promise.
+//!
+//! In the child a call is run like any other, on a message whose promise belongs to an [`Answer`]; that turns the outcome
+//! into bytes. In the parent a [`Reply`] holds the caller's promise and completes it from those bytes.
+
+use std::convert::Infallible;
+
+use concurry_core::call::{Call, CallError, NotSent, Outcome, Promise};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::codec;
+use super::frame::AnswerKind;
+
+/// A call as bytes, with the duty to answer it.
+pub struct Outbound {
+    pub(crate) method: u16,
+    pub(crate) args: Vec<u8>,
+    pub(crate) reply: Box<dyn Reply>,
+}
+
+impl Outbound {
+    /// Pairs the encoded arguments of a method with its promise. `None` when nobody needs the result any more, or the
+    /// arguments could not be encoded: the promise was answered then.
+    pub fn new<T, E>(
+        method: u16,
+        promise: Promise<T, E>,
+        args: impl FnOnce() -> Result<Vec<u8>, NotSent>,
+        reply: impl FnOnce(Promise<T, E>) -> Option<Box<dyn Reply>>,
+    ) -> Option<Self> {
+        if !promise.is_open() {
+            return None;
+        }
+        match args() {
+            Ok(args) => reply(promise).map(|reply| Self { method, args, reply }),
+            Err(error) => {
+                promise.complete(Err(CallError::NotSent(error)));
+                None
+            }
+        }
+    }
+}
+
+/// Answers `promise` without running its call.
+pub fn refuse<T, E>(promise: Promise<T, E>, error: CallError) {
+    promise.complete(Err(error.widen()));
+}
+
+/// The parent's end of an answer.
+pub trait Reply: Send {
+    /// Completes the promise with the method's result, from bytes.
+    fn complete(self: Box<Self>, bytes: &[u8]);
+    /// Completes the promise with what went wrong.
+    fn fail(self: Box<Self>, error: CallError);
+}
+
+/// The reply to a method that cannot fail.
+pub struct ReplyPlain<T> {
+    pub(crate) method: &'static str,
+    pub(crate) promise: Promise<T, Infallible>,
+}
+
+impl<T: DeserializeOwned + Send> Reply for ReplyPlain<T> {
+    fn complete(self: Box<Self>, bytes: &[u8]) {
+        let outcome = codec::decode(&result_of(self.method), bytes).map_err(CallError::NotSent);
+        self.promise.complete(outcome);
+    }
+
+    fn fail(self: Box<Self>, error: CallError) {
+        self.promise.complete(Err(error));
+    }
+}
+
+/// The reply to a method that returns a `Result`.
+pub struct ReplyResult<T, E> {
+    pub(crate) method: &'static str,
+    pub(crate) promise: Promise<T, E>,
+}
+
+impl<T: DeserializeOwned + Send, E: DeserializeOwned + Send> Reply for ReplyResult<T, E> {
+    fn complete(self: Box<Self>, bytes: &[u8]) {
+        let outcome = match codec::decode::<Result<T, E>>(&result_of(self.method), bytes) {
+            Ok(result) => result.map_err(CallError::Failed),
+            Err(error) => Err(CallError::NotSent(error)),
+        };
+        self.promise.complete(outcome);
+    }
+
+    fn fail(self: Box<Self>, error: CallError) {
+        self.promise.complete(Err(error.widen()));
+    }
+}
+
+/// An answer as bytes.
+pub struct Finished {
+    pub(super) tag: u32,
+    pub(super) body: Vec<u8>,
+}
+
+/// The child's end of an answer.
+pub trait Answer {
+    /// The outcome of the call, which has been run, as bytes.
+    fn finish(self: Box<Self>) -> Finished;
+}
+
+/// The answer of a method that cannot fail.
+pub struct AnswerPlain<T> {
+    pub(crate) method: &'static str,
+    pub(crate) call: Call<T, Infallible>,
+}
+
+impl<T: Serialize> Answer for AnswerPlain<T> {
+    fn finish(self: Box<Self>) -> Finished {
+        match settled(&self.call, |never| match never {}) {
+            Ok(value) => returned(codec::encode(&result_of(self.method), &value)),
+            Err(error) => failed(error),
+        }
+    }
+}
+
+/// The answer of a method that returns a `Result`.
+pub struct AnswerResult<T, E> {
+    pub(crate) method: &'static str,
+    pub(crate) call: Call<T, E>,
+}
+
+impl<T: Serialize, E: Serialize> Answer for AnswerResult<T, E> {
+    fn finish(self: Box<Self>) -> Finished {
+        let what = result_of(self.method);
+        match settled(&self.call, |own| codec::encode::<Result<T, E>>(&what, &Err(own))) {
+            Ok(value) => returned(codec::encode::<Result<T, E>>(&what, &Ok(value))),
+            Err(error) => failed(error),
+        }
+    }
+}
+
+/// What there is to send besides a value: bytes of the method's own error, or what happened instead.
+enum Unsettled {
+    Own(Result<Vec<u8>, NotSent>),
+    Other(CallError),
+}
+
+fn settled<T, E>(call: &Call<T, E>, own: impl FnOnce(E) -> Result<Vec<u8>, NotSent>) -> Result<T, Unsettled> {
+    let outcome: Outcome<T, E> = call.try_take().unwrap_or(Err(CallError::Stopped));
+    outcome.map_err(|error| match error {
+        CallError::Failed(error) => Unsettled::Own(own(error)),
+        CallError::Panicked(panic) => Unsettled::Other(CallError::Panicked(panic)),
+        other => Unsettled::Other(CallError::NotSent(NotSent::new(
+            "an outcome",
+            std::any::type_name::<CallError<E>>(),
+            match other {
+                CallError::Stopped => "the child did not run the call",
+                _ => "the child ended the call in an unknown way",
+            },
+        ))),
+    })
+}
+
+fn returned(encoded: Result<Vec<u8>, NotSent>) -> Finished {
+    match encoded {
+        Ok(body) => Finished { tag: AnswerKind::Returned as u32, body },
+        Err(error) => not_sent(&error),
+    }
+}
+
+fn failed(error: Unsettled) -> Finished {
+    match error {
+        Unsettled::Own(encoded) => returned(encoded),
+        Unsettled::Other(CallError::Panicked(panic)) => match codec::encode("a panic", &panic) {
+            Ok(body) => Finished { tag: AnswerKind::Panicked as u32, body },
+            Err(error) => not_sent(&error),
+        },
+        Unsettled::Other(CallError::NotSent(error)) => not_sent(&error),
+        Unsettled::Other(other) => not_sent(&NotSent::new("an outcome", "CallError", other.to_string())),
+    }
+}
+
+/// An answer that says that there is none; an empty body if even that cannot be encoded.
+pub(super) fn not_sent(error: &NotSent) -> Finished {
+    Finished { tag: AnswerKind::NotSent as u32, body: codec::encode("an error", error).unwrap_or_default() }
+}
+
+fn result_of(method: &str) -> String {
+    format!("the result of `{method}`")
+}

@@ -1,0 +1,172 @@
+//! The child's side: reads what it shall be, constructs the worker, runs calls one after the other, answers.
+//!
+//! Three parties share the connection: this thread, which runs the worker; a reader thread, which hands out calls and
+//! grants as they come; and any thread that acquires or releases, which writes. When the parent is gone, the reader ends
+//! the process at once: nobody is left to work for.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+
+use concurry_limits::remote::RemoteLimits;
+use concurry_limits::{LimitPool, LimitSet};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::answers::{Finished, not_sent};
+use super::frame::{Failure, Frame, Hello, Kind, PROTOCOL};
+use super::remote_limits::RemoteConnection;
+use super::transport::{Sink, SocketSink, SocketSource, Source};
+use super::{codec, hook, registry};
+use crate::attempt::Ran;
+use crate::construct::{construct, dismiss};
+use crate::error::InitError;
+use crate::worker::Worker;
+use concurry_core::sync::lock;
+
+/// The sending half, shared by all threads of the child.
+pub(super) type Outbox = Arc<Mutex<dyn Sink>>;
+
+/// A child that knows what it shall be.
+pub struct Session {
+    hello: Hello,
+    outbox: Outbox,
+    source: Box<dyn Source>,
+}
+
+/// Serves one worker over `stream`; the exit code.
+pub(super) fn run(stream: UnixStream) -> i32 {
+    match open(stream) {
+        Ok(session) => match registry::find(&session.hello.worker) {
+            Some(registration) => (registration.serve)(session),
+            None => {
+                let reason = format!("this executable has no worker `{}`", session.hello.worker);
+                report(&session.outbox, &Err(Failure::Unsuitable(reason)))
+            }
+        },
+        Err(error) => {
+            eprintln!("concurry: a worker's process cannot read from its pool: {error}");
+            1
+        }
+    }
+}
+
+fn open(stream: UnixStream) -> io::Result<Session> {
+    let mut source = SocketSource::new(stream.try_clone()?);
+    let outbox: Outbox = Arc::new(Mutex::new(SocketSink(stream)));
+    let Some(frame) = source.receive()? else { hook::vanish() };
+    if frame.kind != Kind::Hello || frame.tag != PROTOCOL {
+        let text = format!("the pool speaks protocol {} and this child {PROTOCOL}", frame.tag);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(Session { hello: frame.open()?, outbox, source: Box::new(source) })
+}
+
+/// Tells the parent whether there is a worker; the exit code.
+fn report(outbox: &Outbox, outcome: &Result<(), Failure>) -> i32 {
+    let sent = Frame::of(Kind::Ready, 0, 0, outcome).map(|frame| lock(outbox).send(&frame));
+    i32::from(outcome.is_err() || !matches!(sent, Ok(Ok(()))))
+}
+
+/// Serves `W`; the exit code.
+pub(super) fn serve<W: Worker>(session: Session) -> i32 {
+    let Session { hello, outbox, source } = session;
+    let args = match W::decode_args(&hello.args) {
+        Ok(args) => args,
+        Err(error) => return report(&outbox, &Err(Failure::Unsuitable(error.to_string()))),
+    };
+    let remote = Arc::new(RemoteConnection::new(Arc::clone(&outbox)));
+    let limits = limit_pool(hello, &remote);
+    let (calls, inbox) = unbounded();
+    let reader = Arc::clone(&remote);
+    std::thread::spawn(move || read(source, &reader, &calls));
+
+    let mut worker: W = match construct(args.clone(), limits.clone()) {
+        Ok(worker) => worker,
+        Err(error) => return report(&outbox, &Err(failure(error))),
+    };
+    if report(&outbox, &Ok(())) != 0 {
+        hook::vanish();
+    }
+    while let Some(frame) = next_call(&inbox) {
+        let (answer, ran) = answer(&mut worker, &frame);
+        let answer = Frame::new(Kind::Answer, frame.id, answer.tag, answer.body);
+        if ran == Ran::Panicked {
+            dismiss(worker);
+            let made = construct(args.clone(), limits.clone());
+            if lock(&outbox).send(&answer).is_err() {
+                hook::vanish();
+            }
+            // A constructor that fails now is run again by the parent in a new process, which then reports why.
+            worker = match made {
+                Ok(made) => made,
+                Err(_) => return 1,
+            };
+        } else if lock(&outbox).send(&answer).is_err() {
+            hook::vanish();
+        }
+    }
+    dismiss(worker);
+    0
+}
+
+fn next_call(inbox: &Receiver<Frame>) -> Option<Frame> {
+    inbox.recv().ok().filter(|frame| frame.kind == Kind::Call)
+}
+
+fn answer<W: Worker>(worker: &mut W, frame: &Frame) -> (Finished, Ran) {
+    let method = u16::try_from(frame.tag).unwrap_or(u16::MAX);
+    match W::decode(method, &frame.body) {
+        Ok((message, answer)) => {
+            let ran = worker.run(message);
+            (answer.finish(), ran)
+        }
+        Err(error) => (not_sent(&error), Ran::Returned),
+    }
+}
+
+/// The pool of limits that the parent described, each set a proxy of the parent's.
+fn limit_pool(hello: Hello, remote: &Arc<RemoteConnection>) -> LimitPool {
+    let sets = hello.sets.into_iter().zip(0..).map(|(info, id)| {
+        let connection: Arc<dyn RemoteLimits> = Arc::clone(remote) as _;
+        LimitSet::remote(connection, id, info)
+    });
+    LimitPool::new(sets).load_balancing(hello.balancing).with_worker_index(hello.index as usize)
+}
+
+fn failure(error: InitError) -> Failure {
+    match error {
+        InitError::ConstructorPanicked { panic, .. } => Failure::Panicked(panic),
+        InitError::Constructor { source, .. } => {
+            let mut texts = vec![source.to_string()];
+            let mut cause = source.source();
+            while let Some(error) = cause {
+                texts.push(error.to_string());
+                cause = error.source();
+            }
+            Failure::Constructor(texts)
+        }
+        other => Failure::Unsuitable(other.to_string()),
+    }
+}
+
+/// The reader thread.
+fn read(mut source: Box<dyn Source>, remote: &RemoteConnection, calls: &Sender<Frame>) {
+    loop {
+        match source.receive() {
+            Ok(Some(frame)) => match frame.kind {
+                Kind::Call | Kind::Stop => drop(calls.send(frame)),
+                _ => remote.receive(&frame),
+            },
+            Ok(None) => hook::vanish(),
+            Err(error) => {
+                eprintln!("concurry: a worker's process cannot read from its pool: {error}");
+                hook::vanish();
+            }
+        }
+    }
+}
+
+/// A message of our own as bytes: nothing when it cannot be encoded, which the other side reports as such.
+pub(super) fn body<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    codec::encode("a message of concurry", value).unwrap_or_default()
+}

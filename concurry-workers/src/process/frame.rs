@@ -1,0 +1,177 @@
+//! What travels between a pool and its children.
+//!
+//! A frame is a header of 17 bytes and a body:
+//!
+//! ```text
+//! length of the body: u32 │ kind: u8 │ id: u64 │ tag: u32 │ body
+//! ```
+//!
+//! All numbers are little-endian. `id` pairs an answer with its question. Bodies are postcard, or a user's value that
+//! was encoded by postcard before; those are never sent through serde again byte by byte.
+
+use std::io;
+
+use concurry_core::call::{NotSent, Panicked};
+use concurry_limits::remote::{RemoteGrant, RemoteSetInfo, Wait};
+use concurry_limits::{LimitError, LimitSetStats};
+use serde::{Deserialize, Serialize};
+
+use super::codec;
+
+/// Counts up when frames change; the two ends must agree before anything else is read.
+pub(super) const PROTOCOL: u32 = 1;
+
+pub(super) const HEADER: usize = 17;
+
+/// What a frame says. The tag's meaning stands behind the kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// To the child, first: [`Hello`]; tag: [`PROTOCOL`].
+    Hello = 1,
+    /// To the parent: the worker is there, or `Err(`[`Failure`]`)` why not.
+    Ready = 2,
+    /// To the child: a call; tag: the method; body: its arguments.
+    Call = 3,
+    /// To the parent: the end of a call; tag: an [`AnswerKind`].
+    Answer = 4,
+    /// To the child: finish, drop the worker and exit.
+    Stop = 5,
+    /// To the parent: [`AcquireRequest`].
+    Acquire = 6,
+    /// To the child: `Result<RemoteGrant, LimitError>`.
+    Grant = 7,
+    /// To the parent: the request of this id is not wanted any more.
+    CancelAcquire = 8,
+    /// To the parent: a grant is released; id: the grant's; body: the usage told, as (index, amount).
+    Settle = 9,
+    /// To the parent: the statistics of set `tag` are asked for.
+    StatsRequest = 10,
+    /// To the child: `Result<LimitSetStats, LimitError>`.
+    Stats = 11,
+}
+
+impl Kind {
+    const ALL: [Self; 11] = [
+        Self::Hello,
+        Self::Ready,
+        Self::Call,
+        Self::Answer,
+        Self::Stop,
+        Self::Acquire,
+        Self::Grant,
+        Self::CancelAcquire,
+        Self::Settle,
+        Self::StatsRequest,
+        Self::Stats,
+    ];
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// How a call ended in the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum AnswerKind {
+    /// The method returned; body: its result.
+    Returned = 0,
+    /// The method panicked; body: [`Panicked`].
+    Panicked = 1,
+    /// Arguments or result could not travel; body: [`NotSent`].
+    NotSent = 2,
+}
+
+/// One frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) kind: Kind,
+    pub(super) id: u64,
+    pub(super) tag: u32,
+    pub(super) body: Vec<u8>,
+}
+
+impl Frame {
+    pub(super) fn new(kind: Kind, id: u64, tag: u32, body: Vec<u8>) -> Self {
+        Self { kind, id, tag, body }
+    }
+
+    /// A frame with a body of our own. Our own types can always be encoded.
+    pub(super) fn of<T: Serialize>(kind: Kind, id: u64, tag: u32, body: &T) -> Result<Self, NotSent> {
+        Ok(Self::new(kind, id, tag, codec::encode("a message of concurry", body)?))
+    }
+
+    /// The header; an error when the body is too long for one frame.
+    pub(super) fn header(&self) -> Result<[u8; HEADER], NotSent> {
+        let length = u32::try_from(self.body.len()).map_err(|_| {
+            NotSent::new("a message", "bytes", format!("{} bytes are more than 4 GiB", self.body.len()))
+        })?;
+        let mut header = [0; HEADER];
+        header[..4].copy_from_slice(&length.to_le_bytes());
+        header[4] = self.kind as u8;
+        header[5..13].copy_from_slice(&self.id.to_le_bytes());
+        header[13..].copy_from_slice(&self.tag.to_le_bytes());
+        Ok(header)
+    }
+
+    /// A frame without its body, and the length of that.
+    pub(super) fn from_header(header: &[u8; HEADER]) -> io::Result<(Self, usize)> {
+        let [l0, l1, l2, l3, kind, id @ .., t0, t1, t2, t3] = *header;
+        let kind = Kind::from_byte(kind).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("unknown kind of frame: {kind}"))
+        })?;
+        let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        let frame = Self::new(kind, u64::from_le_bytes(id), u32::from_le_bytes([t0, t1, t2, t3]), Vec::new());
+        Ok((frame, length))
+    }
+
+    /// The body as one of our own types.
+    pub(super) fn open<T: serde::de::DeserializeOwned>(&self) -> io::Result<T> {
+        codec::decode("a message of concurry", &self.body)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
+/// The first thing that a child is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Hello {
+    /// The worker's type, as the compiler names it.
+    pub(super) worker: String,
+    /// Its number in the pool.
+    pub(super) index: u32,
+    /// The constructor's arguments, encoded.
+    pub(super) args: Vec<u8>,
+    /// The limit sets of the pool, in their order.
+    pub(super) sets: Vec<RemoteSetInfo>,
+    /// How the pool chooses between them.
+    pub(super) balancing: concurry_limits::LimitPoolBalancing,
+}
+
+/// Why a child has no worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Failure {
+    /// The constructor returned an error: its text and the texts of its sources.
+    Constructor(Vec<String>),
+    /// The constructor panicked.
+    Panicked(Panicked),
+    /// The executable has no such worker, or the arguments could not be read.
+    Unsuitable(String),
+}
+
+/// A child's wish to acquire.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AcquireRequest {
+    pub(super) sets: Vec<u32>,
+    pub(super) amounts: Vec<(String, u64)>,
+    pub(super) wait: Wait,
+}
+
+/// The usage that a child told of a grant, as (index of the limit, amount).
+pub(super) type Usage = Vec<(u32, u64)>;
+
+/// The answer to an [`AcquireRequest`].
+pub(super) type GrantAnswer = Result<RemoteGrant, LimitError>;
+
+/// The answer to a request for statistics.
+pub(super) type StatsAnswer = Result<LimitSetStats, LimitError>;

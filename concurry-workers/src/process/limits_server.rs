@@ -1,0 +1,193 @@
+//! The parent's side of limits: a child's wishes stand in the owner's queue like everybody's.
+//!
+//! A wish that must wait costs no thread: it is a future that is polled when its grant wakes it, on the thread that made the
+//! grant possible; the answer goes to the child's outbox, which never blocks. What a child holds is listed here, and is
+//! given back when the child releases it or is gone.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use concurry_limits::remote::{RemoteGrant, serve};
+use concurry_limits::{Acquire, LimitError, LimitSet, LimitSetAcquisition};
+use crossbeam_channel::Sender;
+
+use super::child::body;
+use super::frame::{AcquireRequest, Frame, GrantAnswer, Kind, StatsAnswer, Usage};
+use concurry_core::sync::lock;
+
+/// The limits of one child.
+pub(super) struct LimitsServer {
+    sets: Vec<LimitSet>,
+    outbox: Sender<Frame>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    closed: bool,
+    wishes: HashMap<u64, Arc<Wish>>,
+    held: HashMap<u64, LimitSetAcquisition>,
+}
+
+/// A wish that waits.
+struct Wish {
+    id: u64,
+    server: Weak<LimitsServer>,
+    sets: Vec<u32>,
+    future: Mutex<Option<Acquire>>,
+    turn: AtomicU8,
+}
+
+/// Nobody polls; somebody polls; somebody polls and must poll once more.
+const IDLE: u8 = 0;
+const POLLING: u8 = 1;
+const AGAIN: u8 = 2;
+
+impl LimitsServer {
+    pub(super) fn new(sets: Vec<LimitSet>, outbox: Sender<Frame>) -> Arc<Self> {
+        Arc::new(Self { sets, outbox, table: Mutex::default() })
+    }
+
+    /// A frame about limits has come from the child.
+    pub(super) fn receive(self: &Arc<Self>, frame: &Frame) -> std::io::Result<()> {
+        match frame.kind {
+            Kind::Acquire => self.acquire(frame.id, frame.open()?),
+            Kind::CancelAcquire => self.cancel(frame.id),
+            Kind::Settle => {
+                let usage: Usage = frame.open()?;
+                let held = lock(&self.table).held.remove(&frame.id);
+                if let Some(acquisition) = held {
+                    acquisition.settle_with(usage);
+                }
+            }
+            Kind::StatsRequest => {
+                let answer: StatsAnswer = match self.sets.get(frame.tag as usize) {
+                    Some(set) => Ok(set.stats()),
+                    None => Err(unknown_set(frame.tag)),
+                };
+                self.send(Kind::Stats, frame.id, body(&answer));
+            }
+            _ => {
+                return Err(std::io::Error::new(
+                    std::io::ErrorKind::InvalidData,
+                    "a child sent a pool's frame",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The child is gone: its wishes end, and what it held is given back.
+    pub(super) fn close(&self) {
+        let (wishes, held) = {
+            let mut table = lock(&self.table);
+            table.closed = true;
+            (std::mem::take(&mut table.wishes), std::mem::take(&mut table.held))
+        };
+        wishes.into_values().for_each(|wish| drop(lock(&wish.future).take()));
+        held.into_values().for_each(LimitSetAcquisition::give_back);
+    }
+
+    fn acquire(self: &Arc<Self>, id: u64, request: AcquireRequest) {
+        let AcquireRequest { sets, amounts, wait } = request;
+        let chosen: Option<Vec<LimitSet>> =
+            sets.iter().map(|set| self.sets.get(*set as usize).cloned()).collect();
+        let Some(chosen) = chosen else {
+            return self.answer(id, &sets, Err(unknown_set(sets.first().copied().unwrap_or_default())));
+        };
+        let future = serve(&chosen, amounts, wait);
+        let wish = Arc::new(Wish {
+            id,
+            server: Arc::downgrade(self),
+            sets,
+            future: Mutex::new(Some(future)),
+            turn: AtomicU8::new(IDLE),
+        });
+        lock(&self.table).wishes.insert(id, Arc::clone(&wish));
+        wish.wake();
+    }
+
+    /// The child does not want what it asked for, or what was granted to it in the meantime: nothing of it was used.
+    fn cancel(&self, id: u64) {
+        let (wish, held) = {
+            let mut table = lock(&self.table);
+            (table.wishes.remove(&id), table.held.remove(&id))
+        };
+        if let Some(wish) = wish {
+            drop(lock(&wish.future).take());
+        }
+        if let Some(acquisition) = held {
+            acquisition.undo();
+        }
+    }
+
+    fn answer(&self, id: u64, sets: &[u32], outcome: Result<LimitSetAcquisition, LimitError>) {
+        let answer: GrantAnswer = match outcome {
+            Ok(acquisition) => {
+                let set = sets.get(acquisition.set_index()).copied().unwrap_or_default();
+                let grant = RemoteGrant { id, set, items: acquisition.export() };
+                let mut table = lock(&self.table);
+                let wanted = !table.closed && table.wishes.remove(&id).is_some();
+                if !wanted {
+                    // Cancelled, or the child died, while the grant was on its way here.
+                    drop(table);
+                    acquisition.undo();
+                    return;
+                }
+                table.held.insert(id, acquisition);
+                Ok(grant)
+            }
+            Err(error) => {
+                lock(&self.table).wishes.remove(&id);
+                Err(error)
+            }
+        };
+        self.send(Kind::Grant, id, body(&answer));
+    }
+
+    fn send(&self, kind: Kind, id: u64, body: Vec<u8>) {
+        // When nobody listens, the child is gone, and `close` gives back what it held.
+        drop(self.outbox.send(Frame::new(kind, id, 0, body)));
+    }
+}
+
+impl Wake for Wish {
+    /// Polls the wish here. A wake-up that comes while it is polled, perhaps from inside of it, has it polled once more.
+    fn wake(self: Arc<Self>) {
+        if self.turn.swap(AGAIN, Ordering::SeqCst) != IDLE {
+            return;
+        }
+        loop {
+            self.turn.store(POLLING, Ordering::SeqCst);
+            self.poll();
+            if self.turn.compare_exchange(POLLING, IDLE, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+impl Wish {
+    fn poll(self: &Arc<Self>) {
+        let Some(server) = self.server.upgrade() else { return };
+        let waker = Waker::from(Arc::clone(self));
+        let outcome = {
+            let mut slot = lock(&self.future);
+            let Some(future) = slot.as_mut() else { return };
+            let Poll::Ready(outcome) = Pin::new(future).poll(&mut Context::from_waker(&waker)) else {
+                return;
+            };
+            *slot = None;
+            outcome
+        };
+        server.answer(self.id, &self.sets, outcome);
+    }
+}
+
+fn unknown_set(set: u32) -> LimitError {
+    LimitError::Disconnected { reason: format!("the pool has no limit set {set}") }
+}

@@ -1,0 +1,31 @@
+//! Child processes: the own executable, started again, that serves one worker over frames.
+//!
+//! * `frame`: what travels, and its encoding.
+//! * `codec`: values to bytes and back.
+//! * `transport`: how frames travel: a trait, and a socket pair.
+//! * `launch`: how a child is started: a trait, and the own executable.
+//! * [`registry`]: which workers this executable can serve, by name.
+//! * [`hook`]: what turns a started executable into a child, before its `main`.
+//! * `constructors`: the loader's list of what runs before `main`, and our place in it.
+//! * `child`: the child's side: constructs, runs, answers.
+//! * `remote_limits`: the child's side of limits: asks their owner.
+//! * `connection`: the parent's side of one child: its calls and its end.
+//! * `limits_server`: the parent's side of limits: answers, and takes back what a dead child held.
+//! * `answers`: a result on its way from the child's method to the caller's promise.
+
+mod answers;
+mod child;
+pub(crate) mod codec;
+mod connection;
+mod constructors;
+mod frame;
+pub mod hook;
+mod launch;
+mod limits_server;
+pub mod registry;
+mod remote_limits;
+mod transport;
+
+pub use answers::{Answer, AnswerPlain, AnswerResult, Outbound, Reply, ReplyPlain, ReplyResult, refuse};
+pub(crate) use connection::{Connection, Ended, Fate};
+pub(crate) use launch::OwnExecutable;

@@ -1,0 +1,114 @@
+//! Frames over a Unix socket.
+
+use std::io::{self, BufReader, IoSlice, Read, Write};
+use std::os::unix::net::UnixStream;
+
+use super::{Sink, Source};
+use crate::process::frame::{Frame, HEADER};
+
+/// A connected pair: one end for us, one for the child.
+pub(in crate::process) fn pair() -> io::Result<(UnixStream, UnixStream)> {
+    UnixStream::pair()
+}
+
+/// The sending half of a socket.
+pub(in crate::process) struct SocketSink(pub(in crate::process) UnixStream);
+
+impl Sink for SocketSink {
+    fn send(&mut self, frame: &Frame) -> io::Result<()> {
+        let header = frame.header().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let mut sent = 0;
+        while sent < HEADER {
+            // Header and body leave in one system call where the socket takes both.
+            match self.0.write_vectored(&[IoSlice::new(&header[sent..]), IoSlice::new(&frame.body)]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => sent += written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.0.write_all(&frame.body[sent - HEADER..])
+    }
+}
+
+/// The receiving half of a socket.
+pub(in crate::process) struct SocketSource(BufReader<UnixStream>);
+
+impl SocketSource {
+    pub(in crate::process) fn new(stream: UnixStream) -> Self {
+        Self(BufReader::with_capacity(64 * 1024, stream))
+    }
+}
+
+/// Bodies are read in pieces of this size, so that a wrong length in a header cannot ask for memory at once.
+const PIECE: usize = 1 << 20;
+
+impl Source for SocketSource {
+    fn receive(&mut self) -> io::Result<Option<Frame>> {
+        let mut header = [0; HEADER];
+        let mut read = 0;
+        while read < HEADER {
+            match self.0.read(&mut header[read..]) {
+                Ok(0) if read == 0 => return Ok(None),
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(bytes) => read += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A peer that dies with unread data in its queue resets the connection: it is gone all the same.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset && read == 0 => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        let (mut frame, length) = Frame::from_header(&header)?;
+        while frame.body.len() < length {
+            let start = frame.body.len();
+            frame.body.resize(length.min(start + PIECE), 0);
+            self.0.read_exact(&mut frame.body[start..])?;
+        }
+        Ok(Some(frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::frame::Kind;
+
+    fn ends() -> (SocketSink, SocketSource) {
+        let (here, there) = pair().unwrap();
+        (SocketSink(here), SocketSource::new(there))
+    }
+
+    #[test]
+    fn frames_arrive_whole_and_in_order_also_when_larger_than_the_sockets_buffer() {
+        let (mut sink, mut source) = ends();
+        let frames: Vec<Frame> = [0usize, 1, 17, 5_000_000, 3]
+            .into_iter()
+            .zip(0..)
+            .map(|(length, id)| Frame::new(Kind::Call, id, 7, vec![u8::try_from(id).unwrap(); length]))
+            .collect();
+        let sent = frames.clone();
+        let sender = std::thread::spawn(move || sent.iter().try_for_each(|frame| sink.send(frame)));
+        for frame in &frames {
+            assert_eq!(source.receive().unwrap().as_ref(), Some(frame));
+        }
+        sender.join().unwrap().unwrap();
+        assert_eq!(source.receive().unwrap(), None);
+    }
+
+    #[test]
+    fn a_sender_that_dies_in_the_middle_of_a_frame_is_an_error_not_a_hang() {
+        let (sink, mut source) = ends();
+        let mut stream = sink.0;
+        stream.write_all(&Frame::new(Kind::Call, 1, 0, vec![0; 100]).header().unwrap()).unwrap();
+        drop(stream);
+        assert!(source.receive().is_err());
+    }
+
+    #[test]
+    fn an_unknown_kind_of_frame_is_an_error() {
+        let (sink, mut source) = ends();
+        let mut stream = sink.0;
+        stream.write_all(&[0, 0, 0, 0, 99, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!(source.receive().unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}

@@ -1,0 +1,101 @@
+//! A runtime a mode: where the workers live and how a call reaches them.
+//!
+//! * `sync`: in the caller.
+//! * `thread`: a thread a worker.
+//! * `tokio`: a task a worker.
+//! * `process`: a child process a worker, with a dispatcher thread here.
+//! * `shared`: what the modes with a queue have in common.
+//! * `own`: the tokio runtime that concurry starts when there is none to use.
+
+mod own;
+mod process;
+mod shared;
+mod sync;
+mod thread;
+mod tokio;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concurry_core::call::CallError;
+use concurry_core::mode::ExecutionMode;
+use concurry_limits::LimitPool;
+
+use crate::error::InitError;
+use crate::pool::PoolStats;
+use crate::worker::Worker;
+
+pub use own::block_on;
+pub(crate) use shared::{Shared, restart};
+pub(crate) use sync::start as start_sync;
+pub(crate) use tokio::start as start_async;
+
+/// What `init` was asked for, checked.
+pub struct Setup<W: Worker> {
+    pub(crate) mode: ExecutionMode,
+    pub(crate) limits: LimitPool,
+    pub(crate) workers: usize,
+    pub(crate) max_queued_calls: usize,
+    pub(crate) name: String,
+    pub(crate) args: W::Args,
+}
+
+/// Starts a runtime.
+pub type Start<W> = fn(Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError>;
+
+/// The workers of one pool, in whatever mode.
+pub trait Runtime<W: Worker>: Send + Sync {
+    /// Takes a call, or gives it back when the pool takes no more.
+    ///
+    /// # Errors
+    ///
+    /// The message, to be refused.
+    fn submit(&self, message: W::Message) -> Result<(), W::Message>;
+    /// Why calls are refused.
+    fn refusal(&self) -> CallError;
+    /// Takes no more calls; those that wait are still run.
+    fn close(&self);
+    /// Takes no more calls, and gives back those that wait.
+    fn stop(&self) -> VecDeque<W::Message>;
+    /// Blocks until no call waits or runs, for `deadline` at most.
+    fn wait_until_empty(&self, deadline: Duration) -> bool;
+    /// Blocks until every worker of a pool that takes no more calls has ended.
+    fn wait_until_ended(&self);
+    /// What it does right now.
+    fn stats(&self) -> PoolStats;
+}
+
+/// Starts the runtime of the mode that was asked for.
+pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
+    let worker = std::any::type_name::<W>();
+    let mode = setup.mode;
+    let not_shareable = |what: &str| InitError::NotShareable { worker, mode, what: what.to_owned() };
+    match mode {
+        ExecutionMode::Sync => {
+            let start = W::sync_start().ok_or_else(|| not_shareable("the worker is not Send"))?;
+            start(setup)
+        }
+        ExecutionMode::Thread => thread::start(setup),
+        ExecutionMode::Async => {
+            let start = W::async_start().ok_or_else(|| not_shareable("the worker is not Send and Sync"))?;
+            let unsendable = W::unsendable_futures();
+            if !unsendable.is_empty() {
+                let methods = unsendable.join("`, `");
+                return Err(not_shareable(&format!("the future of `{methods}` is not Send")));
+            }
+            start(setup)
+        }
+        ExecutionMode::Process => {
+            let what = W::unable_to_travel();
+            if !what.is_empty() {
+                return Err(InitError::CannotTravel { worker, mode, what: what.join(", ") });
+            }
+            process::start(setup)
+        }
+        _ => Err(InitError::Unsupported {
+            mode,
+            reason: "this version has no Ray runtime; use process mode on one machine",
+        }),
+    }
+}

@@ -1,0 +1,136 @@
+//! What the modes with a queue have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use concurry_core::call::CallError;
+use concurry_core::clock;
+use concurry_core::mode::ExecutionMode;
+use concurry_limits::LimitPool;
+
+use super::Setup;
+use crate::construct::construct;
+use crate::error::InitError;
+use crate::pool::{Counters, PoolStats, Queue};
+use crate::worker::Worker;
+use concurry_core::sync::lock;
+
+/// The part of a pool that its workers and its handle share.
+pub(crate) struct Shared<W: Worker> {
+    pub(crate) queue: Queue<W::Message>,
+    pub(crate) args: Mutex<W::Args>,
+    pub(crate) limits: LimitPool,
+    pub(crate) counters: Counters,
+    pub(crate) mode: ExecutionMode,
+    pub(crate) name: String,
+    pub(crate) workers: usize,
+    /// Why the last worker ended although nobody stopped the pool.
+    lost: OnceLock<String>,
+    /// The threads that serve the pool: a method of the pool that stops it must not wait for itself.
+    threads: Mutex<Vec<ThreadId>>,
+}
+
+impl<W: Worker> Shared<W> {
+    pub(crate) fn new(setup: Setup<W>) -> Arc<Self> {
+        Arc::new(Self {
+            queue: Queue::new(setup.max_queued_calls, setup.workers),
+            args: Mutex::new(setup.args),
+            limits: setup.limits,
+            counters: Counters::default(),
+            mode: setup.mode,
+            name: setup.name,
+            workers: setup.workers,
+            lost: OnceLock::new(),
+            threads: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// A clone of the constructor's arguments.
+    pub(crate) fn args(&self) -> W::Args {
+        lock(&self.args).clone()
+    }
+
+    /// The limits of worker `index`: a pool of its own over the shared sets.
+    pub(crate) fn limits_of(&self, index: usize) -> LimitPool {
+        self.limits.for_worker(index)
+    }
+
+    /// Notes that this thread serves the pool.
+    pub(crate) fn serves_here(&self) {
+        lock(&self.threads).push(std::thread::current().id());
+    }
+
+    pub(crate) fn refusal(&self) -> CallError {
+        match self.lost.get() {
+            Some(reason) => CallError::WorkerLost { reason: reason.clone() },
+            None => CallError::Stopped,
+        }
+    }
+
+    /// A worker ended for good, because of `reason` if nobody asked it to. When it was the last one, the calls that wait
+    /// are answered with that reason: nobody would ever run them.
+    pub(crate) fn worker_ended(&self, reason: Option<&InitError>) {
+        if let Some(reason) = reason {
+            tracing::error!(pool = %self.name, %reason, "a worker is lost: it could not be made anew");
+        }
+        self.queue.worker_ended();
+        if !self.queue.is_deserted() {
+            return;
+        }
+        if let Some(reason) = reason {
+            // Set before the queue is emptied, so that whoever finds it closed finds the reason as well.
+            self.lost.get_or_init(|| reason.to_string());
+        }
+        for message in self.queue.stop() {
+            W::refuse(message, self.refusal());
+        }
+    }
+
+    pub(crate) fn wait_until_empty(&self, deadline: Duration) -> bool {
+        let clock = clock::system();
+        self.queue.wait_until_empty(&*clock, clock.now() + deadline)
+    }
+
+    pub(crate) fn wait_until_ended(&self) {
+        if !lock(&self.threads).contains(&std::thread::current().id()) {
+            self.queue.wait_until_deserted();
+        }
+    }
+
+    pub(crate) fn stats(&self) -> PoolStats {
+        let (queued, running, workers) = self.queue.counts();
+        PoolStats {
+            name: self.name.clone(),
+            mode: self.mode,
+            workers,
+            queued,
+            running,
+            done: self.counters.done.load(Ordering::Relaxed),
+            crashed: self.counters.crashed.load(Ordering::Relaxed),
+            restarts: self.counters.restarts.load(Ordering::Relaxed),
+        }
+    }
+
+    /// A call that was taken from the queue has ended.
+    pub(crate) fn call_ended(&self, crashed: bool) {
+        self.count(crashed);
+        self.queue.finished();
+    }
+
+    /// A call has ended that was never in the queue.
+    pub(crate) fn count(&self, crashed: bool) {
+        Counters::add(&self.counters.done);
+        if crashed {
+            Counters::add(&self.counters.crashed);
+        }
+    }
+}
+
+/// Makes worker `index` anew after a panic.
+pub(crate) fn restart<W: Worker>(shared: &Shared<W>, index: usize) -> Result<W, InitError> {
+    Counters::add(&shared.counters.restarts);
+    construct(shared.args(), shared.limits_of(index))
+}

@@ -1,0 +1,114 @@
+//! Mode sync: the method runs in the caller, before the call returns.
+//!
+//! Callers on several threads take turns. A worker that calls itself would wait for itself: that call is answered with
+//! [`CallError::WouldDeadlock`].
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use concurry_core::call::CallError;
+
+use super::{Runtime, Setup, Shared, restart};
+use crate::attempt::Ran;
+use crate::construct::{construct, dismiss};
+use crate::error::InitError;
+use crate::pool::PoolStats;
+use crate::worker::Worker;
+use concurry_core::sync::lock;
+
+struct Sync<W: Worker> {
+    shared: Arc<Shared<W>>,
+    worker: Mutex<Option<W>>,
+    /// The thread that runs a method right now.
+    holder: Mutex<Option<ThreadId>>,
+    closed: AtomicBool,
+}
+
+/// Makes the one worker, here.
+pub(crate) fn start<W: Worker + Send>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
+    let shared = Shared::new(setup);
+    let worker = construct(shared.args(), shared.limits_of(0))?;
+    Ok(Arc::new(Sync {
+        shared,
+        worker: Mutex::new(Some(worker)),
+        holder: Mutex::new(None),
+        closed: AtomicBool::new(false),
+    }))
+}
+
+impl<W: Worker + Send> Sync<W> {
+    fn is_mine(&self) -> bool {
+        *lock(&self.holder) == Some(std::thread::current().id())
+    }
+
+    /// Ends the worker once it is free; does nothing from one of its own methods, where `submit` does it afterwards.
+    fn end(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        if !self.is_mine() {
+            self.end_worker(lock(&self.worker).take());
+        }
+    }
+
+    fn end_worker(&self, worker: Option<W>) {
+        if let Some(worker) = worker {
+            dismiss(worker);
+            self.shared.worker_ended(None);
+        }
+    }
+}
+
+impl<W: Worker + Send> Runtime<W> for Sync<W> {
+    fn submit(&self, message: W::Message) -> Result<(), W::Message> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(message);
+        }
+        if self.is_mine() {
+            W::refuse(message, CallError::WouldDeadlock);
+            return Ok(());
+        }
+        let mut slot = lock(&self.worker);
+        let Some(worker) = slot.as_mut() else { return Err(message) };
+        *lock(&self.holder) = Some(std::thread::current().id());
+        let ran = worker.run(message);
+        if ran == Ran::Panicked {
+            slot.take().into_iter().for_each(dismiss);
+            match restart(&self.shared, 0) {
+                Ok(worker) => *slot = Some(worker),
+                Err(error) => self.shared.worker_ended(Some(&error)),
+            }
+        }
+        self.shared.count(ran == Ran::Panicked);
+        *lock(&self.holder) = None;
+        if self.closed.load(Ordering::SeqCst) {
+            self.end_worker(slot.take());
+        }
+        Ok(())
+    }
+
+    fn refusal(&self) -> CallError {
+        self.shared.refusal()
+    }
+
+    fn close(&self) {
+        self.end();
+    }
+
+    fn stop(&self) -> VecDeque<W::Message> {
+        self.end();
+        VecDeque::new()
+    }
+
+    fn wait_until_empty(&self, _: Duration) -> bool {
+        true
+    }
+
+    fn wait_until_ended(&self) {}
+
+    fn stats(&self) -> PoolStats {
+        let running = usize::from(lock(&self.holder).is_some());
+        PoolStats { running, ..self.shared.stats() }
+    }
+}

@@ -1,0 +1,235 @@
+//! Mode async: a worker is a task on tokio, on the caller's runtime if there is one, else on our own.
+//!
+//! The worker's task takes calls in order and takes the worker's fair lock for each before the next: `&self async` calls
+//! then run side by side as tasks of their own under the read lock, `&mut self` calls run alone under the write lock.
+//! Methods that are not async run on tokio's blocking threads, under the same locks.
+//!
+//! When the runtime is shut down, its tasks are dropped: each guard here then answers, counts or refuses what it stands
+//! for, so no caller waits for a runtime that is gone.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use concurry_core::call::CallError;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::RwLock;
+
+use super::{Runtime, Setup, Shared, own, restart};
+use crate::attempt::Ran;
+use crate::construct::{construct, dismiss};
+use crate::error::InitError;
+use crate::pool::{PoolStats, Popped};
+use crate::worker::{Access, ExclusiveGuard, SharedGuard, Worker};
+
+struct Tasks<W: Worker> {
+    shared: Arc<Shared<W>>,
+    handle: Handle,
+}
+
+/// Makes the workers here, one after the other, and then starts a task for each.
+pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
+    let handle = Handle::try_current().unwrap_or_else(|_| own::handle().clone());
+    let shared = Shared::new(setup);
+    let workers: Result<Vec<W>, InitError> =
+        (0..shared.workers).map(|index| construct(shared.args(), shared.limits_of(index))).collect();
+    for (index, worker) in workers?.into_iter().enumerate() {
+        let lifetime = Lifetime { shared: Arc::clone(&shared), lost: None };
+        handle.spawn(serve(lifetime, index, worker));
+    }
+    Ok(Arc::new(Tasks { shared, handle }))
+}
+
+/// The time in which a worker is there; it ends with the task, also when the runtime drops the task.
+struct Lifetime<W: Worker> {
+    shared: Arc<Shared<W>>,
+    lost: Option<InitError>,
+}
+
+impl<W: Worker> Drop for Lifetime<W> {
+    fn drop(&mut self) {
+        self.shared.worker_ended(self.lost.as_ref());
+    }
+}
+
+/// A call that was taken and has not ended; it ends with this guard, also when the runtime drops its task.
+struct Running<W: Worker> {
+    shared: Arc<Shared<W>>,
+    panicked: bool,
+}
+
+impl<W: Worker> Running<W> {
+    fn end(mut self, ran: Ran) {
+        self.panicked = ran == Ran::Panicked;
+    }
+}
+
+impl<W: Worker> Drop for Running<W> {
+    fn drop(&mut self) {
+        self.shared.call_ended(self.panicked);
+    }
+}
+
+/// A worker under its lock, with the mark that a panic leaves.
+struct Slot<W> {
+    worker: Arc<RwLock<W>>,
+    crashed: Arc<AtomicBool>,
+}
+
+async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize, worker: W) {
+    let shared = Arc::clone(&lifetime.shared);
+    let slot = Slot { worker: Arc::new(RwLock::new(worker)), crashed: Arc::default() };
+    while let Popped::Message(message) =
+        poll_fn(|context| shared.queue.poll_pop(index, context, &|| false)).await
+    {
+        let running = Running { shared: Arc::clone(&shared), panicked: false };
+        if let Err((message, error)) = take(&slot, index, message, running).await {
+            W::refuse(message, CallError::WorkerLost { reason: error.to_string() });
+            lifetime.lost = Some(error);
+            break;
+        }
+    }
+    // All calls hold the lock while they run: when this has it, they have ended.
+    drop(slot.worker.write().await);
+    dismiss(slot.worker);
+}
+
+/// Runs one call; returns when the next may be taken. Gives the message back when the worker, crashed before, could not be
+/// made anew.
+async fn take<W: Worker + Send + Sync>(
+    slot: &Slot<W>,
+    index: usize,
+    message: W::Message,
+    running: Running<W>,
+) -> Result<(), (W::Message, InitError)> {
+    let Access { exclusive, is_async } = W::access(&message);
+    let guard = match lend(slot, index, exclusive, &running.shared).await {
+        Ok(guard) => guard,
+        Err(error) => return Err((message, error)),
+    };
+    match guard {
+        Guard::Shared(guard) if is_async => {
+            if let Some(job) = W::start_shared(guard, message) {
+                tokio::spawn(async move { running.end(job.await) });
+            }
+        }
+        Guard::Exclusive(guard) if is_async => {
+            if let Some(job) = W::start_exclusive(guard, message) {
+                running.end(job.await);
+            }
+        }
+        Guard::Shared(guard) => {
+            let crashed = Arc::clone(&slot.crashed);
+            tokio::task::spawn_blocking(move || end_here(running, &crashed, guard.run_shared(message)));
+        }
+        Guard::Exclusive(mut guard) => {
+            let crashed = Arc::clone(&slot.crashed);
+            let run = tokio::task::spawn_blocking(move || end_here(running, &crashed, guard.run(message)));
+            // A panic of the method is caught in `run`; what is left is a runtime that shuts down.
+            drop(run.await);
+        }
+    }
+    Ok(())
+}
+
+/// A method that is not async has ended; its guard is still held.
+fn end_here<W: Worker>(running: Running<W>, crashed: &AtomicBool, ran: Ran) {
+    if ran == Ran::Panicked {
+        crashed.store(true, Ordering::SeqCst);
+    }
+    running.end(ran);
+}
+
+/// A worker on loan.
+enum Guard<W> {
+    Shared(SharedGuard<W>),
+    Exclusive(ExclusiveGuard<W>),
+}
+
+/// Waits for the worker's lock, and has the worker made anew first if it has crashed.
+async fn lend<W: Worker + Send + Sync>(
+    slot: &Slot<W>,
+    index: usize,
+    exclusive: bool,
+    shared: &Arc<Shared<W>>,
+) -> Result<Guard<W>, InitError> {
+    loop {
+        let guard = if exclusive {
+            let guard = Arc::clone(&slot.worker).write_owned().await;
+            Guard::Exclusive(ExclusiveGuard::new(guard, &slot.crashed))
+        } else {
+            let guard = Arc::clone(&slot.worker).read_owned().await;
+            Guard::Shared(SharedGuard::new(guard, &slot.crashed))
+        };
+        if !slot.crashed.load(Ordering::SeqCst) {
+            return Ok(guard);
+        }
+        drop(guard);
+        replace(shared, index, slot).await?;
+    }
+}
+
+/// Makes a worker anew, when the calls that still run on the old one have ended.
+async fn replace<W: Worker + Send + Sync>(
+    shared: &Arc<Shared<W>>,
+    index: usize,
+    slot: &Slot<W>,
+) -> Result<(), InitError> {
+    let mut worker = Arc::clone(&slot.worker).write_owned().await;
+    let (shared, crashed) = (Arc::clone(shared), Arc::clone(&slot.crashed));
+    let made = tokio::task::spawn_blocking(move || {
+        let made = restart(&shared, index)?;
+        dismiss(std::mem::replace(&mut *worker, made));
+        crashed.store(false, Ordering::SeqCst);
+        Ok(())
+    });
+    made.await.unwrap_or_else(|error| {
+        Err(InitError::Start { what: "a constructor, while the runtime shuts down", source: error.into() })
+    })
+}
+
+impl<W: Worker> Runtime<W> for Tasks<W> {
+    fn submit(&self, message: W::Message) -> Result<(), W::Message> {
+        self.shared.queue.push(message)
+    }
+
+    fn refusal(&self) -> CallError {
+        self.shared.refusal()
+    }
+
+    fn close(&self) {
+        self.shared.queue.close();
+    }
+
+    fn stop(&self) -> VecDeque<W::Message> {
+        self.shared.queue.stop()
+    }
+
+    fn wait_until_empty(&self, deadline: Duration) -> bool {
+        self.blocking(|| self.shared.wait_until_empty(deadline)).unwrap_or(false)
+    }
+
+    fn wait_until_ended(&self) {
+        self.blocking(|| self.shared.wait_until_ended());
+    }
+
+    fn stats(&self) -> PoolStats {
+        self.shared.stats()
+    }
+}
+
+impl<W: Worker> Tasks<W> {
+    /// Blocks without holding up the workers' own tasks. On the only thread of their runtime that cannot be done: it is
+    /// not done then, and the workers end when the caller awaits next.
+    fn blocking<R>(&self, wait: impl FnOnce() -> R) -> Option<R> {
+        match Handle::try_current() {
+            Ok(here) if here.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                Some(tokio::task::block_in_place(wait))
+            }
+            Ok(here) if here.id() == self.handle.id() => None,
+            _ => Some(wait()),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What `#[worker]` implements: the seam between a user's struct and the runtimes.
+
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use concurry_core::call::{CallError, NotSent};
+use concurry_limits::LimitPool;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+
+use crate::attempt::Ran;
+use crate::error::BoxError;
+use crate::pool::PoolHandle;
+use crate::process::{Answer, Outbound};
+use crate::runtime::Start;
+
+/// A run of an async method on a worker that it borrows through a guard.
+pub type Job = Pin<Box<dyn Future<Output = Ran> + Send>>;
+
+/// A worker on loan to a `&self` method that runs on tokio.
+///
+/// A panic that unwinds through it marks the worker as crashed before the lock is released, so that no other call finds
+/// the worker before it was made anew.
+pub struct SharedGuard<W> {
+    guard: OwnedRwLockReadGuard<W>,
+    crashed: Arc<AtomicBool>,
+}
+
+/// A worker on loan to a `&mut self` method that runs on tokio; see [`SharedGuard`].
+pub struct ExclusiveGuard<W> {
+    guard: OwnedRwLockWriteGuard<W>,
+    crashed: Arc<AtomicBool>,
+}
+
+impl<W> SharedGuard<W> {
+    pub(crate) fn new(guard: OwnedRwLockReadGuard<W>, crashed: &Arc<AtomicBool>) -> Self {
+        Self { guard, crashed: Arc::clone(crashed) }
+    }
+}
+
+impl<W> ExclusiveGuard<W> {
+    pub(crate) fn new(guard: OwnedRwLockWriteGuard<W>, crashed: &Arc<AtomicBool>) -> Self {
+        Self { guard, crashed: Arc::clone(crashed) }
+    }
+}
+
+impl<W> Deref for SharedGuard<W> {
+    type Target = W;
+
+    fn deref(&self) -> &W {
+        &self.guard
+    }
+}
+
+impl<W> Deref for ExclusiveGuard<W> {
+    type Target = W;
+
+    fn deref(&self) -> &W {
+        &self.guard
+    }
+}
+
+impl<W> DerefMut for ExclusiveGuard<W> {
+    fn deref_mut(&mut self) -> &mut W {
+        &mut self.guard
+    }
+}
+
+impl<W> Drop for SharedGuard<W> {
+    fn drop(&mut self) {
+        note_panic(&self.crashed);
+    }
+}
+
+impl<W> Drop for ExclusiveGuard<W> {
+    fn drop(&mut self) {
+        note_panic(&self.crashed);
+    }
+}
+
+fn note_panic(crashed: &AtomicBool) {
+    if std::thread::panicking() {
+        crashed.store(true, Ordering::SeqCst);
+    }
+}
+
+/// How a method uses its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// `&mut self`: alone on its worker.
+    pub exclusive: bool,
+    /// `async fn`.
+    pub is_async: bool,
+}
+
+/// A struct whose methods run elsewhere. Implemented by `#[worker]` on an `impl` block, never by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a worker yet",
+    label = "has no `#[worker] impl` block",
+    note = "put `#[worker]` on the struct and on the `impl` block that holds `new` and the methods"
+)]
+pub trait Worker: Sized + 'static {
+    /// A call of one of the methods: its arguments and the promise to answer.
+    type Message: Send + 'static;
+    /// The constructor's arguments. Each worker of a pool, and each that is made anew, gets a clone.
+    type Args: Clone + Send + 'static;
+    /// The typed handle.
+    type Handle: From<PoolHandle<Self>>;
+
+    /// Runs the constructor.
+    ///
+    /// # Errors
+    ///
+    /// The constructor's own.
+    fn construct(args: Self::Args) -> Result<Self, BoxError>;
+
+    /// The injected field.
+    fn limits_mut(&mut self) -> &mut LimitPool;
+
+    /// How the method of `message` uses the worker.
+    fn access(message: &Self::Message) -> Access;
+
+    /// Runs any method to its end on this thread.
+    fn run(&mut self, message: Self::Message) -> Ran;
+
+    /// Runs a `&self` method that is not async to its end on this thread.
+    fn run_shared(&self, message: Self::Message) -> Ran;
+
+    /// Starts an async `&self` method; `None` when its future cannot be sent to another thread.
+    fn start_shared(worker: SharedGuard<Self>, message: Self::Message) -> Option<Job>;
+
+    /// Starts an async `&mut self` method; `None` when its future cannot be sent to another thread.
+    fn start_exclusive(worker: ExclusiveGuard<Self>, message: Self::Message) -> Option<Job>;
+
+    /// Answers `message` without running it.
+    fn refuse(message: Self::Message, error: CallError);
+
+    /// The start of sync mode, when this worker may be used by several threads in turn.
+    fn sync_start() -> Option<Start<Self>>;
+
+    /// The start of async mode, when this worker may be used by several threads at once.
+    fn async_start() -> Option<Start<Self>>;
+
+    /// The async methods whose futures cannot be sent to another thread.
+    fn unsendable_futures() -> Vec<&'static str>;
+
+    /// What of this worker cannot travel to another process, as "argument `T` of `method`"; empty when all can.
+    fn unable_to_travel() -> Vec<String>;
+
+    /// The constructor's arguments as bytes.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot travel.
+    fn encode_args(args: &Self::Args) -> Result<Vec<u8>, NotSent>;
+
+    /// The constructor's arguments from bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not the encoding of such arguments.
+    fn decode_args(bytes: &[u8]) -> Result<Self::Args, NotSent>;
+
+    /// A call as bytes, with the duty to answer it. `None` when it could not be encoded, or nobody needs its result: it
+    /// was answered then.
+    fn encode(message: Self::Message) -> Option<Outbound>;
+
+    /// A call from bytes, with the way to encode its answer.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not the encoding of a call of that method.
+    fn decode(method: u16, bytes: &[u8]) -> Result<(Self::Message, Box<dyn Answer>), NotSent>;
+}
