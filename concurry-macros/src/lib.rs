@@ -1,0 +1,25 @@
+//! `#[worker]`: turns a struct and its `impl` block into a worker.
+//!
+//! The way: `args` (what stands in the attribute) → `model` (what the item says, in our terms; every mistake is collected
+//! at the user's own tokens) → `rewrite` (the user's code, with the injected field) → `expand` (what is emitted). What can
+//! be a generic function lives in concurry-workers; what is emitted here is what needs the user's concrete types.
+
+use proc_macro::TokenStream;
+
+mod args;
+mod errors;
+mod expand;
+mod model;
+mod rewrite;
+
+/// Makes a worker of a struct and of the `impl` block with its constructor and methods: put it on both.
+///
+/// On the struct it adds the field `limits: LimitPool`. On the `impl` block, every `pub` method with a receiver becomes a
+/// method of the handle `…Handle` that submits a call; `pub fn new` is the constructor. See the facade's documentation.
+///
+/// `#[worker(process)]` on the `impl` block makes it a compile error, at the type, when an argument or result cannot travel
+/// to another process. Without it that is an error of `init` in process mode.
+#[proc_macro_attribute]
+pub fn worker(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::worker(args.into(), item.into()).into()
+}

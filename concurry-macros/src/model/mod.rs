@@ -1,0 +1,21 @@
+//! What an item says, in our terms.
+//!
+//! * `structs`: the struct that becomes a worker.
+//! * `impls`: the `impl` block: its constructor and its methods.
+//! * `method`: one method of the handle.
+//! * `constructor`: `new`.
+//! * `types`: what types may stand in a signature.
+//!
+//! A mistake is noted at the user's tokens, and what is wrong is left out of the model, so that the rest is still checked
+//! and emitted: one mistake shows as one error.
+
+mod constructor;
+mod impls;
+mod method;
+mod structs;
+mod types;
+
+pub(crate) use constructor::Constructor;
+pub(crate) use impls::WorkerImpl;
+pub(crate) use method::{Method, Returns};
+pub(crate) use structs::WorkerStruct;

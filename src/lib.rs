@@ -1,0 +1,46 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Where things are
+//!
+//! * [`prelude`]: what most programs use.
+//! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do.
+//! * [`Call`], [`CallError`], [`gather`]: results.
+//! * [`LimitSet`], [`LimitPool`], [`RateLimit`], [`CallLimit`], [`ResourceLimit`]: limits.
+//! * [`clock`]: time, and the clock for tests that is moved by hand.
+
+pub mod prelude;
+
+pub use concurry_core::batch::{Gather, Gatherable, Progress, ProgressUpdate, gather};
+pub use concurry_core::call::{Call, CallError, NotSent, Outcome, Panicked, WorkerDied};
+pub use concurry_core::clock;
+pub use concurry_core::mode::{ExecutionMode, UnknownMode};
+pub use concurry_limits::{
+    Acquire, Admission, CallLimit, IntoLimits, Limit, LimitError, LimitPool, LimitPoolBalancing,
+    LimitPoolStats, LimitSet, LimitSetAcquisition, LimitSetBuilder, LimitSetError, LimitSetStats, LimitState,
+    LimitStats, Overrun, ParseAlgorithmError, ParseBalancingError, ParseWindowError, PooledSetStats,
+    RateLimit, RateLimitAlgorithm, Request, ResourceLimit, UsageRule, Verdict, Window,
+};
+pub use concurry_macros::worker;
+pub use concurry_workers::options::{WorkerOptions, Workers};
+pub use concurry_workers::pool::{PoolHandle, PoolStats};
+pub use concurry_workers::process::hook::run_worker_if_child;
+pub use concurry_workers::{BoxError, InitError};
+
+/// What `#[worker]` emits refers to; no part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use concurry_core::call::{CallError, NotSent, Promise, channel};
+    pub use concurry_limits::IntoLimits;
+    pub use concurry_workers::attempt::{Ran, run};
+    pub use concurry_workers::construct::constructing;
+    pub use concurry_workers::probe::{
+        IntoJob, MethodResult, NeverAsync, NeverSync, NoAnswers, NoJob, PlainAnswers, Probe, ResultAnswers,
+        SendableFuture, Started, StartsAsync, StartsSync, Stays, Travel, Travels, UnsendableFuture,
+        future_of, no_answer, no_method, wrong_kind,
+    };
+    pub use concurry_workers::process::registry::Registration;
+    pub use concurry_workers::process::{Answer, Outbound, refuse};
+    pub use concurry_workers::runtime::{Start, block_on};
+    pub use concurry_workers::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
+    pub use concurry_workers::{BoxError, submit};
+}
