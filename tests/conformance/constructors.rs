@@ -1,0 +1,115 @@
+//! Constructors: their errors, their panics, and the limits that they see (SPEC §2).
+
+use std::error::Error;
+
+use concurry::prelude::*;
+
+use super::every_mode;
+use super::workers::TestError;
+
+/// Its constructor does what it is told.
+#[worker]
+pub struct Built {
+    made: String,
+}
+
+#[worker]
+impl Built {
+    pub fn new(how: String) -> Result<Self, TestError> {
+        match how.as_str() {
+            "fail" => Err(TestError::Own("cannot be built".into())),
+            "panic" => panic!("while building"),
+            "acquire" => {
+                // The worker's own limits are here already.
+                let acquired = limits.acquire([("tokens", 3)])?;
+                Ok(Self { made: acquired.config()["region"].to_string() })
+            }
+            _ => Ok(Self { made: how }),
+        }
+    }
+
+    pub fn made(&self) -> String {
+        self.made.clone()
+    }
+}
+
+/// Its constructor is async.
+#[worker]
+pub struct BuiltAsync {
+    made: u64,
+}
+
+#[worker]
+impl BuiltAsync {
+    pub async fn new(n: u64) -> Self {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        Self { made: n + 1 }
+    }
+
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+}
+
+/// Has no constructor: `Default` makes it.
+#[worker]
+#[derive(Default)]
+pub struct Unit;
+
+#[worker]
+impl Unit {
+    pub fn one(&self) -> u32 {
+        1
+    }
+}
+
+every_mode! {
+    fn a_worker_is_made_of_its_arguments(mode: ExecutionMode) {
+        assert_eq!(Built::options(mode, (), 1).init("well".into()).unwrap().made().result().unwrap(), "well");
+    }
+
+    fn an_error_of_the_constructor_is_the_error_of_init(mode: ExecutionMode) {
+        let workers = if mode == ExecutionMode::Sync { 1 } else { 3 };
+        match Built::options(mode, (), workers).init("fail".into()) {
+            Err(InitError::Constructor { source, worker }) => {
+                assert_eq!(source.to_string(), "cannot be built");
+                assert!(worker.ends_with("Built"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn a_panic_of_the_constructor_is_an_error_of_init(mode: ExecutionMode) {
+        let error = Built::options(mode, (), 1).init("panic".into()).unwrap_err();
+        let InitError::ConstructorPanicked { panic, .. } = &error else { panic!("{error:?}") };
+        assert_eq!(panic.message(), "while building");
+        assert!(panic.location().is_some_and(|place| place.contains("constructors.rs")), "{panic}");
+        assert!(error.source().is_none_or(|source| !source.to_string().is_empty()));
+    }
+
+    fn a_constructor_sees_the_limits_of_its_worker(mode: ExecutionMode) {
+        let set = LimitSet::builder()
+            .limit(RateLimit::new("tokens", 10, Window::MINUTE))
+            .config(json!({"region": "eu"}))
+            .build()
+            .unwrap();
+        let built = Built::options(mode, &set, 1).init("acquire".into()).unwrap();
+        assert_eq!(built.made().result().unwrap(), "\"eu\"");
+        assert_eq!(set.stats().limit("tokens").unwrap().in_use, 3);
+    }
+
+    fn a_constructor_may_be_async(mode: ExecutionMode) {
+        assert_eq!(BuiltAsync::options(mode, (), 1).init(1).unwrap().made().result().unwrap(), 2);
+    }
+
+    fn without_new_default_is_the_constructor(mode: ExecutionMode) {
+        assert_eq!(Unit::options(mode, (), 1).init().unwrap().one().result().unwrap(), 1);
+    }
+}
+
+#[test]
+fn a_constructor_can_be_called_as_a_plain_function() {
+    let built = Built::new("by hand".into()).unwrap();
+    assert_eq!(built.made(), "by hand");
+    assert!(built.limits.acquire(()).is_ok(), "the empty pool limits nothing");
+}

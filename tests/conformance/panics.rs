@@ -1,0 +1,45 @@
+//! A panic in a method (SPEC §2): only that call gets it, and the worker goes on, made anew.
+
+use concurry::prelude::*;
+
+use super::every_mode;
+use super::workers::{Acquirer, Counter, amounts};
+
+every_mode! {
+    fn a_panic_reaches_its_caller_with_message_and_place(mode: ExecutionMode) {
+        let counter = Counter::options(mode, (), 1).init(1).unwrap();
+        match counter.panic("ouch".into()).result() {
+            Err(CallError::Panicked(panic)) => {
+                assert_eq!(panic.message(), "ouch");
+                assert!(panic.location().is_some_and(|place| place.contains("workers.rs:")), "{panic}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn after_a_panic_the_worker_is_made_anew_and_goes_on(mode: ExecutionMode) {
+        let counter = Counter::options(mode, (), 1).init(5).unwrap();
+        assert_eq!(counter.add().result().unwrap(), 5);
+        let queued: Vec<_> = std::iter::once(counter.panic("ouch".into())).chain((0..3).map(|_| counter.add())).collect();
+        let outcomes = gather(queued).outcomes();
+        assert!(matches!(outcomes[0], Err(CallError::Panicked(_))));
+        let after: Vec<u64> = outcomes.into_iter().skip(1).map(Result::unwrap).collect();
+        assert_eq!(after, [5, 10, 15], "the queue went on, on a new worker");
+        assert_eq!(counter.stats().restarts, 1);
+    }
+
+    fn a_panic_in_an_async_method_is_the_same(mode: ExecutionMode) {
+        let counter = Counter::options(mode, (), 1).init(5).unwrap();
+        assert!(matches!(counter.panic_async("ouch".into()).result(), Err(CallError::Panicked(_))));
+        assert_eq!(counter.count().result().unwrap(), 0);
+    }
+
+    fn a_panic_gives_back_what_was_acquired(mode: ExecutionMode) {
+        let set = LimitSet::builder().limit(ResourceLimit::new("doors", 2)).build().unwrap();
+        let acquirer = Acquirer::options(mode, &set, 1).init().unwrap();
+        let call = acquirer.panic_while_holding(amounts([("doors", 2)]));
+        assert!(matches!(call.result(), Err(CallError::Panicked(_))));
+        drop(set.acquire([("doors", 2)]).unwrap());
+        assert_eq!(set.stats().limit("doors").unwrap().in_use, 0);
+    }
+}
