@@ -115,6 +115,13 @@ impl<W: Worker, A> WorkerOptions<W, A> {
                 expected: "a call must be able to wait: at least 1",
             });
         }
+        if let Some(name) = self.name.as_ref().filter(|name| name.is_empty() || name.contains('\0')) {
+            return Err(InitError::InvalidOption {
+                option: "name",
+                value: format!("{name:?}"),
+                expected: "a pool's name has at least one character, none of which is NUL",
+            });
+        }
         let limits = self.limits?;
         if limits.is_empty() {
             return Err(InitError::UnusableLimits(concurry_limits::LimitError::EmptyPool));

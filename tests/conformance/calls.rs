@@ -69,6 +69,16 @@ every_mode! {
         assert_eq!(call.result().unwrap(), 4);
     }
 
+    fn a_callback_on_a_call_that_is_done_runs_at_once_and_leaves_the_result(mode: ExecutionMode) {
+        let counter = Counter::options(mode, (), 1).init(4).unwrap();
+        let call = counter.add();
+        eventually(|| call.is_done());
+        let (tell, told) = mpsc::channel();
+        call.on_done(move |outcome| tell.send(*outcome.as_ref().unwrap()).unwrap());
+        assert_eq!(told.recv().unwrap(), 4);
+        assert_eq!(call.result().unwrap(), 4);
+    }
+
     fn dropping_a_call_does_not_cancel_it(mode: ExecutionMode) {
         let counter = Counter::options(mode, (), 1).init(1).unwrap();
         drop(counter.add());
@@ -80,7 +90,7 @@ every_mode! {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 let counter = counter.clone();
-                scope.spawn(move || (0..25).for_each(|_| drop(counter.add().result().unwrap())));
+                scope.spawn(move || (0..25).map(|_| counter.add().result().unwrap()).max());
             }
         });
         assert_eq!(counter.count().result().unwrap(), 100);

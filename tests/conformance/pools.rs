@@ -94,6 +94,8 @@ every_mode! {
         assert!(error.to_string().starts_with("max_workers is 0"), "{error}");
         let error = Counter::options(mode, (), 1).max_queued_calls(0).init(1).unwrap_err();
         assert!(error.to_string().starts_with("max_queued_calls is 0"), "{error}");
+        let error = Counter::options(mode, (), 1).name("a\0b").init(1).unwrap_err();
+        assert!(error.to_string().starts_with("name is"), "{error}");
     }
 
     fn the_default_number_of_workers_does(mode: ExecutionMode) {

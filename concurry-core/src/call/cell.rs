@@ -52,26 +52,33 @@ impl<T, E> Cell<T, E> {
             State::Pending(pending) if !pending.closing => pending.closing = true,
             _ => return Err(outcome),
         }
+        self.finish(outcome);
+        Ok(())
+    }
+
+    /// Runs the callbacks of a cell that is closing, also those that come meanwhile, and then lets the outcome be taken.
+    fn finish(&self, outcome: Outcome<T, E>) {
+        let failed = outcome.is_err();
         let (waker, watch) = loop {
             let mut state = lock(&self.state);
-            let State::Pending(pending) = &mut *state else { return Ok(()) };
+            let State::Pending(pending) = &mut *state else { return };
             if pending.callbacks.is_empty() {
                 let reactions = (pending.waker.take(), pending.watch.take());
-                let failed = outcome.is_err();
                 *state = State::Done(outcome);
-                break (reactions.0, reactions.1.map(|(watch, index)| (watch, index, failed)));
+                break reactions;
             }
             let callbacks = std::mem::take(&mut pending.callbacks);
             drop(state);
-            callbacks.into_iter().for_each(|callback| run_callback(callback, &outcome));
+            for callback in callbacks {
+                run_callback(callback, &outcome);
+            }
         };
         if let Some(waker) = waker {
             waker.wake();
         }
-        if let Some((watch, index, failed)) = watch {
+        if let Some((watch, index)) = watch {
             watch.done(index, failed);
         }
-        Ok(())
     }
 
     /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
@@ -100,9 +107,9 @@ impl<T, E> Cell<T, E> {
         matches!(&*lock(&self.state), State::Pending(pending) if !pending.closing)
     }
 
-    /// Whether the outcome is there (or was taken).
+    /// Whether the outcome is decided (or was taken).
     pub(super) fn is_done(&self) -> bool {
-        !matches!(&*lock(&self.state), State::Pending(_))
+        !matches!(&*lock(&self.state), State::Pending(pending) if !pending.closing)
     }
 
     /// Has `watch` told when the call is done; at once when it is done already.
@@ -127,9 +134,15 @@ impl<T, E> Cell<T, E> {
                 *state = State::Pending(pending);
             }
             State::Done(outcome) => {
+                // Closing once more, for this callback alone: whoever asks for the outcome meanwhile waits for it.
+                *state = State::Pending(Pending {
+                    closing: true,
+                    waker: None,
+                    watch: None,
+                    callbacks: vec![callback],
+                });
                 drop(state);
-                run_callback(callback, &outcome);
-                *lock(&self.state) = State::Done(outcome);
+                self.finish(outcome);
             }
             State::Taken => {}
         }

@@ -65,7 +65,7 @@ impl<T, E> Call<T, E> {
         park::block_on_until(done, &*clock, deadline).unwrap_or(Err(CallError::Timeout))
     }
 
-    /// Whether the outcome is there; does not take it.
+    /// Whether the outcome is decided; does not take it.
     pub fn is_done(&self) -> bool {
         self.cell.is_done()
     }

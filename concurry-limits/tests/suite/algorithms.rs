@@ -108,7 +108,8 @@ impl Model {
         match self {
             Self::Draining { window, used, .. } => *used = used.saturating_sub(amount * *window),
             Self::Log { charges, .. } => {
-                let place = charges.iter().rposition(|charge| *charge == (taken_at, amount)).unwrap();
+                let place =
+                    charges.iter().rposition(|charge| *charge == (taken_at, amount)).expect("it was charged");
                 charges.remove(place);
             }
             Self::Windows { start, count, .. } => {
@@ -129,7 +130,7 @@ fn agree(algorithm: RateLimitAlgorithm, capacity: u64, window: u64, steps: &[Ste
     let (mut real, mut model) = (state(algorithm, capacity, window), Model::new(algorithm, capacity, window));
     let mut now = 1_000;
     let mut open: Vec<(u64, u64)> = Vec::new();
-    let mut advance = |model: &mut Model, now: &mut u64, to: u64| {
+    let advance = |model: &mut Model, now: &mut u64, to: u64| {
         while *now < to {
             *now += 1;
             model.tick(*now);

@@ -20,6 +20,11 @@ pub(crate) fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
+/// A nanosecond less.
+pub(crate) fn just_before(time: Duration) -> Duration {
+    time.saturating_sub(NANO)
+}
+
 /// A builder on `clock`.
 pub(crate) fn on(clock: &ManualClock) -> LimitSetBuilder {
     LimitSet::builder().clock(Arc::new(clock.clone()))

@@ -55,7 +55,7 @@ fn a_pause_holds_everybody_to_its_exact_end() {
     set.pause("call_count", seconds(2)).unwrap(); // a shorter one does not shorten it
     assert_eq!(set.would_admit(()), Admission::In(seconds(5), "call_count".into()));
     let mut task = Task::waiting(set.acquire_async(()));
-    clock.advance(seconds(5) - crate::common::NANO);
+    clock.advance(crate::common::just_before(seconds(5)));
     assert_eq!(task.wakes(), 0);
     clock.advance(crate::common::NANO);
     drop(task.woken().unwrap());

@@ -21,7 +21,7 @@ fn doors(capacities: &[u64]) -> (ManualClock, LimitPool) {
 }
 
 fn picked(pool: &LimitPool, count: usize) -> Vec<usize> {
-    (0..count).map(|_| pool.acquire(()).unwrap().set_index()).collect()
+    (0..count).map(|_| pool.acquire(()).expect("free doors").set_index()).collect()
 }
 
 #[test]

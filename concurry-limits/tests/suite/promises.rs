@@ -11,10 +11,20 @@ fn owned<T: 'static>() {}
 
 #[test]
 fn what_crosses_threads_may() {
-    (send::<LimitSet>(), sync::<LimitSet>());
-    (send::<LimitPool>(), sync::<LimitPool>());
-    (send::<LimitSetAcquisition>(), sync::<LimitSetAcquisition>(), owned::<LimitSetAcquisition>());
-    (send::<Acquire>(), owned::<Acquire>(), send::<LimitSetBuilder>());
-    (send::<LimitError>(), sync::<LimitError>(), send::<LimitSetStats>());
-    (send::<Box<dyn Limit>>(), sync::<Box<dyn Limit>>(), send::<Box<dyn LimitState>>());
+    send::<LimitSet>();
+    sync::<LimitSet>();
+    send::<LimitPool>();
+    sync::<LimitPool>();
+    send::<LimitSetAcquisition>();
+    sync::<LimitSetAcquisition>();
+    owned::<LimitSetAcquisition>();
+    send::<Acquire>();
+    owned::<Acquire>();
+    send::<LimitSetBuilder>();
+    send::<LimitError>();
+    sync::<LimitError>();
+    send::<LimitSetStats>();
+    send::<Box<dyn Limit>>();
+    sync::<Box<dyn Limit>>();
+    send::<Box<dyn LimitState>>();
 }

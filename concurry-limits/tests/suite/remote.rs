@@ -36,26 +36,28 @@ impl Future for Serving {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.acquire).poll(context).map(|outcome| {
             let acquisition = outcome?;
-            let mut grants = self.grants.lock().unwrap();
+            let mut grants = self.grants.lock().expect("no panic");
             let id = grants.len() as u64 + 100;
             let grant =
                 RemoteGrant { id, set: self.ids[acquisition.set_index()], items: acquisition.export() };
             grants.insert(id, acquisition);
-            Ok(serde_json::from_str(&serde_json::to_string(&grant).unwrap()).unwrap())
+            let text = serde_json::to_string(&grant).expect("it can travel");
+            Ok(serde_json::from_str(&text).expect("it arrives"))
         })
     }
 }
 
 impl RemoteLimits for Owner {
     fn acquire(&self, sets: &[u32], request: Vec<(String, u64)>, wait: Wait) -> RemoteAcquire {
-        self.asked.lock().unwrap().push(sets.to_vec());
+        self.asked.lock().expect("no panic").push(sets.to_vec());
         let asked: Vec<_> = sets.iter().map(|id| self.sets[*id as usize].clone()).collect();
         let acquire = serve(&asked, request, wait);
         Box::pin(Serving { acquire, ids: sets.to_vec(), grants: Arc::clone(&self.grants) })
     }
 
     fn settle(&self, grant: u64, usage: Vec<(u32, u64)>) {
-        let acquisition = self.grants.lock().unwrap().remove(&grant).expect("a grant is settled once");
+        let acquisition =
+            self.grants.lock().expect("no panic").remove(&grant).expect("a grant is settled once");
         acquisition.settle_with(usage);
     }
 

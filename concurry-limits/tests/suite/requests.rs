@@ -119,8 +119,9 @@ fn an_amount_of_zero_takes_not_even_the_default_and_waits_for_nothing() {
 
 #[test]
 fn requests_are_arrays_slices_vectors_and_maps() {
-    let set = account();
+    let (_clock, set) = alone(RateLimit::new("tokens", 10, Window::MINUTE));
     let owned = String::from("tokens");
+    let map = BTreeMap::from([("tokens", 1)]);
     let pairs = vec![("tokens", 1)];
     for acquired in [
         set.acquire([("tokens", 1)]),
@@ -129,7 +130,8 @@ fn requests_are_arrays_slices_vectors_and_maps() {
         set.acquire(&pairs),
         set.acquire(pairs.clone()),
         set.acquire(HashMap::from([(owned.clone(), 1)])),
-        set.acquire(&BTreeMap::from([("tokens", 1)])),
+        set.acquire(&map),
+        set.acquire(map.clone()),
     ] {
         let mut acquired = acquired.unwrap();
         assert_eq!(acquired.requested("tokens"), Some(1));

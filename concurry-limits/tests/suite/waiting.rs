@@ -8,7 +8,9 @@ use concurry_core::clock::{Clock, ManualClock};
 use concurry_limits::RateLimitAlgorithm::{SlidingWindow, TokenBucket};
 use concurry_limits::{CallLimit, LimitError, LimitSet, RateLimit, ResourceLimit, Window};
 
-use crate::common::{NANO, SECOND, Task, acquiring, alone, in_use, on, seconds, wait_for_waiters};
+use crate::common::{
+    NANO, SECOND, Task, acquiring, alone, in_use, just_before, on, seconds, wait_for_waiters,
+};
 
 fn tokens(capacity: u64) -> RateLimit {
     RateLimit::new("tokens", capacity, Window::SECOND).algorithm(TokenBucket)
@@ -21,10 +23,10 @@ fn a_blocking_waiter_wakes_at_the_exact_instant() {
     let waiter = acquiring(&set, "tokens", 5);
     clock.wait_for_sleepers(1);
     assert_eq!(clock.next_wake(), Some(clock.now() + SECOND / 2));
-    clock.advance(SECOND / 2 - NANO);
+    clock.advance(just_before(SECOND / 2));
     assert_eq!(crate::common::waiters(&set, "tokens"), 1);
     clock.advance(NANO);
-    waiter.join().unwrap().unwrap();
+    drop(waiter.join().unwrap().unwrap());
     assert_eq!(in_use(&set, "tokens"), 10);
 }
 
@@ -34,7 +36,7 @@ fn an_async_waiter_is_woken_at_the_exact_instant_and_only_then() {
     drop(set.acquire([("tokens", 10)]).unwrap());
     let mut task = Task::waiting(set.acquire_async([("tokens", 5)]));
     assert_eq!(clock.next_wake(), Some(clock.now() + SECOND / 2));
-    clock.advance(SECOND / 2 - NANO);
+    clock.advance(just_before(SECOND / 2));
     assert_eq!(task.wakes(), 0);
     clock.advance(NANO);
     assert_eq!(task.wakes(), 1);
@@ -165,7 +167,9 @@ fn blocking_and_async_waiters_stand_in_one_queue_in_the_order_of_arrival() {
         order.lock().unwrap().push(place);
         drop(acquired);
     }
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5]);
 }
 
@@ -173,7 +177,7 @@ fn blocking_and_async_waiters_stand_in_one_queue_in_the_order_of_arrival() {
 fn a_timeout_that_cannot_fit_fails_at_once_and_tells_the_wait() {
     let (clock, set) = alone(tokens(10));
     drop(set.acquire([("tokens", 10)]).unwrap());
-    let error = set.acquire_timeout([("tokens", 10)], SECOND - NANO).unwrap_err();
+    let error = set.acquire_timeout([("tokens", 10)], just_before(SECOND)).unwrap_err();
     let LimitError::Timeout { ref key, requested: 10, capacity: 10, available: 0, available_in, waited } =
         error
     else {
@@ -246,7 +250,9 @@ fn a_hundred_thousand_waiters_are_served_in_order_and_leave_nothing() {
         let woken = tasks.iter().filter(|task| task.wakes() > 0).count();
         assert_eq!(woken, round * 1_000);
         let served = &mut tasks[round * 1_000..(round + 1) * 1_000];
-        served.iter_mut().for_each(|task| drop(task.woken().unwrap()));
+        for task in served {
+            drop(task.woken().unwrap());
+        }
     }
     assert_eq!(crate::common::waiters(&set, "call_count"), 0);
     assert_eq!(clock.next_wake(), None);

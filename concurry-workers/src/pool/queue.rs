@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use concurry_core::clock::{Clock, Timestamp};
@@ -17,6 +17,7 @@ use concurry_core::park;
 
 use concurry_core::sync::lock;
 
+/// The queue; `M` is the message of a call.
 pub(crate) struct Queue<M> {
     state: Mutex<State<M>>,
     /// How many calls may wait; submitters wait beyond that.
@@ -47,11 +48,12 @@ pub(crate) enum Popped<M> {
 }
 
 impl<M> Queue<M> {
-    pub(crate) fn new(capacity: usize, workers: usize) -> Self {
+    /// A queue in which `capacity` calls may wait, without workers as yet.
+    pub(crate) fn new(capacity: usize) -> Self {
         let state = State {
             waiting: VecDeque::new(),
             running: 0,
-            workers,
+            workers: 0,
             open: true,
             idle: Vec::new(),
             submitters: VecDeque::new(),
@@ -128,24 +130,19 @@ impl<M> Queue<M> {
     pub(crate) fn finished(&self) {
         let mut state = lock(&self.state);
         state.running -= 1;
-        self.tell(state);
+        tell(state);
+    }
+
+    /// A worker starts.
+    pub(crate) fn worker_started(&self) {
+        lock(&self.state).workers += 1;
     }
 
     /// A worker has ended.
     pub(crate) fn worker_ended(&self) {
         let mut state = lock(&self.state);
         state.workers -= 1;
-        self.tell(state);
-    }
-
-    /// Wakes those who wait for the end, if this may be it.
-    fn tell(&self, mut state: std::sync::MutexGuard<'_, State<M>>) {
-        if state.observers.is_empty() {
-            return;
-        }
-        let observers = std::mem::take(&mut state.observers);
-        drop(state);
-        observers.into_iter().for_each(Waker::wake);
+        tell(state);
     }
 
     /// Lets nothing more in; what waits is still handed out.
@@ -155,7 +152,9 @@ impl<M> Queue<M> {
         let idle = std::mem::take(&mut state.idle);
         let submitters = std::mem::take(&mut state.submitters);
         drop(state);
-        idle.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in idle {
+            waker.wake();
+        }
         submitters.into_iter().for_each(Waker::wake);
     }
 
@@ -164,7 +163,7 @@ impl<M> Queue<M> {
         self.close();
         let mut state = lock(&self.state);
         let refused = std::mem::take(&mut state.waiting);
-        self.tell(state);
+        tell(state);
         refused
     }
 
@@ -201,6 +200,16 @@ impl<M> Queue<M> {
     }
 }
 
+/// Wakes those who wait for the end, if this may be it.
+fn tell<M>(mut state: MutexGuard<'_, State<M>>) {
+    if state.observers.is_empty() {
+        return;
+    }
+    let observers = std::mem::take(&mut state.observers);
+    drop(state);
+    observers.into_iter().for_each(Waker::wake);
+}
+
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -210,8 +219,17 @@ fn wake(waker: Option<Waker>) {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
 
     use super::*;
+
+    struct Flag(Arc<AtomicBool>);
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
 
     fn pop_now(queue: &Queue<u32>) -> Option<u32> {
         match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
@@ -222,14 +240,14 @@ mod tests {
 
     #[test]
     fn calls_come_out_in_the_order_in_which_they_went_in() {
-        let queue = Queue::new(10, 1);
+        let queue = Queue::new(10);
         (0..5).for_each(|n| queue.push(n).unwrap());
         assert_eq!((0..5).filter_map(|_| pop_now(&queue)).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn a_full_queue_holds_the_submitter_back_until_there_is_room() {
-        let queue = Arc::new(Queue::new(1, 1));
+        let queue = Arc::new(Queue::new(1));
         queue.push(1).unwrap();
         let submitter = std::thread::spawn({
             let queue = Arc::clone(&queue);
@@ -246,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_gives_new_calls_back_and_hands_out_the_old() {
-        let queue = Queue::new(10, 1);
+        let queue = Queue::new(10);
         queue.push(1).unwrap();
         queue.close();
         assert_eq!(queue.push(2), Err(2));
@@ -259,7 +277,7 @@ mod tests {
 
     #[test]
     fn stopping_frees_a_submitter_that_waits_for_room() {
-        let queue = Arc::new(Queue::new(1, 1));
+        let queue = Arc::new(Queue::new(1));
         queue.push(1).unwrap();
         let submitter = std::thread::spawn({
             let queue = Arc::clone(&queue);
@@ -274,20 +292,14 @@ mod tests {
 
     #[test]
     fn an_interrupted_worker_hands_its_wake_up_on() {
-        let queue = Queue::new(10, 2);
-        let woken = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        struct Flag(Arc<std::sync::atomic::AtomicBool>);
-        impl std::task::Wake for Flag {
-            fn wake(self: Arc<Self>) {
-                self.0.store(true, std::sync::atomic::Ordering::SeqCst);
-            }
-        }
+        let queue = Queue::new(10);
+        let woken = Arc::new(AtomicBool::new(false));
         let other = Waker::from(Arc::new(Flag(Arc::clone(&woken))));
         assert!(queue.poll_pop(1, &Context::from_waker(&other), &|| false).is_pending());
         assert!(queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false).is_pending());
         queue.push(1).unwrap(); // wakes worker 0, which went idle last
         let interrupted = queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| true);
         assert!(matches!(interrupted, Poll::Ready(Popped::Interrupted)));
-        assert!(woken.load(std::sync::atomic::Ordering::SeqCst));
+        assert!(woken.load(Ordering::SeqCst));
     }
 }

@@ -27,7 +27,7 @@ use concurry_core::sync::lock;
 pub(super) type Outbox = Arc<Mutex<dyn Sink>>;
 
 /// A child that knows what it shall be.
-pub struct Session {
+pub(super) struct Session {
     hello: Hello,
     outbox: Outbox,
     source: Box<dyn Source>,
@@ -36,13 +36,13 @@ pub struct Session {
 /// Serves one worker over `stream`; the exit code.
 pub(super) fn run(stream: UnixStream) -> i32 {
     match open(stream) {
-        Ok(session) => match registry::find(&session.hello.worker) {
-            Some(registration) => (registration.serve)(session),
-            None => {
-                let reason = format!("this executable has no worker `{}`", session.hello.worker);
-                report(&session.outbox, &Err(Failure::Unsuitable(reason)))
+        Ok(session) => {
+            if let Some(registration) = registry::find(&session.hello.worker) {
+                return (registration.serve)(session);
             }
-        },
+            let reason = format!("this executable has no worker `{}`", session.hello.worker);
+            report(&session.outbox, &Err(Failure::Unsuitable(reason)))
+        }
         Err(error) => {
             eprintln!("concurry: a worker's process cannot read from its pool: {error}");
             1

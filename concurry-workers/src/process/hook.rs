@@ -1,6 +1,6 @@
 //! What turns a started executable into a child, before its `main`.
 //!
-//! A pool starts the own executable with [`VARIABLE`] set and a socket as standard input. A constructor function, which
+//! A pool starts the own executable with an environment variable set and a socket as standard input. A constructor function, which
 //! the loader runs before `main`, sees the variable, serves the socket and exits: the user's `main` never runs in a child,
 //! and needs no line for it.
 //!

@@ -88,7 +88,9 @@ impl LimitsServer {
             table.closed = true;
             (std::mem::take(&mut table.wishes), std::mem::take(&mut table.held))
         };
-        wishes.into_values().for_each(|wish| drop(lock(&wish.future).take()));
+        for wish in wishes.into_values() {
+            drop(lock(&wish.future).take());
+        }
         held.into_values().for_each(LimitSetAcquisition::give_back);
     }
 

@@ -90,16 +90,12 @@ impl Future for Asked {
         let answer = {
             let mut questions = lock(&self.questions);
             let Some(question) = questions.get_mut(&id) else { return Poll::Pending };
-            match question.answer.take() {
-                Some(answer) => {
-                    questions.remove(&id);
-                    answer
-                }
-                None => {
-                    question.waker = Some(context.waker().clone());
-                    return Poll::Pending;
-                }
-            }
+            let Some(answer) = question.answer.take() else {
+                question.waker = Some(context.waker().clone());
+                return Poll::Pending;
+            };
+            questions.remove(&id);
+            answer
         };
         self.id = None;
         Poll::Ready(answer)

@@ -36,7 +36,7 @@ pub(crate) struct Shared<W: Worker> {
 impl<W: Worker> Shared<W> {
     pub(crate) fn new(setup: Setup<W>) -> Arc<Self> {
         Arc::new(Self {
-            queue: Queue::new(setup.max_queued_calls, setup.workers),
+            queue: Queue::new(setup.max_queued_calls),
             args: Mutex::new(setup.args),
             limits: setup.limits,
             counters: Counters::default(),

@@ -31,6 +31,7 @@ struct Sync<W: Worker> {
 pub(crate) fn start<W: Worker + Send>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
     let shared = Shared::new(setup);
     let worker = construct(shared.args(), shared.limits_of(0))?;
+    shared.queue.worker_started();
     Ok(Arc::new(Sync {
         shared,
         worker: Mutex::new(Some(worker)),

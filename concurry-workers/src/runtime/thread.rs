@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, unbounded};
 
 use super::{Runtime, Setup, Shared, restart};
 use crate::attempt::Ran;
@@ -37,9 +37,10 @@ pub(super) fn spawn_all<W: Worker>(
     shared: Arc<Shared<W>>,
     serve: Serve<W>,
 ) -> Result<Arc<dyn Runtime<W>>, InitError> {
-    let (ready, reports) = bounded(shared.workers);
+    let (ready, reports) = unbounded();
     let mut failure = None;
     for index in 0..shared.workers {
+        shared.queue.worker_started();
         let thread = thread::Builder::new().name(format!("{}-{index}", shared.name));
         let spawned = thread.spawn({
             let (shared, ready) = (Arc::clone(&shared), ready.clone());
@@ -50,7 +51,7 @@ pub(super) fn spawn_all<W: Worker>(
         });
         if let Err(source) = spawned {
             failure = Some(InitError::Start { what: "a worker's thread", source });
-            (index..shared.workers).for_each(|_| shared.queue.worker_ended());
+            shared.queue.worker_ended();
             break;
         }
     }

@@ -36,6 +36,7 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
     let workers: Result<Vec<W>, InitError> =
         (0..shared.workers).map(|index| construct(shared.args(), shared.limits_of(index))).collect();
     for (index, worker) in workers?.into_iter().enumerate() {
+        shared.queue.worker_started();
         let lifetime = Lifetime { shared: Arc::clone(&shared), lost: None };
         handle.spawn(serve(lifetime, index, worker));
     }

@@ -1,0 +1,87 @@
+//! What is logged, and what is not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use concurry_limits::{LimitSet, RateLimit, ResourceLimit, Window};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Counts warnings.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if *event.metadata().level() == Level::WARN {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+fn warnings_of(act: impl FnOnce()) -> usize {
+    let warnings = Warnings::default();
+    tracing::subscriber::with_default(warnings.clone(), act);
+    warnings.0.load(Ordering::SeqCst)
+}
+
+fn tokens() -> LimitSet {
+    LimitSet::builder().limit(RateLimit::new("tokens", 1_000, Window::MINUTE)).build().expect("a valid limit")
+}
+
+#[test]
+fn a_drop_without_a_needed_update_warns_once() {
+    assert_eq!(warnings_of(|| drop(tokens().acquire([("tokens", 5)]).unwrap())), 1);
+}
+
+#[test]
+fn a_drop_with_everything_told_is_silent() {
+    let told = || {
+        let mut acquired = tokens().acquire([("tokens", 5)]).unwrap();
+        acquired.update([("tokens", 5)]).unwrap();
+        drop(acquired);
+        drop(LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap().acquire(()).unwrap());
+        let _missing = tokens().acquire([("tokens", 5)]).unwrap().release().unwrap_err();
+        tokens().acquire([("tokens", 5)]).unwrap().give_back();
+    };
+    assert_eq!(warnings_of(told), 0);
+}
+
+#[test]
+fn a_drop_in_a_panic_is_silent() {
+    let panics = || {
+        let outcome = std::panic::catch_unwind(|| {
+            let _acquired = tokens().acquire([("tokens", 5)]).unwrap();
+            panic!("the caller's own");
+        });
+        assert!(outcome.is_err());
+    };
+    assert_eq!(warnings_of(panics), 0);
+}
+
+#[test]
+fn a_lenient_set_warns_once_a_key() {
+    let set = LimitSet::builder().limit(ResourceLimit::new("doors", 9)).lenient().build().unwrap();
+    let requests = || {
+        for key in ["windows", "walls", "windows"] {
+            drop(set.acquire([(key, 1)]).unwrap());
+        }
+    };
+    assert_eq!(warnings_of(requests), 2);
+}

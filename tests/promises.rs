@@ -1,0 +1,67 @@
+//! Promises that the compiler keeps: what can be sent and shared, what is object safe, what cannot be written.
+
+#![allow(missing_docs, unreachable_pub, reason = "a test is its own documentation")]
+
+use std::rc::Rc;
+
+use concurry::prelude::*;
+use concurry::{Acquire, Limit, PoolHandle};
+
+/// Not `Send` itself; its handle is.
+#[worker]
+pub struct Homebody {
+    at_home: Rc<u8>,
+}
+
+#[worker]
+impl Homebody {
+    pub fn new() -> Self {
+        Self { at_home: Rc::new(1) }
+    }
+
+    pub fn count(&self) -> usize {
+        Rc::strong_count(&self.at_home)
+    }
+}
+
+fn send_and_sync<T: Send + Sync>() {}
+fn send<T: Send>() {}
+fn cloned<T: Clone>() {}
+fn unpin<T: Unpin>() {}
+fn future<T: Future>() {}
+fn error<T: std::error::Error + Send + Sync + 'static>() {}
+
+#[test]
+fn types_can_go_where_users_take_them() {
+    send_and_sync::<HomebodyHandle>();
+    cloned::<HomebodyHandle>();
+    send_and_sync::<PoolHandle<Homebody>>();
+    send_and_sync::<LimitSet>();
+    send_and_sync::<LimitPool>();
+    cloned::<LimitSet>();
+    send::<LimitSetAcquisition>();
+    send_and_sync::<Call<u64, std::io::Error>>();
+    future::<Call<u64>>();
+    unpin::<Call<u64>>();
+    send::<Acquire>();
+    future::<Acquire>();
+    unpin::<Acquire>();
+    send_and_sync::<Box<dyn Limit>>();
+    error::<CallError>();
+    error::<CallError<std::io::Error>>();
+    error::<LimitError>();
+    error::<InitError>();
+}
+
+#[test]
+fn a_pending_call_is_a_small_thing() {
+    assert_eq!(size_of::<Call<[u64; 64]>>(), size_of::<usize>());
+}
+
+#[test]
+fn a_handle_outlives_the_place_where_it_was_made() {
+    let handle = std::thread::spawn(|| Homebody::options(ExecutionMode::Thread, (), 1).init().unwrap())
+        .join()
+        .unwrap();
+    assert_eq!(handle.count().result().unwrap(), 1);
+}
