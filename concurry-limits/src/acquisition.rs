@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use concurry_core::clock::Timestamp;
 use serde_json::Value;
 
 use crate::remote::{GrantedItem, RemoteGrant, RemoteSet};
@@ -36,7 +37,7 @@ pub struct LimitSetAcquisition {
 
 enum Owner {
     Nothing(Option<Arc<Value>>),
-    Local(Arc<Engine>),
+    Local { engine: Arc<Engine>, taken_at: Timestamp },
     Remote { set: Arc<RemoteSet>, grant: u64 },
 }
 
@@ -44,7 +45,7 @@ impl Owner {
     fn definition(&self) -> Option<&Definition> {
         match self {
             Self::Nothing(_) => None,
-            Self::Local(engine) => Some(&engine.definition),
+            Self::Local { engine, .. } => Some(&engine.definition),
             Self::Remote { set, .. } => Some(&set.definition),
         }
     }
@@ -56,8 +57,9 @@ impl LimitSetAcquisition {
         Self { owner: Owner::Nothing(config), items: Vec::new(), position, released: false }
     }
 
-    pub(crate) fn local(engine: Arc<Engine>, items: Vec<Item>, position: usize) -> Self {
-        Self { owner: Owner::Local(engine), items, position, released: false }
+    /// Of a set of this process, taken at `taken_at`.
+    pub(crate) fn local(engine: Arc<Engine>, items: Vec<Item>, taken_at: Timestamp, position: usize) -> Self {
+        Self { owner: Owner::Local { engine, taken_at }, items, position, released: false }
     }
 
     pub(crate) fn remote(set: Arc<RemoteSet>, grant: &RemoteGrant, position: usize) -> Self {
@@ -117,7 +119,7 @@ impl LimitSetAcquisition {
     /// and the untold amounts count as used wholly.
     pub fn release(&mut self) -> Result<(), LimitError> {
         let missing = if self.released { Vec::new() } else { self.missing_updates() };
-        self.settle();
+        self.settle(false);
         if missing.is_empty() { Ok(()) } else { Err(LimitError::MissingUpdate { keys: missing }) }
     }
 
@@ -131,7 +133,7 @@ impl LimitSetAcquisition {
     pub fn config(&self) -> &Value {
         match &self.owner {
             Owner::Nothing(config) => config_of(config.as_ref()),
-            Owner::Local(engine) => &engine.definition.config,
+            Owner::Local { engine, .. } => &engine.definition.config,
             Owner::Remote { set, .. } => &set.definition.config,
         }
     }
@@ -152,29 +154,34 @@ impl LimitSetAcquisition {
         items.collect()
     }
 
-    /// Releases with the usages that a worker elsewhere told and had checked; what it did not tell is used wholly.
+    /// Releases with the usages that a worker elsewhere told and had checked; what it did not tell is used wholly, and is
+    /// logged, if `warn`, where it had to be told.
     #[doc(hidden)]
-    pub fn settle_with(mut self, usage: impl IntoIterator<Item = (u32, u64)>) {
+    pub fn settle_with(mut self, usage: impl IntoIterator<Item = (u32, u64)>, warn: bool) {
         for (index, used) in usage {
             let item = self.items.iter_mut().find(|item| u32::try_from(item.index) == Ok(index));
             if let (Some(item), Some(definition)) = (item, self.owner.definition()) {
                 item.used = Some(definition.rule(item.index).clamp(item.requested, used));
             }
         }
-        self.settle();
+        self.settle(warn);
     }
 
     /// Takes everything back as though it had never been acquired: the grant never reached the one who asked.
     #[doc(hidden)]
     pub fn undo(mut self) {
-        self.items.iter_mut().for_each(|item| item.used = Some(0));
-        self.settle();
+        if let Owner::Local { engine, taken_at } = &self.owner
+            && !self.released
+        {
+            engine.undo(&self.items, *taken_at);
+            self.released = true;
+        }
     }
 
     /// Releases for a worker that died: what it did not tell is used wholly.
     #[doc(hidden)]
     pub fn give_back(mut self) {
-        self.settle();
+        self.settle(false);
     }
 
     pub(crate) fn at_position(mut self, position: usize) -> Self {
@@ -191,15 +198,20 @@ impl LimitSetAcquisition {
         missing.map(|item| definition.key(item.index).to_owned()).collect()
     }
 
-    /// Gives everything back, once.
-    fn settle(&mut self) {
+    /// Gives everything back, once. Whose usage was never told is logged, if `warn`, in the process that owns the set:
+    /// one that only uses it may have no log.
+    fn settle(&mut self, warn: bool) {
         if std::mem::replace(&mut self.released, true) {
             return;
         }
         match &self.owner {
-            Owner::Nothing(_) => {}
-            Owner::Local(engine) => engine.settle(&self.items),
-            Owner::Remote { set, grant } => set.connection.settle(*grant, self.told()),
+            Owner::Nothing(_) => return,
+            Owner::Local { engine, .. } => engine.settle(&self.items),
+            Owner::Remote { set, grant } => return set.connection.settle(*grant, self.told(), warn),
+        }
+        let missing = if warn { self.missing_updates() } else { Vec::new() };
+        if !missing.is_empty() {
+            tracing::warn!(keys = ?missing, "limits were released without an update of their usage: all of it counts as used");
         }
     }
 
@@ -235,14 +247,7 @@ fn find_told(
 
 impl Drop for LimitSetAcquisition {
     fn drop(&mut self) {
-        if self.released {
-            return;
-        }
-        let missing = if std::thread::panicking() { Vec::new() } else { self.missing_updates() };
-        self.settle();
-        if !missing.is_empty() {
-            tracing::warn!(keys = ?missing, "limits were released without an update of their usage: all of it counts as used");
-        }
+        self.settle(!std::thread::panicking());
     }
 }
 

@@ -57,8 +57,9 @@ pub trait RemoteLimits: Send + Sync + fmt::Debug {
     /// Asks for `request` in whichever of `sets` can admit it first.
     fn acquire(&self, sets: &[u32], request: Vec<(String, u64)>, wait: Wait) -> RemoteAcquire;
 
-    /// Ends a grant: the usage that was told of the limit at each index. What is not named counts as used wholly.
-    fn settle(&self, grant: u64, usage: Vec<(u32, u64)>);
+    /// Ends a grant: the usage that was told of the limit at each index. What is not named counts as used wholly, and is
+    /// logged by the owner, if `warn`.
+    fn settle(&self, grant: u64, usage: Vec<(u32, u64)>, warn: bool);
 
     /// The statistics of a set.
     ///

@@ -16,6 +16,7 @@ mod limits;
 mod panics;
 mod pools;
 mod process;
+mod warnings;
 mod workers;
 
 use concurry::prelude::*;

@@ -158,10 +158,16 @@ impl Board {
     }
 
     /// Takes a grant back that never reached its waiter.
-    pub(super) fn undo(&mut self, grant: &Grant, now: Timestamp, effects: &mut Effects) {
-        for item in grant.items.iter().filter(|item| item.requested > 0) {
+    pub(super) fn undo(
+        &mut self,
+        items: &[Item],
+        taken_at: Timestamp,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        for item in items.iter().filter(|item| item.requested > 0) {
             let slot = &mut self.slots[item.index];
-            slot.state.undo(item.requested, grant.taken_at, now);
+            slot.state.undo(item.requested, taken_at, now);
             slot.admitted -= 1;
         }
         self.pump(now, effects);

@@ -12,7 +12,6 @@ use std::time::Duration;
 use concurry_core::clock::{Clock, Timestamp, WakeGuard};
 
 use super::board::{Board, Effects, Entered};
-use super::cell::Grant;
 use super::demand::Demand;
 use super::queue::{Queue, Waiter};
 use super::slot::{Decision, Slot, refusal};
@@ -80,17 +79,17 @@ impl Engine {
     }
 
     /// Admits a demand now or tells why not: a timeout, if it was given `patience` that cannot be enough.
-    /// `Ok(false)` asks the caller to wait.
-    pub(super) fn admit(&self, demand: &Demand, patience: Patience) -> Result<bool, LimitError> {
+    /// The answer is when it was taken; `Ok(None)` asks the caller to wait.
+    pub(super) fn admit(&self, demand: &Demand, patience: Patience) -> Result<Option<Timestamp>, LimitError> {
         self.act(|board, now, _| {
             let decision = board.admit(demand, now);
             let waited = match (&decision, patience) {
-                (Decision::Now, _) => return Ok(true),
+                (Decision::Now, _) => return Ok(Some(now)),
                 (Decision::Never { .. }, _) | (_, Patience::None) => None,
                 (Decision::Later { at: Some(at), .. }, Patience::Until(deadline)) if *at > deadline => {
                     Some(Duration::ZERO)
                 }
-                _ => return Ok(false),
+                _ => return Ok(None),
             };
             Err(refusal(&mut board.slots, demand, &decision, waited, now))
         })
@@ -118,8 +117,9 @@ impl Engine {
         self.act(|board, now, effects| board.settle(items, now, effects));
     }
 
-    pub(super) fn undo(&self, grant: &Grant) {
-        self.act(|board, now, effects| board.undo(grant, now, effects));
+    /// Takes back what was taken at `taken_at` and never reached the one who asked.
+    pub(crate) fn undo(&self, items: &[Item], taken_at: Timestamp) {
+        self.act(|board, now, effects| board.undo(items, taken_at, now, effects));
     }
 
     /// The error of a waiter that waited for so long and leaves.

@@ -48,11 +48,11 @@ impl Plan {
         let mut errors = Vec::new();
         for entry in self.entries {
             match entry.engine.admit(&entry.demand, self.patience) {
-                Ok(true) => {
+                Ok(Some(taken_at)) => {
                     let Entry { engine, demand, position } = entry;
-                    return Ok(Ok(LimitSetAcquisition::local(engine, demand.items, position)));
+                    return Ok(Ok(LimitSetAcquisition::local(engine, demand.items, taken_at, position)));
                 }
-                Ok(false) => waitable.push(entry),
+                Ok(None) => waitable.push(entry),
                 Err(error) => errors.push(error),
             }
         }

@@ -103,7 +103,7 @@ impl Waiting {
 
     fn acquisition(&self, grant: Grant) -> LimitSetAcquisition {
         let entry = &self.entries[grant.branch];
-        LimitSetAcquisition::local(Arc::clone(&entry.engine), grant.items, entry.position)
+        LimitSetAcquisition::local(Arc::clone(&entry.engine), grant.items, grant.taken_at, entry.position)
     }
 
     /// Leaves all queues that it still stands in.
@@ -129,7 +129,7 @@ pub(super) fn soonest(error: &LimitError) -> (u8, std::time::Duration) {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Phase::Granted(grant) = self.cell.close() {
-            self.entries[grant.branch].engine.undo(&grant);
+            self.entries[grant.branch].engine.undo(&grant.items, grant.taken_at);
         }
         self.leave();
     }

@@ -118,3 +118,23 @@ fn a_question_counts_as_nothing() {
     let stats = set.stats().limits.remove(0);
     assert_eq!((stats.admitted, stats.refused, stats.in_use), (0, 0, 0));
 }
+
+#[test]
+fn the_latest_of_several_limits_decides_whatever_their_order() {
+    for (first, second) in [(1, 9), (9, 1)] {
+        let clock = ManualClock::new();
+        let set = on(&clock)
+            .limit(RateLimit::new("first", 1, seconds(first)))
+            .limit(RateLimit::new("second", 1, seconds(second)))
+            .build()
+            .unwrap();
+        drop(set.acquire([("first", 1), ("second", 1)]).unwrap());
+        let slower = if first > second { "first" } else { "second" };
+        assert_eq!(set.would_admit([("first", 1), ("second", 1)]), Admission::In(seconds(9), slower.into()));
+        let mut task = Task::waiting(set.acquire_async([("first", 1), ("second", 1)]));
+        clock.advance(seconds(8));
+        assert_eq!(task.wakes(), 0);
+        clock.advance(seconds(1));
+        drop(task.woken().unwrap());
+    }
+}

@@ -55,10 +55,10 @@ impl RemoteLimits for Owner {
         Box::pin(Serving { acquire, ids: sets.to_vec(), grants: Arc::clone(&self.grants) })
     }
 
-    fn settle(&self, grant: u64, usage: Vec<(u32, u64)>) {
+    fn settle(&self, grant: u64, usage: Vec<(u32, u64)>, warn: bool) {
         let acquisition =
             self.grants.lock().expect("no panic").remove(&grant).expect("a grant is settled once");
-        acquisition.settle_with(usage);
+        acquisition.settle_with(usage, warn);
     }
 
     fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError> {
@@ -148,7 +148,7 @@ fn what_a_dead_worker_held_is_given_back_and_its_rates_count_as_used() {
 #[test]
 fn a_usage_that_no_worker_may_tell_is_cut_to_what_was_acquired() {
     let set = account();
-    set.acquire([("tokens", 40)]).unwrap().settle_with([(1, 90), (77, 1)]);
+    set.acquire([("tokens", 40)]).unwrap().settle_with([(1, 90), (77, 1)], false);
     assert_eq!(in_use(&set, "tokens"), 40);
 }
 

@@ -43,7 +43,8 @@ pub(super) enum Kind {
     Grant = 7,
     /// To the parent: the request of this id is not wanted any more.
     CancelAcquire = 8,
-    /// To the parent: a grant is released; id: the grant's; body: the usage told, as (index, amount).
+    /// To the parent: a grant is released; id: the grant's; tag: 1 to log what had to be told and was not; body: the usage
+    /// told, as (index, amount).
     Settle = 9,
     /// To the parent: the statistics of set `tag` are asked for.
     StatsRequest = 10,

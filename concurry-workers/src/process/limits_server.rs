@@ -61,7 +61,7 @@ impl LimitsServer {
                 let usage: Usage = frame.open()?;
                 let held = lock(&self.table).held.remove(&frame.id);
                 if let Some(acquisition) = held {
-                    acquisition.settle_with(usage);
+                    acquisition.settle_with(usage, frame.tag != 0);
                 }
             }
             Kind::StatsRequest => {

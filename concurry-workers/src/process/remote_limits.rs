@@ -129,9 +129,9 @@ impl RemoteLimits for RemoteConnection {
         Box::pin(async move { asked?.await.open::<GrantAnswer>().map_err(unreadable)? })
     }
 
-    fn settle(&self, grant: u64, usage: Vec<(u32, u64)>) {
+    fn settle(&self, grant: u64, usage: Vec<(u32, u64)>, warn: bool) {
         // When this fails the parent is gone, and has given everything back itself.
-        drop(self.send(&Frame::new(Kind::Settle, grant, 0, body(&usage))));
+        drop(self.send(&Frame::new(Kind::Settle, grant, u32::from(warn), body(&usage))));
     }
 
     fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError> {
