@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use concurry_core::clock::Timestamp;
 use serde_json::Value;
+use smallvec::SmallVec;
 
 use crate::remote::{GrantedItem, RemoteGrant, RemoteSet};
-use crate::set::{Definition, Engine, Item, config_of};
+use crate::set::{Definition, Engine, Item, Items, config_of};
 use crate::{LimitError, Request};
 
 /// What was acquired of a [`LimitSet`](crate::LimitSet): a guard that gives it back.
@@ -30,7 +31,7 @@ use crate::{LimitError, Request};
 #[must_use = "dropping an acquisition releases it"]
 pub struct LimitSetAcquisition {
     owner: Owner,
-    items: Vec<Item>,
+    items: Items,
     position: usize,
     released: bool,
 }
@@ -53,12 +54,13 @@ impl Owner {
 
 impl LimitSetAcquisition {
     /// Of a set without limits.
+    #[inline]
     pub(crate) fn nothing(config: Option<Arc<Value>>, position: usize) -> Self {
-        Self { owner: Owner::Nothing(config), items: Vec::new(), position, released: false }
+        Self { owner: Owner::Nothing(config), items: Items::new(), position, released: false }
     }
 
     /// Of a set of this process, taken at `taken_at`.
-    pub(crate) fn local(engine: Arc<Engine>, items: Vec<Item>, taken_at: Timestamp, position: usize) -> Self {
+    pub(crate) fn local(engine: Arc<Engine>, items: Items, taken_at: Timestamp, position: usize) -> Self {
         Self { owner: Owner::Local { engine, taken_at }, items, position, released: false }
     }
 
@@ -92,7 +94,7 @@ impl LimitSetAcquisition {
             return Err(LimitError::Released);
         }
         let Some(definition) = self.owner.definition() else { return Ok(()) };
-        let mut told: Vec<(usize, u64)> = Vec::with_capacity(self.items.len());
+        let mut told: SmallVec<[(usize, u64); 3]> = SmallVec::new();
         let mut outcome = Ok(());
         usage.for_each_amount(&mut |key, used| {
             if outcome.is_err() {
@@ -246,7 +248,11 @@ fn find_told(
 }
 
 impl Drop for LimitSetAcquisition {
+    #[inline]
     fn drop(&mut self) {
+        if matches!(self.owner, Owner::Nothing(_)) {
+            return;
+        }
         self.settle(!std::thread::panicking());
     }
 }

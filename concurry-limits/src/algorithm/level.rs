@@ -41,12 +41,8 @@ impl Level {
     fn advance(&mut self, now: Timestamp) {
         let elapsed = now.as_nanos().saturating_sub(self.as_of.as_nanos());
         self.as_of = self.as_of.max(now);
-        // Compared before it is multiplied, so that the product stays below the level and cannot overflow.
-        if u128::from(elapsed) >= self.time_to_free(self.used) {
-            self.used = 0;
-        } else {
-            self.used -= u128::from(elapsed) * u128::from(self.capacity);
-        }
+        // The product of two numbers below 2⁶⁴ fits.
+        self.used = self.used.saturating_sub(u128::from(elapsed) * u128::from(self.capacity));
     }
 
     /// Whether `amount` more fits under the capacity at `now`, or when it does.

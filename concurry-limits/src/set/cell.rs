@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use concurry_core::clock::Timestamp;
 
-use super::Item;
+use super::Items;
 use crate::LimitError;
 use crate::sync::lock;
 
@@ -18,7 +18,7 @@ use crate::sync::lock;
 pub(super) struct Grant {
     /// By which of the sets that it stood in.
     pub(super) branch: usize,
-    pub(super) items: Vec<Item>,
+    pub(super) items: Items,
     pub(super) taken_at: Timestamp,
 }
 

@@ -1,5 +1,7 @@
 //! What a request means in one set: its keys looked up, and the unnamed limits added.
 
+use smallvec::SmallVec;
+
 use super::Definition;
 use crate::{LimitError, Request};
 
@@ -15,11 +17,14 @@ pub(crate) struct Item {
     pub(crate) used: Option<u64>,
 }
 
+/// The limits of a request, in place where there are few.
+pub(crate) type Items = SmallVec<[Item; 3]>;
+
 /// A request that was looked up in a set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Demand {
     /// One a limit, in the order of the request.
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Items,
     /// A bit for each limit of which an amount is to be taken. A named amount of 0 has none: it takes nothing, waits for
     /// nobody and is in nobody's way.
     pub(crate) mask: u128,
@@ -28,7 +33,7 @@ pub(crate) struct Demand {
 impl Demand {
     /// Looks `request` up.
     pub(crate) fn of(request: &impl Request, definition: &Definition) -> Result<Self, LimitError> {
-        let mut demand = Self { items: Vec::with_capacity(definition.limits.len()), mask: 0 };
+        let mut demand = Self { items: Items::new(), mask: 0 };
         let mut named: u128 = 0;
         let mut empty = true;
         let mut outcome = Ok(());

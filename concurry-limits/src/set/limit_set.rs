@@ -91,7 +91,11 @@ impl LimitSet {
     /// [`LimitError::Never`] when an amount is above a capacity; [`LimitError::UnknownKey`],
     /// [`LimitError::DuplicateKey`], [`LimitError::AmountRequired`] when the request does not fit the set;
     /// [`LimitError::Disconnected`] when the set lives in a process that is gone.
+    #[inline]
     pub fn acquire(&self, request: impl Request) -> Result<LimitSetAcquisition, LimitError> {
+        if let Repr::Empty(config) = &self.repr {
+            return Ok(LimitSetAcquisition::nothing(config.clone(), 0));
+        }
         self.blocking(&request, Wait::Forever)
     }
 

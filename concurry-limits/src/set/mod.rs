@@ -33,7 +33,7 @@ pub use limit_set::LimitSet;
 pub use stats::{LimitSetStats, LimitStats};
 
 pub(crate) use definition::Definition;
-pub(crate) use demand::Item;
+pub(crate) use demand::{Item, Items};
 pub(crate) use engine::Engine;
 pub(crate) use limit_set::config_of;
 pub(crate) use plan::acquire_earliest;
