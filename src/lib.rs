@@ -21,6 +21,7 @@ pub use concurry_limits::{
     RateLimit, RateLimitAlgorithm, Request, ResourceLimit, UsageRule, Verdict, Window,
 };
 pub use concurry_macros::worker;
+pub use concurry_workers::limit_server::{ConnectLimits, LimitAddress, LimitServer};
 pub use concurry_workers::options::{WorkerOptions, Workers};
 pub use concurry_workers::pool::{PoolHandle, PoolStats};
 pub use concurry_workers::process::hook::run_worker_if_child;

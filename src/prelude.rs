@@ -1,8 +1,8 @@
 //! Everything that most programs use: `use concurry::prelude::*;`.
 
 pub use crate::{
-    Call, CallError, CallLimit, ExecutionMode, InitError, LimitError, LimitPool, LimitPoolBalancing,
-    LimitSet, LimitSetAcquisition, Outcome, Overrun, Progress, RateLimit, RateLimitAlgorithm, ResourceLimit,
-    Window, Workers, gather, worker,
+    Call, CallError, CallLimit, ConnectLimits, ExecutionMode, InitError, LimitError, LimitPool,
+    LimitPoolBalancing, LimitSet, LimitSetAcquisition, Outcome, Overrun, Progress, RateLimit,
+    RateLimitAlgorithm, ResourceLimit, Window, Workers, gather, worker,
 };
 pub use serde_json::json;

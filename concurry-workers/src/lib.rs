@@ -11,11 +11,13 @@
 //! * [`probe`]: what a worker's types can do (travel, be sent), found out by method resolution.
 //! * [`pool`]: queue, handle, statistics.
 //! * [`runtime`]: a file a mode.
+//! * [`limit_server`]: limits that are shared with other programs.
 //! * [`process`]: child processes: frames, transport, both ends, limits over frames.
 
 pub mod attempt;
 pub mod construct;
 mod error;
+pub mod limit_server;
 pub mod options;
 mod panics;
 pub mod pool;

@@ -24,7 +24,7 @@ use crate::worker::Worker;
 use concurry_core::sync::lock;
 
 /// The sending half, shared by all threads of the child.
-pub(super) type Outbox = Arc<Mutex<dyn Sink>>;
+pub(crate) type Outbox = Arc<Mutex<dyn Sink>>;
 
 /// A child that knows what it shall be.
 pub(super) struct Session {
@@ -74,7 +74,7 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
         Ok(args) => args,
         Err(error) => return report(&outbox, &Err(Failure::Unsuitable(error.to_string()))),
     };
-    let remote = Arc::new(RemoteConnection::new(Arc::clone(&outbox)));
+    let remote = Arc::new(RemoteConnection::new(Arc::clone(&outbox), ()));
     let limits = limit_pool(hello, &remote);
     let (calls, inbox) = unbounded();
     let reader = Arc::clone(&remote);
@@ -167,6 +167,6 @@ fn read(mut source: Box<dyn Source>, remote: &RemoteConnection, calls: &Sender<F
 }
 
 /// A message of our own as bytes: nothing when it cannot be encoded, which the other side reports as such.
-pub(super) fn body<T: serde::Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn body<T: serde::Serialize>(value: &T) -> Vec<u8> {
     codec::encode("a message of concurry", value).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What travels between a pool and its children.
+//! What travels between a pool and its children, and between a limit server and its clients.
 //!
 //! A frame is a header of 17 bytes and a body:
 //!
@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 use super::codec;
 
 /// Counts up when frames change; the two ends must agree before anything else is read.
-pub(super) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 1;
 
-pub(super) const HEADER: usize = 17;
+pub(crate) const HEADER: usize = 17;
 
 /// What a frame says. The tag's meaning stands behind the kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// To the child, first: [`Hello`]; tag: [`PROTOCOL`].
     Hello = 1,
     /// To the parent: the worker is there, or `Err(`[`Failure`]`)` why not.
@@ -50,10 +50,14 @@ pub(super) enum Kind {
     StatsRequest = 10,
     /// To the child: `Result<LimitSetStats, LimitError>`.
     Stats = 11,
+    /// To a limit server, first: the token; tag: [`PROTOCOL`].
+    Login = 12,
+    /// From a limit server: `Ok(`[`RemoteSetInfo`]`)`, or why not.
+    Welcome = 13,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Hello,
         Self::Ready,
         Self::Call,
@@ -65,6 +69,8 @@ impl Kind {
         Self::Settle,
         Self::StatsRequest,
         Self::Stats,
+        Self::Login,
+        Self::Welcome,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {
@@ -75,7 +81,7 @@ impl Kind {
 /// How a call ended in the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
-pub(super) enum AnswerKind {
+pub(crate) enum AnswerKind {
     /// The method returned; body: its result.
     Returned = 0,
     /// The method panicked; body: [`Panicked`].
@@ -86,25 +92,25 @@ pub(super) enum AnswerKind {
 
 /// One frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Frame {
-    pub(super) kind: Kind,
-    pub(super) id: u64,
-    pub(super) tag: u32,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    pub(crate) id: u64,
+    pub(crate) tag: u32,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Frame {
-    pub(super) fn new(kind: Kind, id: u64, tag: u32, body: Vec<u8>) -> Self {
+    pub(crate) fn new(kind: Kind, id: u64, tag: u32, body: Vec<u8>) -> Self {
         Self { kind, id, tag, body }
     }
 
     /// A frame with a body of our own. Our own types can always be encoded.
-    pub(super) fn of<T: Serialize>(kind: Kind, id: u64, tag: u32, body: &T) -> Result<Self, NotSent> {
+    pub(crate) fn of<T: Serialize>(kind: Kind, id: u64, tag: u32, body: &T) -> Result<Self, NotSent> {
         Ok(Self::new(kind, id, tag, codec::encode("a message of concurry", body)?))
     }
 
     /// The header; an error when the body is too long for one frame.
-    pub(super) fn header(&self) -> Result<[u8; HEADER], NotSent> {
+    pub(crate) fn header(&self) -> Result<[u8; HEADER], NotSent> {
         let length = u32::try_from(self.body.len()).map_err(|_| {
             NotSent::new("a message", "bytes", format!("{} bytes are more than 4 GiB", self.body.len()))
         })?;
@@ -117,7 +123,7 @@ impl Frame {
     }
 
     /// A frame without its body, and the length of that.
-    pub(super) fn from_header(header: &[u8; HEADER]) -> io::Result<(Self, usize)> {
+    pub(crate) fn from_header(header: &[u8; HEADER]) -> io::Result<(Self, usize)> {
         let [l0, l1, l2, l3, kind, id @ .., t0, t1, t2, t3] = *header;
         let kind = Kind::from_byte(kind).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidData, format!("unknown kind of frame: {kind}"))
@@ -128,7 +134,7 @@ impl Frame {
     }
 
     /// The body as one of our own types.
-    pub(super) fn open<T: serde::de::DeserializeOwned>(&self) -> io::Result<T> {
+    pub(crate) fn open<T: serde::de::DeserializeOwned>(&self) -> io::Result<T> {
         codec::decode("a message of concurry", &self.body)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
@@ -136,22 +142,22 @@ impl Frame {
 
 /// The first thing that a child is told.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Hello {
+pub(crate) struct Hello {
     /// The worker's type, as the compiler names it.
-    pub(super) worker: String,
+    pub(crate) worker: String,
     /// Its number in the pool.
-    pub(super) index: u32,
+    pub(crate) index: u32,
     /// The constructor's arguments, encoded.
-    pub(super) args: Vec<u8>,
+    pub(crate) args: Vec<u8>,
     /// The limit sets of the pool, in their order.
-    pub(super) sets: Vec<RemoteSetInfo>,
+    pub(crate) sets: Vec<RemoteSetInfo>,
     /// How the pool chooses between them.
-    pub(super) balancing: concurry_limits::LimitPoolBalancing,
+    pub(crate) balancing: concurry_limits::LimitPoolBalancing,
 }
 
 /// Why a child has no worker.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The constructor returned an error: its text and the texts of its sources.
     Constructor(Vec<String>),
     /// The constructor panicked.
@@ -162,17 +168,17 @@ pub(super) enum Failure {
 
 /// A child's wish to acquire.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct AcquireRequest {
-    pub(super) sets: Vec<u32>,
-    pub(super) amounts: Vec<(String, u64)>,
-    pub(super) wait: Wait,
+pub(crate) struct AcquireRequest {
+    pub(crate) sets: Vec<u32>,
+    pub(crate) amounts: Vec<(String, u64)>,
+    pub(crate) wait: Wait,
 }
 
 /// The usage that a child told of a grant, as (index of the limit, amount).
-pub(super) type Usage = Vec<(u32, u64)>;
+pub(crate) type Usage = Vec<(u32, u64)>;
 
 /// The answer to an [`AcquireRequest`].
-pub(super) type GrantAnswer = Result<RemoteGrant, LimitError>;
+pub(crate) type GrantAnswer = Result<RemoteGrant, LimitError>;
 
 /// The answer to a request for statistics.
-pub(super) type StatsAnswer = Result<LimitSetStats, LimitError>;
+pub(crate) type StatsAnswer = Result<LimitSetStats, LimitError>;

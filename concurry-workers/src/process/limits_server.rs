@@ -20,7 +20,7 @@ use super::frame::{AcquireRequest, Frame, GrantAnswer, Kind, StatsAnswer, Usage}
 use concurry_core::sync::lock;
 
 /// The limits of one child.
-pub(super) struct LimitsServer {
+pub(crate) struct LimitsServer {
     sets: Vec<LimitSet>,
     outbox: Sender<Frame>,
     table: Mutex<Table>,
@@ -48,12 +48,12 @@ const POLLING: u8 = 1;
 const AGAIN: u8 = 2;
 
 impl LimitsServer {
-    pub(super) fn new(sets: Vec<LimitSet>, outbox: Sender<Frame>) -> Arc<Self> {
+    pub(crate) fn new(sets: Vec<LimitSet>, outbox: Sender<Frame>) -> Arc<Self> {
         Arc::new(Self { sets, outbox, table: Mutex::default() })
     }
 
     /// A frame about limits has come from the child.
-    pub(super) fn receive(self: &Arc<Self>, frame: &Frame) -> std::io::Result<()> {
+    pub(crate) fn receive(self: &Arc<Self>, frame: &Frame) -> std::io::Result<()> {
         match frame.kind {
             Kind::Acquire => self.acquire(frame.id, frame.open()?),
             Kind::CancelAcquire => self.cancel(frame.id),
@@ -82,7 +82,7 @@ impl LimitsServer {
     }
 
     /// The child is gone: its wishes end, and what it held is given back.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         let (wishes, held) = {
             let mut table = lock(&self.table);
             table.closed = true;

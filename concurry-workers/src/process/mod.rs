@@ -14,17 +14,17 @@
 //! * `answers`: a result on its way from the child's method to the caller's promise.
 
 mod answers;
-mod child;
+pub(crate) mod child;
 pub(crate) mod codec;
 mod connection;
 mod constructors;
-mod frame;
+pub(crate) mod frame;
 pub mod hook;
 mod launch;
-mod limits_server;
+pub(crate) mod limits_server;
 pub mod registry;
-mod remote_limits;
-mod transport;
+pub(crate) mod remote_limits;
+pub(crate) mod transport;
 
 pub use answers::{Answer, AnswerPlain, AnswerResult, Outbound, Reply, ReplyPlain, ReplyResult, refuse};
 pub(crate) use connection::{Connection, Ended, Fate};

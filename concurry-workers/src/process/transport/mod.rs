@@ -1,6 +1,6 @@
 //! How frames travel: a trait with one half a direction, so that each half has its own thread.
 //!
-//! * `socket`: a Unix socket pair.
+//! * `socket`: a Unix socket pair, or any other stream.
 
 mod socket;
 
@@ -8,16 +8,17 @@ use std::io;
 
 use super::frame::Frame;
 
-pub(super) use socket::{SocketSink, SocketSource, pair};
+pub(super) use socket::pair;
+pub(crate) use socket::{SocketSink, SocketSource};
 
 /// The sending half.
-pub(super) trait Sink: Send {
+pub(crate) trait Sink: Send {
     /// Sends one frame; returns when the transport has taken it.
     fn send(&mut self, frame: &Frame) -> io::Result<()>;
 }
 
 /// The receiving half.
-pub(super) trait Source: Send {
+pub(crate) trait Source: Send {
     /// The next frame; `None` when the other side is gone.
     fn receive(&mut self) -> io::Result<Option<Frame>>;
 }

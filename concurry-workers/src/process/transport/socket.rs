@@ -1,4 +1,4 @@
-//! Frames over a Unix socket.
+//! Frames over a socket: a Unix pair to a child, or a Unix or TCP connection to another program.
 
 use std::io::{self, BufReader, IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,9 +12,9 @@ pub(in crate::process) fn pair() -> io::Result<(UnixStream, UnixStream)> {
 }
 
 /// The sending half of a socket.
-pub(in crate::process) struct SocketSink(pub(in crate::process) UnixStream);
+pub(crate) struct SocketSink<S>(pub(crate) S);
 
-impl Sink for SocketSink {
+impl<S: Write + Send> Sink for SocketSink<S> {
     fn send(&mut self, frame: &Frame) -> io::Result<()> {
         let header = frame.header().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let mut sent = 0;
@@ -32,10 +32,10 @@ impl Sink for SocketSink {
 }
 
 /// The receiving half of a socket.
-pub(in crate::process) struct SocketSource(BufReader<UnixStream>);
+pub(crate) struct SocketSource<S>(BufReader<S>);
 
-impl SocketSource {
-    pub(in crate::process) fn new(stream: UnixStream) -> Self {
+impl<S: Read> SocketSource<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self(BufReader::with_capacity(64 * 1024, stream))
     }
 }
@@ -43,8 +43,15 @@ impl SocketSource {
 /// Bodies are read in pieces of this size, so that a wrong length in a header cannot ask for memory at once.
 const PIECE: usize = 1 << 20;
 
-impl Source for SocketSource {
+impl<S: Read + Send> Source for SocketSource<S> {
     fn receive(&mut self) -> io::Result<Option<Frame>> {
+        self.receive_at_most(usize::MAX)
+    }
+}
+
+impl<S: Read> SocketSource<S> {
+    /// The next frame, which is an error when its body has more than `most` bytes: from a peer that is not trusted yet.
+    pub(crate) fn receive_at_most(&mut self, most: usize) -> io::Result<Option<Frame>> {
         let mut header = [0; HEADER];
         let mut read = 0;
         while read < HEADER {
@@ -59,6 +66,10 @@ impl Source for SocketSource {
             }
         }
         let (mut frame, length) = Frame::from_header(&header)?;
+        if length > most {
+            let text = format!("a frame of {length} bytes where {most} are allowed");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
         while frame.body.len() < length {
             let start = frame.body.len();
             frame.body.resize(length.min(start + PIECE), 0);
@@ -73,7 +84,7 @@ mod tests {
     use super::*;
     use crate::process::frame::Kind;
 
-    fn ends() -> (SocketSink, SocketSource) {
+    fn ends() -> (SocketSink<UnixStream>, SocketSource<UnixStream>) {
         let (here, there) = pair().unwrap();
         (SocketSink(here), SocketSource::new(there))
     }

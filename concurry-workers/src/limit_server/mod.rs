@@ -1,0 +1,21 @@
+//! Limits that are shared with other programs: [`LimitServer`] serves a limit set, [`ConnectLimits`] uses it.
+//!
+//! The set lives in the serving program. Clients ask it by the frames that worker processes use, over a Unix socket or TCP,
+//! and stand in the same queue as everybody. When a client is gone, however it went, what it held is given back.
+//!
+//! * `address`: where a server listens.
+//! * `stream`: a connection of either kind.
+//! * `server`: accepts, checks the token, serves.
+//! * `client`: connects and makes a set of the answer.
+
+mod address;
+mod client;
+mod server;
+mod stream;
+
+pub use address::LimitAddress;
+pub use client::ConnectLimits;
+pub use server::LimitServer;
+
+/// Tokens are short: more is not read from a peer that has not shown one.
+const MOST_TOKEN: usize = 4096;

@@ -1,0 +1,260 @@
+//! [`LimitServer`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use concurry_core::sync::lock;
+use concurry_limits::LimitSet;
+use concurry_limits::remote::RemoteSetInfo;
+use crossbeam_channel::{Receiver, unbounded};
+
+use super::stream::Stream;
+use super::{LimitAddress, MOST_TOKEN};
+use crate::process::child::body;
+use crate::process::frame::{Frame, Kind, PROTOCOL};
+use crate::process::limits_server::LimitsServer;
+use crate::process::transport::{Sink, SocketSink, SocketSource, Source};
+
+/// A peer that shows no token within this time is sent away.
+const LOGIN: Duration = Duration::from_secs(10);
+
+/// Serves a limit set to other programs, until it is dropped: then its clients are told that their limits are gone.
+///
+/// Whoever shows the token may acquire. A Unix socket can be opened by its owner's user alone; over TCP the token and all
+/// traffic travel as they are, so use it within a network that you trust.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_limits::{LimitSet, ResourceLimit};
+/// use concurry_workers::limit_server::{ConnectLimits, LimitServer};
+///
+/// let set = LimitSet::builder().limit(ResourceLimit::new("licences", 2)).build()?;
+/// let server = LimitServer::bind("127.0.0.1:0", "a secret", &set)?;
+///
+/// // … in another program:
+/// let shared = LimitSet::connect(server.address(), "a secret")?;
+/// let licence = shared.acquire(())?;
+/// assert_eq!(set.stats().limit("licences").unwrap().in_use, 1);
+/// # drop(licence);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping the server ends it"]
+pub struct LimitServer {
+    address: LimitAddress,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    set: LimitSet,
+    token: Vec<u8>,
+    closing: AtomicBool,
+    clients: Mutex<Clients>,
+}
+
+#[derive(Default)]
+struct Clients {
+    next: u64,
+    streams: HashMap<u64, Stream>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl LimitServer {
+    /// Listens at `address` and serves `set` to everyone who shows `token`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the address: in use, not there, not allowed. A Unix socket that a server left behind which
+    /// is gone is replaced. An empty or over-long token is [`io::ErrorKind::InvalidInput`].
+    pub fn bind(address: impl Into<LimitAddress>, token: &str, set: &LimitSet) -> io::Result<Self> {
+        if token.is_empty() || token.len() > MOST_TOKEN {
+            let text = format!("a token has 1 to {MOST_TOKEN} bytes, not {}", token.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let (listener, address) = listen(address.into())?;
+        let shared = Arc::new(Shared {
+            set: set.clone(),
+            token: token.as_bytes().to_vec(),
+            closing: AtomicBool::new(false),
+            clients: Mutex::default(),
+        });
+        let acceptor = thread::Builder::new().name("concurry-limit-server".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || accept(&listener, &shared)
+        })?;
+        Ok(Self { address, shared, acceptor: Some(acceptor) })
+    }
+
+    /// Where it listens; with the port that the system chose.
+    pub fn address(&self) -> &LimitAddress {
+        &self.address
+    }
+
+    /// How many clients are connected.
+    pub fn clients(&self) -> usize {
+        lock(&self.shared.clients).streams.len()
+    }
+}
+
+impl fmt::Debug for LimitServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimitServer")
+            .field("address", &self.address)
+            .field("clients", &self.clients())
+            .finish()
+    }
+}
+
+impl Drop for LimitServer {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        // The acceptor sleeps in the system until somebody connects.
+        if Stream::connect(&self.address).is_ok()
+            && let Some(acceptor) = self.acceptor.take()
+        {
+            drop(acceptor.join());
+        }
+        let (streams, threads) = {
+            let mut clients = lock(&self.shared.clients);
+            (std::mem::take(&mut clients.streams), std::mem::take(&mut clients.threads))
+        };
+        streams.values().for_each(Stream::shut_down);
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        if let LimitAddress::Unix(path) = &self.address {
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
+fn listen(address: LimitAddress) -> io::Result<(Listener, LimitAddress)> {
+    match address {
+        LimitAddress::Unix(path) => {
+            let listener = UnixListener::bind(&path).or_else(|error| replace_stale(&path, error))?;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+            Ok((Listener::Unix(listener), LimitAddress::Unix(path)))
+        }
+        LimitAddress::Tcp(address) => {
+            let listener = TcpListener::bind(address.as_str())?;
+            let bound = listener.local_addr()?;
+            Ok((Listener::Tcp(listener), LimitAddress::Tcp(bound.to_string())))
+        }
+    }
+}
+
+/// A socket that nobody listens at was left behind.
+fn replace_stale(path: &Path, error: io::Error) -> io::Result<UnixListener> {
+    let nobody = Stream::connect(&LimitAddress::Unix(path.to_owned()))
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    if error.kind() != io::ErrorKind::AddrInUse || !nobody {
+        return Err(error);
+    }
+    std::fs::remove_file(path)?;
+    UnixListener::bind(path)
+}
+
+fn accept(listener: &Listener, shared: &Arc<Shared>) {
+    loop {
+        let stream = match listener {
+            Listener::Unix(listener) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+            Listener::Tcp(listener) => listener.accept().and_then(|(stream, _)| Stream::tcp(stream)),
+        };
+        if shared.closing.load(Ordering::SeqCst) {
+            return;
+        }
+        let served = stream.and_then(|stream| admit(stream, shared));
+        if let Err(error) = served {
+            tracing::warn!(%error, "a limit server could not serve a client");
+        }
+    }
+}
+
+/// Gives a client a thread, which is listed so that the server's end reaches it.
+fn admit(stream: Stream, shared: &Arc<Shared>) -> io::Result<()> {
+    let mut clients = lock(&shared.clients);
+    clients.threads.retain(|thread| !thread.is_finished());
+    let number = clients.next;
+    clients.next += 1;
+    clients.streams.insert(number, stream.try_clone()?);
+    let thread = thread::Builder::new().name("concurry-limit-client".to_owned()).spawn({
+        let shared = Arc::clone(shared);
+        move || {
+            if let Err(error) = serve(stream, &shared) {
+                tracing::warn!(%error, "a client of a limit server was sent away");
+            }
+            drop(lock(&shared.clients).streams.remove(&number));
+        }
+    });
+    match thread {
+        Ok(thread) => clients.threads.push(thread),
+        Err(error) => {
+            drop(clients.streams.remove(&number));
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn serve(stream: Stream, shared: &Shared) -> io::Result<()> {
+    stream.set_read_timeout(Some(LOGIN))?;
+    let mut sink = SocketSink(stream.try_clone()?);
+    let mut source = SocketSource::new(stream.try_clone()?);
+    let Some(login) = source.receive_at_most(MOST_TOKEN)? else { return Ok(()) };
+    let welcome: Result<RemoteSetInfo, String> = if login.kind != Kind::Login || login.tag != PROTOCOL {
+        Err(format!("this server speaks protocol {PROTOCOL}"))
+    } else if !same(&login.body, &shared.token) {
+        Err("the token is wrong".to_owned())
+    } else {
+        Ok(shared.set.describe())
+    };
+    sink.send(&Frame::new(Kind::Welcome, 0, PROTOCOL, body(&welcome)))?;
+    if let Err(reason) = welcome {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+    }
+    stream.set_read_timeout(None)?;
+    let (outbox, to_send) = unbounded();
+    let limits = LimitsServer::new(vec![shared.set.clone()], outbox);
+    let writer = thread::Builder::new()
+        .name("concurry-limit-writer".to_owned())
+        .spawn(move || write(sink, &to_send))?;
+    let outcome = read(&mut source, &limits);
+    limits.close();
+    drop(limits); // with it goes the last outbox, and the writer ends
+    stream.shut_down();
+    drop(writer.join());
+    outcome
+}
+
+fn read(source: &mut SocketSource<Stream>, limits: &Arc<LimitsServer>) -> io::Result<()> {
+    while let Some(frame) = source.receive()? {
+        limits.receive(&frame)?;
+    }
+    Ok(())
+}
+
+fn write(mut sink: SocketSink<Stream>, to_send: &Receiver<Frame>) {
+    for frame in to_send {
+        if sink.send(&frame).is_err() {
+            return; // the client is gone; the reader says so
+        }
+    }
+}
+
+/// Compares in a time that does not tell where the two differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |different, (a, b)| different | (a ^ b)) == 0
+}

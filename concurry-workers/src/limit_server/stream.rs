@@ -1,0 +1,92 @@
+//! A connection between a limit server and a client, of either kind.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::LimitAddress;
+
+/// A peer whose machine went away without a word is noticed by probes of TCP's keep-alive: after this idle time …
+const IDLE: Duration = Duration::from_secs(10);
+/// … this often …
+const INTERVAL: Duration = Duration::from_secs(5);
+/// … and so many of them without an answer.
+const PROBES: u32 = 3;
+
+#[derive(Debug)]
+pub(super) enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    pub(super) fn connect(address: &LimitAddress) -> io::Result<Self> {
+        match address {
+            LimitAddress::Unix(path) => UnixStream::connect(path).map(Self::Unix),
+            LimitAddress::Tcp(address) => Self::tcp(TcpStream::connect(address.as_str())?),
+        }
+    }
+
+    /// A TCP connection that sends at once and notices a peer that is gone.
+    pub(super) fn tcp(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        rustix::net::sockopt::set_socket_keepalive(&stream, true)?;
+        rustix::net::sockopt::set_tcp_keepidle(&stream, IDLE)?;
+        rustix::net::sockopt::set_tcp_keepintvl(&stream, INTERVAL)?;
+        rustix::net::sockopt::set_tcp_keepcnt(&stream, PROBES)?;
+        Ok(Self::Tcp(stream))
+    }
+
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Unix(stream) => stream.try_clone().map(Self::Unix),
+            Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+        }
+    }
+
+    pub(super) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_read_timeout(timeout),
+            Self::Tcp(stream) => stream.set_read_timeout(timeout),
+        }
+    }
+
+    /// Ends both directions: readers of either side see the end.
+    pub(super) fn shut_down(&self) {
+        // An error says that the connection has ended already.
+        drop(match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+        });
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.read(buffer),
+            Self::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write(bytes),
+            Self::Tcp(stream) => stream.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write_vectored(slices),
+            Self::Tcp(stream) => stream.write_vectored(slices),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(()) // nothing is buffered here
+    }
+}

@@ -1,0 +1,246 @@
+//! Limits that are shared with other programs.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test is its own documentation, and may fail"
+)]
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use concurry::prelude::*;
+use concurry::{LimitAddress, LimitServer};
+
+const TOKEN: &str = "a secret of this test";
+
+fn doors(capacity: u64) -> LimitSet {
+    LimitSet::builder()
+        .limit(ResourceLimit::new("doors", capacity))
+        .config(json!({"region": "eu"}))
+        .build()
+        .unwrap()
+}
+
+fn in_use(set: &LimitSet) -> u64 {
+    set.stats().limit("doors").unwrap().in_use
+}
+
+fn eventually(condition: impl Fn() -> bool) {
+    while !condition() {
+        std::thread::yield_now();
+    }
+}
+
+fn socket(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("concurry-{}-{name}", std::process::id()))
+}
+
+/// Both kinds of address.
+fn addresses(name: &str) -> [LimitAddress; 2] {
+    [LimitAddress::from(socket(name)), LimitAddress::from("127.0.0.1:0")]
+}
+
+#[test]
+fn a_client_uses_the_set_like_any_other() {
+    for address in addresses("like-any-other") {
+        let set = doors(2);
+        let server = LimitServer::bind(address, TOKEN, &set).unwrap();
+        let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+        let held = far.acquire(()).unwrap();
+        assert_eq!(held.config()["region"], "eu");
+        assert_eq!((in_use(&set), in_use(&far)), (1, 1));
+        assert!(matches!(far.try_acquire([("doors", 2)]), Err(LimitError::Unavailable { available: 1, .. })));
+        assert!(matches!(far.try_acquire([("windows", 2)]), Err(LimitError::UnknownKey { .. })));
+        drop(held);
+        eventually(|| in_use(&set) == 0);
+    }
+}
+
+#[test]
+fn a_client_waits_in_the_owners_queue() {
+    for address in addresses("queue") {
+        let set = doors(1);
+        let server = LimitServer::bind(address, TOKEN, &set).unwrap();
+        let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+        let held = set.acquire(()).unwrap();
+        let waiter = std::thread::spawn({
+            let far = far.clone();
+            move || far.acquire(()).map(drop)
+        });
+        eventually(|| set.stats().limit("doors").unwrap().waiting == 1);
+        drop(held);
+        waiter.join().unwrap().unwrap();
+        assert!(far.acquire_timeout((), Duration::from_secs(3600)).is_ok());
+    }
+}
+
+#[test]
+fn a_wait_that_is_dropped_leaves_the_owners_queue() {
+    let set = doors(1);
+    let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();
+    let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+    let held = set.acquire(()).unwrap();
+    let mut waiting = far.acquire_async(());
+    let waker = std::task::Waker::noop();
+    assert!(
+        Future::poll(std::pin::Pin::new(&mut waiting), &mut std::task::Context::from_waker(waker))
+            .is_pending()
+    );
+    eventually(|| set.stats().limit("doors").unwrap().waiting == 1);
+    drop(waiting);
+    eventually(|| set.stats().limit("doors").unwrap().waiting == 0);
+    drop(held);
+    drop(set.acquire(()).unwrap());
+}
+
+#[test]
+fn workers_in_processes_of_a_client_are_limited_too() {
+    let set = doors(1);
+    let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();
+    let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+    let held = set.acquire(()).unwrap();
+    let pool = Porter::options(ExecutionMode::Process, far, 1).init().unwrap();
+    assert!(!pool.gets_in().result().unwrap());
+    drop(held);
+    assert!(pool.gets_in().result().unwrap());
+    eventually(|| in_use(&set) == 0);
+}
+
+/// Tries the door.
+#[worker]
+#[derive(Default)]
+struct Porter;
+
+#[worker]
+impl Porter {
+    pub fn gets_in(&self) -> bool {
+        self.limits.try_acquire(()).is_ok()
+    }
+}
+
+#[test]
+fn a_client_without_the_token_is_sent_away() {
+    let set = doors(1);
+    let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();
+    for wrong in ["", "another secret of this test", "a secret of this tesT"] {
+        let error = LimitSet::connect(server.address(), wrong).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+        assert!(error.to_string().contains("the token is wrong"), "{error}");
+    }
+    assert_eq!(LimitServer::bind("127.0.0.1:0", "", &set).unwrap_err().kind(), ErrorKind::InvalidInput);
+    eventually(|| server.clients() == 0);
+}
+
+#[test]
+fn a_peer_that_talks_nonsense_harms_nobody() {
+    let set = doors(1);
+    let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();
+    for nonsense in [&b"GET / HTTP/1.1\r\nHost: limits\r\n\r\n"[..], &[0xff; 64], &[0; 64], b""] {
+        let mut peer = TcpStream::connect(server.address().to_string()).unwrap();
+        peer.write_all(nonsense).unwrap();
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        // The server ends the connection; what it says before that, if anything, is its refusal.
+        let mut said = Vec::new();
+        drop(peer.read_to_end(&mut said));
+    }
+    let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+    drop(far.acquire(()).unwrap());
+}
+
+#[test]
+fn whoever_is_no_limit_server_is_told_apart() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let other = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.write_all(b"220 mail.example ESMTP ready and waiting\r\n").unwrap();
+    });
+    assert!(LimitSet::connect(&address, TOKEN).is_err());
+    other.join().unwrap();
+    assert!(LimitSet::connect(&address, TOKEN).is_err(), "nobody listens any more");
+}
+
+#[test]
+fn when_the_server_ends_its_clients_are_told() {
+    for address in addresses("ends") {
+        let set = doors(1);
+        let server = LimitServer::bind(address, TOKEN, &set).unwrap();
+        let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+        let held = far.acquire(()).unwrap();
+        let waiter = std::thread::spawn({
+            let far = far.clone();
+            move || far.acquire(()).map(drop)
+        });
+        eventually(|| set.stats().limit("doors").unwrap().waiting == 1);
+        drop(server);
+        assert!(matches!(waiter.join().unwrap(), Err(LimitError::Disconnected { .. })));
+        assert!(matches!(far.acquire(()), Err(LimitError::Disconnected { .. })));
+        assert!(far.stats().unreachable.is_some());
+        drop(held);
+        assert_eq!(in_use(&set), 0, "what it held was given back with the connection");
+    }
+}
+
+#[test]
+fn the_last_set_ends_the_connection() {
+    let set = doors(1);
+    let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();
+    let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+    let held = far.acquire(()).unwrap();
+    eventually(|| server.clients() == 1);
+    drop(far);
+    assert_eq!(in_use(&set), 1, "an acquisition keeps its connection");
+    drop(held);
+    eventually(|| server.clients() == 0);
+    assert_eq!(in_use(&set), 0);
+}
+
+#[test]
+fn a_socket_that_was_left_behind_is_replaced_and_one_in_use_is_not() {
+    let path = socket("left-behind");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap()); // leaves its file
+    let server = LimitServer::bind(path.clone(), TOKEN, &doors(1)).unwrap();
+    assert_eq!(LimitServer::bind(path.clone(), TOKEN, &doors(1)).unwrap_err().kind(), ErrorKind::AddrInUse);
+    drop(server);
+    assert!(!path.exists());
+}
+
+#[test]
+fn the_death_of_a_client_program_gives_back_what_it_held() {
+    const ADDRESS: &str = "LIMIT_SERVER_OF_THE_TEST";
+    if let Ok(address) = std::env::var(ADDRESS) {
+        // This is the other program: it holds a door, and waits for one more.
+        let far = LimitSet::connect(&address, TOKEN).unwrap();
+        let _held = far.acquire(()).unwrap();
+        println!("holding");
+        drop(far.acquire([("doors", 2)]));
+        return;
+    }
+    for address in addresses("death") {
+        let set = doors(2);
+        let server = LimitServer::bind(address, TOKEN, &set).unwrap();
+        let mut client = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "the_death_of_a_client_program_gives_back_what_it_held", "--nocapture"])
+            .env(ADDRESS, server.address().to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        read_until_holding(&mut client);
+        eventually(|| set.stats().limit("doors").unwrap().waiting == 1);
+        assert_eq!(in_use(&set), 1);
+        client.kill().unwrap();
+        client.wait().unwrap();
+        drop(set.acquire([("doors", 2)]).unwrap());
+        assert_eq!(set.stats().limit("doors").unwrap().waiting, 0);
+    }
+}
+
+fn read_until_holding(client: &mut Child) {
+    let output = BufReader::new(client.stdout.take().unwrap());
+    assert!(output.lines().any(|line| line.unwrap().contains("holding")));
+}
