@@ -63,3 +63,32 @@ pub fn group(title: &str, mut rows: Vec<Row<'_>>) {
         println!("  {:<58} {median:>10.1} ns  [{least:.1} .. {most:.1}]  x {:.2}", row.name, median / base);
     }
 }
+
+/// Samples in nanoseconds of which the median and the 99th percentile count; `note` says what else was seen.
+pub struct Latencies {
+    /// One a repetition.
+    pub samples: Vec<u64>,
+    /// What else was seen, such as a rate.
+    pub note: String,
+}
+
+/// A row of latencies: a name, and what takes one series.
+pub type LatencyRow<'a> = (&'a str, Box<dyn FnMut() -> Latencies + 'a>);
+
+/// Measures series of latencies and prints their medians, with the ratio to that of the first row.
+pub fn latencies(title: &str, rows: Vec<LatencyRow<'_>>) {
+    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    if !filters.is_empty() && !filters.iter().any(|filter| title.contains(filter)) {
+        return;
+    }
+    println!("\n{title}");
+    let mut base = None;
+    for (name, mut series) in rows {
+        let Latencies { mut samples, note } = series();
+        samples.sort_unstable();
+        let percentile = |percent: usize| samples[(samples.len() * percent / 100).min(samples.len() - 1)] as f64 / 1e3;
+        let median = percentile(50);
+        let base = *base.get_or_insert(median);
+        println!("  {name:<58} {median:>8.1} us  p99 {:>8.1} us  x {:.2}  {note}", percentile(99), median / base);
+    }
+}

@@ -1,8 +1,9 @@
 //! The machine's monotonic clock and its timer thread.
 
+use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::timer::{TimerList, WakeGuard};
 use super::{Clock, Timestamp};
@@ -10,8 +11,9 @@ use crate::sync::lock;
 
 /// The machine's monotonic clock.
 ///
-/// Time is read from the processor's counter (the quanta crate), where that is reliable; elsewhere from the operating
-/// system. One thread serves all of [`wake_at`](Clock::wake_at), sleeps to the exact instant of the earliest request,
+/// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
+/// processor's counter (the quanta crate), which is several times cheaper to read but, left to itself, runs off by some ten
+/// milliseconds a minute. Two threads may differ by some ten nanoseconds. One thread serves all of [`wake_at`](Clock::wake_at), sleeps to the exact instant of the earliest request,
 /// and starts with the first one.
 ///
 /// # Examples
@@ -26,10 +28,23 @@ use crate::sync::lock;
 #[derive(Debug)]
 pub struct SystemClock {
     counter: quanta::Clock,
-    origin: u64,
+    origin: Instant,
     timer: Arc<TimerList>,
     thread: OnceLock<()>,
     alarm: Arc<Alarm>,
+}
+
+/// For how many nanoseconds the counter carries a reading of the system's clock on.
+const CARRIED: u64 = 100_000;
+
+thread_local! {
+    /// The last reading of the system's clock on this thread: the counter, and the time then.
+    static READING: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn os_now() -> Instant {
+    Instant::now()
 }
 
 /// Tells the timer thread that an earlier instant has come up.
@@ -44,11 +59,9 @@ impl SystemClock {
     pub fn shared() -> Arc<Self> {
         static SHARED: OnceLock<Arc<SystemClock>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(|| {
-            let counter = quanta::Clock::new();
-            let origin = counter.raw();
             Arc::new(Self {
-                counter,
-                origin,
+                counter: quanta::Clock::new(),
+                origin: os_now(),
                 timer: Arc::default(),
                 thread: OnceLock::new(),
                 alarm: Arc::default(),
@@ -91,7 +104,18 @@ fn serve(timer: &TimerList, alarm: &Alarm) {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_nanos(self.counter.delta_as_nanos(self.origin, self.counter.raw()))
+        let raw = self.counter.raw();
+        // A thread that is being torn down has no thread-local left; it asks the system each time.
+        let (read_at, time) = READING.try_with(Cell::get).unwrap_or_default();
+        let passed = self.counter.delta_as_nanos(read_at, raw);
+        if passed < CARRIED && time > 0 {
+            return Timestamp::from_nanos(time + passed);
+        }
+        let read = u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
+        // What the counter has told meanwhile may be a little ahead; time does not go back.
+        let now = if time > 0 { read.max(time + CARRIED.min(passed)) } else { read };
+        let _ = READING.try_with(|reading| reading.set((raw, now)));
+        Timestamp::from_nanos(now)
     }
 
     fn wake_at(&self, at: Timestamp, waker: Waker) -> WakeGuard {

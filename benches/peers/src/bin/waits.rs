@@ -1,0 +1,143 @@
+//! Waiting: how late a waiter is admitted, and how long a release takes to reach one; beside a bare condition variable.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use concurry::prelude::*;
+use concurry_peers::{Latencies, latencies};
+
+const ADMISSIONS: u64 = 2_000;
+const SPACING: Duration = Duration::from_millis(1);
+const RELEASES: usize = 300;
+
+/// Runs `wait` for each of the instants, a millisecond apart, and says how late it returned.
+fn lateness(mut wait: impl FnMut(Instant)) -> Latencies {
+    let start = Instant::now();
+    let mut samples = Vec::new();
+    for number in 1..=ADMISSIONS {
+        let due = start + SPACING * u32::try_from(number).expect("few");
+        wait(due);
+        samples.push(u64::try_from(Instant::now().saturating_duration_since(due).as_nanos()).expect("not long"));
+    }
+    let rate = ADMISSIONS as f64 / start.elapsed().as_secs_f64();
+    Latencies { samples, note: format!("{rate:.1}/s") }
+}
+
+/// 1,000 a second, with the first thousand used up.
+fn spent() -> LimitSet {
+    let limit = RateLimit::new("tokens", 1_000, Window::SECOND).algorithm(RateLimitAlgorithm::TokenBucket);
+    let set = LimitSet::builder().limit(limit).build().expect("right");
+    let mut burst = set.acquire([("tokens", 1_000)]).expect("full");
+    burst.update([("tokens", 1_000)]).expect("as acquired");
+    set
+}
+
+fn condvar() -> Latencies {
+    let (mutex, condvar) = (Mutex::new(()), Condvar::new());
+    lateness(|due| {
+        let mut guard = mutex.lock().expect("no panic");
+        while let Some(wait) = due.checked_duration_since(Instant::now()) {
+            guard = condvar.wait_timeout(guard, wait).expect("no panic").0;
+        }
+    })
+}
+
+fn blocking() -> Latencies {
+    let set = spent();
+    lateness(|_| drop(set.acquire([("tokens", 1)]).and_then(|mut one| one.update([("tokens", 1)]))))
+}
+
+fn on_tokio() -> Latencies {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("starts");
+    let set = spent();
+    lateness(|_| {
+        runtime.block_on(async {
+            let mut one = set.acquire_async([("tokens", 1)]).await.expect("admitted");
+            one.update([("tokens", 1)]).expect("as acquired");
+        });
+    })
+}
+
+/// A waiter notes when it runs; `release` lets it.
+fn handovers(
+    wait: impl Fn() + Send + Sync + 'static,
+    waiting: impl Fn() -> bool,
+    release: impl Fn(),
+) -> Latencies {
+    let (origin, ran) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let nanos = move || u64::try_from(origin.elapsed().as_nanos()).expect("not long");
+    let wait = Arc::new(wait);
+    let samples = (0..RELEASES)
+        .map(|_| {
+            let waiter = std::thread::spawn({
+                let (ran, wait) = (Arc::clone(&ran), Arc::clone(&wait));
+                move || {
+                    wait();
+                    ran.store(nanos(), Ordering::SeqCst);
+                }
+            });
+            while !waiting() {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(Duration::from_micros(300)); // until it really sleeps
+            let released = nanos();
+            release();
+            waiter.join().expect("no panic");
+            ran.load(Ordering::SeqCst).saturating_sub(released)
+        })
+        .collect();
+    Latencies { samples, note: String::new() }
+}
+
+fn condvar_handover() -> Latencies {
+    #[derive(Default)]
+    struct Gate {
+        state: Mutex<(bool, bool)>, // somebody waits; open
+        condvar: Condvar,
+    }
+    let gate = Arc::new(Gate::default());
+    let (there, here) = (Arc::clone(&gate), Arc::clone(&gate));
+    handovers(
+        move || {
+            let mut state = there.state.lock().expect("no panic");
+            state.0 = true;
+            while !state.1 {
+                state = there.condvar.wait(state).expect("no panic");
+            }
+            *state = (false, false);
+        },
+        move || here.state.lock().expect("no panic").0,
+        move || {
+            gate.state.lock().expect("no panic").1 = true;
+            gate.condvar.notify_one();
+        },
+    )
+}
+
+fn resource_handover() -> Latencies {
+    let set = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().expect("right");
+    let held = Mutex::new(Some(set.acquire(()).expect("free")));
+    let (there, here) = (set.clone(), set.clone());
+    handovers(
+        move || drop(there.acquire(()).expect("admitted")),
+        move || here.stats().limits[0].waiting == 1,
+        move || {
+            drop(held.lock().expect("no panic").take());
+            // Held again for the next: the waiter has released it by the time that this is admitted.
+            *held.lock().expect("no panic") = Some(set.acquire(()).expect("admitted"));
+        },
+    )
+}
+
+fn main() {
+    latencies("waiting at 1,000 admissions a second: lateness", vec![
+        ("std: Condvar::wait_timeout to an absolute instant", Box::new(condvar)),
+        ("concurry: acquire", Box::new(blocking)),
+        ("concurry: acquire_async on tokio", Box::new(on_tokio)),
+    ]);
+    latencies("release until the waiter runs", vec![
+        ("std: Condvar::notify_one", Box::new(condvar_handover)),
+        ("concurry: ResourceLimit", Box::new(resource_handover)),
+    ]);
+}
