@@ -10,19 +10,19 @@ use crate::errors::Errors;
 /// The arguments of `#[worker(…)]`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Args {
-    /// Arguments and results must be able to travel.
-    pub(crate) process: bool,
+    /// The word `process`: arguments and results must be able to travel.
+    pub(crate) process: Option<Ident>,
 }
 
 impl Args {
     /// Reads them; what is unknown is a mistake at its own place.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
-        match Punctuated::<Ident, syn::Token![,]>::parse_terminated.parse2(tokens) {
+        match Punctuated::<Ident, syn::Token![,]>::parse_terminated.parse2(tokens.clone()) {
             Ok(words) => {
                 for word in words {
                     if word == "process" {
-                        args.process = true;
+                        args.process = Some(word);
                     } else {
                         errors.at(
                             &word,
@@ -31,7 +31,10 @@ impl Args {
                     }
                 }
             }
-            Err(error) => errors.add(error),
+            Err(_) => errors.at(
+                &tokens,
+                format!("`{tokens}` is no option of #[worker]: the only one is the word `process`"),
+            ),
         }
         args
     }

@@ -40,6 +40,7 @@ pub fn future_of<W, A, F>(_: fn(W, A) -> F) -> Probe<F> {
     note = "`#[worker(process)]` asks that all arguments and results can; plain `#[worker]` does not"
 )]
 pub trait Travel: Serialize + DeserializeOwned {}
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Travel for T {}
 
 const NO_SERDE: &str = "it does not implement serde::Serialize and serde::Deserialize";

@@ -1,28 +1,42 @@
 //! The handle's methods: each makes a call and submits it.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::format_ident;
 
-use crate::model::WorkerImpl;
+use crate::model::{Method, Stub, WorkerImpl};
 
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
-    let handle = format_ident!("{}Handle", model.worker);
+    let (handle, message) = (model.handle(), model.message());
     let methods = model.methods.iter().map(|method| {
-        let crate::model::Method { name, visibility, attributes, names, types, .. } = method;
+        let Method { name, visibility, attributes, names, types, .. } = method;
         let (ok, err) = method.returns.call_types();
-        quote! {
+        emit! {
             #(#attributes)*
             #visibility fn #name(&self #(, #names: #types)*) -> ::concurry::Call<#ok, #err> {
                 let (promise, call) = ::concurry::__private::channel();
-                self.submit(Message::#name { args: (#(#names,)*), promise });
+                let message = #message::#name { args: (#(#names,)*), promise };
+                ::concurry::PoolHandle::submit(#handle::__pool(self), message);
                 call
             }
         }
     });
-    quote! {
-        #[allow(clippy::too_many_arguments)]
+    let stubs = model.stubs.iter().map(|stub| {
+        let Stub { name, visibility, attributes, arity, mistake } = stub;
+        let types: Vec<_> = (0..*arity).map(|index| format_ident!("T{index}")).collect();
+        let names = (0..*arity).map(|index| format_ident!("argument_{index}", span = Span::mixed_site()));
+        emit! {
+            #(#attributes)*
+            #[allow(unused_variables)]
+            #visibility fn #name<#(#types),*>(&self #(, #names: #types)*) -> #mistake {
+                ::core::unreachable!()
+            }
+        }
+    });
+    emit! {
+        #[allow(dead_code, clippy::too_many_arguments)]
         impl #handle {
             #(#methods)*
+            #(#stubs)*
         }
     }
 }

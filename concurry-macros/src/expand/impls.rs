@@ -1,64 +1,50 @@
 //! For the `impl` block: itself, rewritten, and what makes it a worker.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
+use super::checks::{self, asked};
 use super::{dispatch, handle, wire};
 use crate::args::Args;
-use crate::model::{Constructor, WorkerImpl};
+use crate::model::{Made, WorkerImpl};
 
 pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
-    let (item, worker) = (&model.item, &model.worker);
-    let types = &model.constructor.args;
-    let (message, runners, futures) =
-        (dispatch::message(model), dispatch::runners(model), dispatch::future_fns(model));
-    let (wire, handle, construct) = (wire::expand(model), handle::expand(model), construct(model));
-    let must_travel = if args.process { wire::must_travel(model) } else { TokenStream::new() };
-    let handle_name = quote::format_ident!("{worker}Handle");
-    let must_clone = model
-        .constructor
-        .args
-        .iter()
-        .map(|ty| quote_spanned!(ty.span()=> must_be_cloned_for_each_worker::<#ty>();));
-    quote! {
+    let (item, worker, handle_name, message_name) =
+        (&model.item, &model.worker, model.handle(), model.message());
+    let types = model.constructor.args.iter().map(|ty| asked("Kept", ty));
+    let (checks, message, runners, futures) = (
+        checks::expand(model),
+        dispatch::message(model),
+        dispatch::runners(model),
+        dispatch::future_fns(model),
+    );
+    let (wire, handle, options, construct) =
+        (wire::expand(model), handle::expand(model), options(model), construct(model));
+    let must_travel = if args.process.is_some() { wire::must_travel(model) } else { TokenStream::new() };
+    // At the worker's name, so that a second block is an error there.
+    let header = quote_spanned!(worker.span()=> impl ::concurry::__private::Worker for #worker);
+    emit! {
         #item
 
-        #[allow(clippy::all, clippy::pedantic, unused_qualifications, missing_docs, let_underscore_drop)]
+        #[allow(deprecated)]
         const _: () = {
+            #checks
             #message
             #futures
             #must_travel
-
-            #[allow(dead_code)]
-            fn constructor_arguments() {
-                fn must_be_cloned_for_each_worker<T: ::core::clone::Clone + ::core::marker::Send + 'static>() {}
-                #(#must_clone)*
-            }
-
-            impl #worker {
-                /// The options of a pool of these workers: where they run, the limits that they share, and how many there
-                /// are at most. End it with `init`, which takes the arguments of `new`.
-                pub fn options(
-                    mode: ::concurry::ExecutionMode,
-                    limits: impl ::concurry::__private::IntoLimits,
-                    max_workers: impl ::core::convert::Into<::concurry::Workers>,
-                ) -> ::concurry::WorkerOptions<Self, (#(#types,)*)> {
-                    ::concurry::WorkerOptions::new(mode, limits, max_workers)
-                }
-            }
-
+            #options
             #handle
 
-            impl ::concurry::__private::Worker for #worker {
-                type Message = Message;
+            #header {
+                type Message = #message_name;
                 type Args = (#(#types,)*);
                 type Handle = #handle_name;
 
                 #construct
 
                 fn limits_mut(&mut self) -> &mut ::concurry::LimitPool {
-                    &mut self.limits
+                    #handle_name::__limits_of(self)
                 }
 
                 #runners
@@ -72,22 +58,51 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
     }
 }
 
+/// `Worker::options`. A mistake in the constructor stands for what it returns, since that depends on the constructor.
+fn options(model: &WorkerImpl) -> TokenStream {
+    let (worker, types) = (&model.worker, &model.constructor.args);
+    let (returns, body) = match &model.constructor.mistake {
+        Some(mistake) => (mistake.clone(), emit!(::core::unreachable!())),
+        None => (
+            emit!(::concurry::WorkerOptions<Self, (#(#types,)*)>),
+            emit!(::concurry::WorkerOptions::new(mode, limits, max_workers)),
+        ),
+    };
+    emit! {
+        impl #worker {
+            /// The options of a pool of these workers: where they run, the limits that they share, and how many there
+            /// are at most. End it with `init`, which takes the arguments of `new`.
+            #[allow(dead_code, unused_variables, private_interfaces)]
+            pub fn options(
+                mode: ::concurry::ExecutionMode,
+                limits: impl ::concurry::__private::IntoLimits,
+                max_workers: impl ::core::convert::Into<::concurry::Workers>,
+            ) -> #returns {
+                #body
+            }
+        }
+    }
+}
+
 fn construct(model: &WorkerImpl) -> TokenStream {
-    let worker = &model.worker;
-    let Constructor { args, is_async, is_fallible, is_default } = &model.constructor;
-    let names: Vec<_> = (0..args.len()).map(|index| quote::format_ident!("argument_{index}")).collect();
-    let made = if *is_default {
-        quote!(<#worker as ::core::default::Default>::default())
+    let (worker, constructor) = (&model.worker, &model.constructor);
+    let count = constructor.args.len();
+    let names: Vec<_> =
+        (0..count).map(|index| format_ident!("argument_{index}", span = Span::mixed_site())).collect();
+    let made = if constructor.is_default {
+        quote_spanned!(worker.span()=> <#worker as __asked::Made>::made())
     } else {
-        quote!(#worker::new(#(#names),*))
+        emit!(#worker::new(#(#names),*))
     };
-    let made = if *is_async { quote!(::concurry::__private::block_on(#made)) } else { made };
-    let made = if *is_fallible {
-        quote!(#made.map_err(::core::convert::Into::into))
-    } else {
-        quote!(::core::result::Result::Ok(#made))
+    let made = if constructor.is_async { emit!(::concurry::__private::block_on(#made)) } else { made };
+    let made = match (&constructor.mistake, &constructor.returns) {
+        (Some(_), _) => quote!(::core::unreachable!()),
+        (None, Made::Worker) => emit!(::core::result::Result::Ok(#made)),
+        (None, Made::Result(_)) => {
+            emit!(::core::result::Result::map_err(#made, ::core::convert::Into::into))
+        }
     };
-    quote! {
+    emit! {
         fn construct(
             (#(#names,)*): Self::Args,
         ) -> ::core::result::Result<Self, ::concurry::__private::BoxError> {

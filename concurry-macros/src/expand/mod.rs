@@ -5,7 +5,19 @@
 //! * `handle`: the handle's methods.
 //! * `dispatch`: the message and how it is run.
 //! * `wire`: how a message travels.
+//! * `checks`: what is asked of the types in signatures.
+//!
+//! What is emitted stands among the user's names, whatever those are. So paths are absolute, items have names that nobody
+//! writes, and local variables are hygienic: every template is an `emit!`.
 
+/// A template as `quote!` is, with the hygiene of `macro_rules!`: its local variables are not the user's.
+macro_rules! emit {
+    ($($token:tt)*) => {
+        ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($token)*)
+    };
+}
+
+mod checks;
 mod dispatch;
 mod handle;
 mod impls;
@@ -13,12 +25,12 @@ mod structs;
 mod wire;
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::Item;
+use quote::{ToTokens, quote};
+use syn::{Item, ItemImpl};
 
 use crate::args::Args;
 use crate::errors::Errors;
-use crate::model::{WorkerImpl, WorkerStruct};
+use crate::model::{Block, WorkerStruct};
 use crate::rewrite;
 
 /// The whole of `#[worker]`.
@@ -27,22 +39,23 @@ pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
     let args = Args::parse(args, &mut errors);
     let expanded = match syn::parse2::<Item>(tokens.clone()) {
         Ok(Item::Struct(item)) => {
+            if let Some(process) = args.process {
+                errors.at(process, "`process` stands on the `impl` block, where the types are");
+            }
             let mut model = WorkerStruct::new(item, &mut errors);
             rewrite::inject_field(&mut model.item);
             structs::expand(&model)
         }
-        Ok(Item::Impl(item)) => {
-            let original = item.clone();
-            match WorkerImpl::new(item, &mut errors) {
-                Some(mut model) => {
-                    rewrite::rewrite_impl(&mut model.item, &model.worker);
-                    impls::expand(&model, &args)
-                }
-                None => quote!(#original),
+        Ok(Item::Impl(item)) => match Block::new(item, &mut errors) {
+            Block::Worker(mut model) => {
+                rewrite::rewrite_impl(&mut model.item, &model.worker);
+                impls::expand(&model, &args)
             }
-        }
+            Block::Generic(item) => generic(item),
+            Block::Other(item) => quote!(#item),
+        },
         Ok(other) => {
-            errors.at(&other, "#[worker] goes on a struct, and on its inherent `impl` block");
+            errors.at(name(&other), "#[worker] goes on a struct, and on its inherent `impl` block");
             quote!(#other)
         }
         Err(error) => {
@@ -52,4 +65,35 @@ pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
     };
     let errors = errors.into_tokens();
     quote!(#expanded #errors)
+}
+
+/// The `impl` block of a generic struct: the mistake shows at the struct. A struct without `#[worker]` does not say so, but
+/// has no field `limits` either.
+fn generic(mut item: ItemImpl) -> TokenStream {
+    let (generics, ty) = (&item.generics, &item.self_ty);
+    let (parameters, _, conditions) = generics.split_for_impl();
+    let worker = quote::format_ident!("worker", span = proc_macro2::Span::mixed_site());
+    let field = quote::quote_spanned!(syn::spanned::Spanned::span(ty)=> #worker.limits);
+    let check = emit! {
+        #[allow(dead_code)]
+        const _: () = {
+            fn has_limits #parameters (#worker: &#ty) -> &::concurry::LimitPool #conditions {
+                &#field
+            }
+        };
+    };
+    rewrite::rewrite_impl(&mut item, &syn::parse_quote!(Self));
+    quote!(#item #check)
+}
+
+/// The part of an item that an error about it points to.
+fn name(item: &Item) -> TokenStream {
+    match item {
+        Item::Enum(item) => item.ident.to_token_stream(),
+        Item::Union(item) => item.ident.to_token_stream(),
+        Item::Fn(item) => item.sig.ident.to_token_stream(),
+        Item::Trait(item) => item.ident.to_token_stream(),
+        Item::Mod(item) => item.ident.to_token_stream(),
+        other => other.to_token_stream(),
+    }
 }

@@ -7,13 +7,14 @@ use crate::model::WorkerStruct;
 
 pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
     let (item, worker, visibility) = (&model.item, model.ident(), model.visibility());
-    if !item.generics.params.is_empty() {
-        return quote!(#item); // the mistake was noted; a handle would only add errors of its own
-    }
     let handle = format_ident!("{worker}Handle");
+    if let Some(mistake) = &model.generic {
+        return generic(model, mistake, &quote!(#handle));
+    }
     let summary =
         format!("A pool of [`{worker}`] workers. Clones are the same pool; see [`concurry::PoolHandle`].");
-    quote! {
+    let limits = if model.has_limits() { emit!(&mut worker.limits) } else { emit!(::core::unreachable!()) };
+    emit! {
         #item
 
         #[doc = #summary]
@@ -22,6 +23,21 @@ pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
         }
 
         const _: () = {
+            impl #handle {
+                // Here and not with the rest, so that a struct without `#[worker]` is one error: that it has no handle.
+                #[doc(hidden)]
+                #[allow(dead_code, unused_variables)]
+                #visibility fn __limits_of(worker: &mut #worker) -> &mut ::concurry::LimitPool {
+                    #limits
+                }
+
+                #[doc(hidden)]
+                #[allow(dead_code)]
+                #visibility fn __pool(&self) -> &::concurry::PoolHandle<#worker> {
+                    &self.pool
+                }
+            }
+
             impl ::core::clone::Clone for #handle {
                 fn clone(&self) -> Self {
                     Self { pool: ::core::clone::Clone::clone(&self.pool) }
@@ -48,5 +64,24 @@ pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
                 }
             }
         };
+    }
+}
+
+/// For a generic struct: what its users name, of the type of its mistake.
+fn generic(model: &WorkerStruct, mistake: &TokenStream, handle: &TokenStream) -> TokenStream {
+    let (item, worker, visibility) = (&model.item, model.ident(), model.visibility());
+    let (parameters, arguments, conditions) = item.generics.split_for_impl();
+    emit! {
+        #item
+
+        #[allow(dead_code)]
+        #visibility type #handle = #mistake;
+
+        #[allow(dead_code)]
+        impl #parameters #worker #arguments #conditions {
+            #visibility fn options<M, L, W>(mode: M, limits: L, max_workers: W) -> #mistake {
+                ::core::unreachable!()
+            }
+        }
     }
 }

@@ -1,48 +1,21 @@
 //! How a message travels: its encoding and decoding, where the types allow it.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote_spanned};
+use syn::Ident;
 use syn::spanned::Spanned;
 
-use super::dispatch::{cfgs, future_fn};
+use super::dispatch::future_fn;
 use crate::model::{Method, Returns, WorkerImpl};
 
 /// The functions of the trait that encode and decode, and those that tell what the types can do.
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
-    let probes = probes(model);
-    let encode = model.methods.iter().zip(0u16..).map(|(method, number)| {
-        let Method { name, types, .. } = method;
-        let (cfgs, what, text) = (cfgs(method), arguments_of(method), name.to_string());
-        let (uses, whole) = answers(method);
-        quote! {
-            #(#cfgs)*
-            Message::#name { args, promise } => ::concurry::__private::Outbound::new(
-                #number,
-                promise,
-                move || (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).encode(#what, &args),
-                |promise| { #uses (&::concurry::__private::Probe::<#whole>::NEW).reply(#text, promise) },
-            )
-        }
-    });
-    let decode = model.methods.iter().zip(0u16..).map(|(method, number)| {
-        let Method { name, types, .. } = method;
-        let (cfgs, what, text) = (cfgs(method), arguments_of(method), name.to_string());
-        let (uses, whole) = answers(method);
-        quote! {
-            #(#cfgs)*
-            #number => {
-                #uses
-                let args = (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).decode(#what, bytes)?;
-                let (promise, call) = ::concurry::__private::channel();
-                let answer = (&::concurry::__private::Probe::<#whole>::NEW)
-                    .answer(#text, call)
-                    .ok_or_else(|| ::concurry::__private::no_answer(#text))?;
-                ::core::result::Result::Ok((Message::#name { args, promise }, answer))
-            }
-        }
-    });
+    let (probes, message) = (probes(model), model.message());
+    let numbered = || model.methods.iter().zip(0u16..);
+    let encode = numbered().map(|(method, number)| encode_arm(&message, method, number));
+    let decode = numbered().map(|(method, number)| decode_arm(&message, method, number));
     let args = &model.constructor.args;
-    quote! {
+    emit! {
         #probes
 
         fn encode_args(args: &Self::Args) -> ::core::result::Result<::std::vec::Vec<u8>, ::concurry::__private::NotSent> {
@@ -55,7 +28,7 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
             (&::concurry::__private::Probe::<(#(#args,)*)>::NEW).decode("the arguments of `new`", bytes)
         }
 
-        fn encode(message: Message) -> ::core::option::Option<::concurry::__private::Outbound> {
+        fn encode(message: #message) -> ::core::option::Option<::concurry::__private::Outbound> {
             use ::concurry::__private::{Stays as _, Travels as _};
             match message { #(#encode),* }
         }
@@ -64,7 +37,7 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
             method: u16,
             bytes: &[u8],
         ) -> ::core::result::Result<
-            (Message, ::std::boxed::Box<dyn ::concurry::__private::Answer>),
+            (#message, ::std::boxed::Box<dyn ::concurry::__private::Answer>),
             ::concurry::__private::NotSent,
         > {
             use ::concurry::__private::{Stays as _, Travels as _};
@@ -77,20 +50,56 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
     }
 }
 
+/// The arm of `encode` for one method.
+fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
+    let Method { name, types, .. } = method;
+    let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
+    let (uses, whole) = answers(method);
+    emit! {
+        #(#cfgs)*
+        #message::#name { args, promise } => ::concurry::__private::Outbound::new(
+            #number,
+            promise,
+            move || (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).encode(#what, &args),
+            |promise| { #uses (&::concurry::__private::Probe::<#whole>::NEW).reply(#text, promise) },
+        )
+    }
+}
+
+/// The arm of `decode` for one method.
+fn decode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
+    let Method { name, types, .. } = method;
+    let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
+    let (uses, whole) = answers(method);
+    emit! {
+        #(#cfgs)*
+        #number => {
+            #uses
+            let args = (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).decode(#what, bytes)?;
+            let (promise, call) = ::concurry::__private::channel();
+            let answer = (&::concurry::__private::Probe::<#whole>::NEW)
+                .answer(#text, call)
+                .ok_or_else(|| ::concurry::__private::no_answer(#text))?;
+            ::core::result::Result::Ok((#message::#name { args, promise }, answer))
+        }
+    }
+}
+
 fn arguments_of(method: &Method) -> String {
-    format!("the arguments of `{}`", method.name)
+    format!("the arguments of `{}`", method.text())
 }
 
 /// The traits that make both ends of an answer, and the type that they are asked about.
 fn answers(method: &Method) -> (TokenStream, TokenStream) {
     let whole = method.returns.whole();
-    let uses = match method.returns {
-        Returns::Plain(_) => quote!(
+    let uses = if let Returns::Plain(_) = method.returns {
+        emit!(
             use ::concurry::__private::{NoAnswers as _, PlainAnswers as _};
-        ),
-        _ => quote!(
+        )
+    } else {
+        emit!(
             use ::concurry::__private::{NoAnswers as _, ResultAnswers as _};
-        ),
+        )
     };
     (uses, whole)
 }
@@ -107,21 +116,21 @@ fn probes(model: &WorkerImpl) -> TokenStream {
         .map(|ty| travels(&ty.to_token_stream(), &argument("new")))
         .collect::<TokenStream>();
     let methods = model.methods.iter().map(|method| {
-        let (name, cfgs) = (method.name.to_string(), cfgs(method));
+        let (name, cfgs) = (method.text(), method.cfgs());
         let arguments = method.types.iter().map(|ty| travels(&ty.to_token_stream(), &argument(&name)));
         let results = method.returns.parts().into_iter().map(|ty| travels(&ty, &result(&name)));
-        quote!(#(#cfgs)* { #(#arguments)* #(#results)* })
+        emit!(#(#cfgs)* { #(#arguments)* #(#results)* })
     });
     let futures = model.methods.iter().filter(|method| method.is_async).map(|method| {
-        let (function, name, cfgs) = (future_fn(&method.name), method.name.to_string(), cfgs(method));
-        quote! {
+        let (function, name, cfgs) = (future_fn(&method.name), method.text(), method.cfgs());
+        emit! {
             #(#cfgs)*
             if !(&::concurry::__private::future_of(#function)).is_sendable() {
                 unsendable.push(#name);
             }
         }
     });
-    quote! {
+    emit! {
         fn sync_start() -> ::core::option::Option<::concurry::__private::Start<Self>> {
             use ::concurry::__private::{NeverSync as _, StartsSync as _};
             (&::concurry::__private::Probe::<#worker>::NEW).sync_start()
@@ -152,7 +161,7 @@ fn probes(model: &WorkerImpl) -> TokenStream {
 }
 
 fn travels(ty: &TokenStream, place: &str) -> TokenStream {
-    quote! {
+    emit! {
         if !(&::concurry::__private::Probe::<#ty>::NEW).travels() {
             unable.push(::std::format!("type `{}` {}", ::core::any::type_name::<#ty>(), #place));
         }
@@ -162,16 +171,19 @@ fn travels(ty: &TokenStream, place: &str) -> TokenStream {
 /// For `#[worker(process)]`: an error at each type that cannot travel.
 pub(super) fn must_travel(model: &WorkerImpl) -> TokenStream {
     let arguments = model.constructor.args.iter().map(ToTokens::to_token_stream);
-    let methods = model.methods.iter().flat_map(|method| {
+    let check = |ty: TokenStream| quote_spanned!(ty.span()=> must_travel::<#ty>(););
+    let arguments = arguments.map(check);
+    let methods = model.methods.iter().map(|method| {
         let types = method.types.iter().map(ToTokens::to_token_stream);
-        types.chain(method.returns.parts()).collect::<Vec<_>>()
+        let (checks, cfgs) = (types.chain(method.returns.parts()).map(check), method.cfgs());
+        emit!(#(#cfgs)* { #(#checks)* })
     });
-    let checks = arguments.chain(methods).map(|ty| quote_spanned!(ty.span()=> must_travel::<#ty>();));
-    quote! {
+    emit! {
         #[allow(dead_code)]
-        fn all_must_travel() {
+        fn __all_must_travel() {
             fn must_travel<T: ::concurry::__private::Travel>() {}
-            #(#checks)*
+            #(#arguments)*
+            #(#methods)*
         }
     }
 }

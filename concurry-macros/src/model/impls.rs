@@ -1,74 +1,113 @@
 //! The `impl` block: its constructor and its methods.
 
-use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, Type, TypePath, Visibility};
+use quote::format_ident;
+use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, TypePath, Visibility};
 
-use super::{Constructor, Method};
+use super::{Constructor, Method, Stub};
 use crate::errors::Errors;
 
 /// The `impl` block of a worker.
 pub(crate) struct WorkerImpl {
     pub(crate) item: ItemImpl,
-    pub(crate) worker: Ident,
+    /// The struct, as the block names it.
+    pub(crate) worker: Path,
     pub(crate) constructor: Constructor,
     pub(crate) methods: Vec<Method>,
+    /// What stands on the handle in the place of methods with mistakes.
+    pub(crate) stubs: Vec<Stub>,
+}
+
+/// What an `impl` block is.
+pub(crate) enum Block {
+    /// That of a worker.
+    Worker(Box<WorkerImpl>),
+    /// That of a generic struct, which is a mistake of the struct.
+    Generic(ItemImpl),
+    /// Another one, which was noted.
+    Other(ItemImpl),
+}
+
+impl Block {
+    pub(crate) fn new(item: ItemImpl, errors: &mut Errors) -> Self {
+        if let Some((path, _)) = &item.trait_ {
+            errors.at(path, "#[worker] goes on an inherent `impl` block, not on that of a trait");
+            return Self::Other(item);
+        }
+        let Type::Path(TypePath { qself: None, path, .. }) = &*item.self_ty else {
+            errors.at(&item.self_ty, "#[worker] goes on the `impl` block of a struct");
+            return Self::Other(item);
+        };
+        let has_arguments = path.segments.iter().any(|segment| !segment.arguments.is_none());
+        if has_arguments || !item.generics.params.is_empty() {
+            return Self::Generic(item);
+        }
+        Self::Worker(Box::new(WorkerImpl::new(path.clone(), item)))
+    }
 }
 
 impl WorkerImpl {
-    /// `None` when the block is not that of a type at all.
-    pub(crate) fn new(item: ItemImpl, errors: &mut Errors) -> Option<Self> {
-        if let Some((path, _)) = &item.trait_ {
-            errors.at(path, "#[worker] goes on an inherent `impl` block, not on that of a trait");
-            return None;
-        }
-        let worker = match &*item.self_ty {
-            Type::Path(TypePath { qself: None, path, .. }) if path.get_ident().is_some() => {
-                path.get_ident()?.clone()
-            }
-            other => {
-                errors.at(
-                    other,
-                    "#[worker] goes on the `impl` block of a struct that is named without path or generics",
-                );
-                return None;
-            }
-        };
-        if !item.generics.params.is_empty() {
-            errors.at(&item.generics, "a worker cannot be generic");
-            return None;
-        }
-        let mut model = Self { item, worker, constructor: Constructor::default(), methods: Vec::new() };
-        model.read_items(errors);
-        Some(model)
+    fn new(worker: Path, item: ItemImpl) -> Self {
+        let constructor = Constructor::default();
+        let mut model = Self { item, worker, constructor, methods: Vec::new(), stubs: Vec::new() };
+        model.read_items();
+        model
     }
 
-    fn read_items(&mut self, errors: &mut Errors) {
-        let mut has_constructor = false;
-        for function in functions(&self.item) {
+    fn read_items(&mut self) {
+        let mut misplaced = Vec::new();
+        for (index, item) in self.item.items.iter().enumerate() {
+            let ImplItem::Fn(function) = item else { continue };
             let name = &function.sig.ident;
             if name == "options" {
+                misplaced.push(index);
+                let mut errors = Errors::default();
                 errors.at(name, "`options` is made by #[worker]: give this function another name");
+                if is_for_the_handle(function) {
+                    self.stubs.push(Stub::new(function, errors));
+                } else {
+                    self.constructor.mistake = errors.into_type();
+                }
+            } else if name == "new" && self.constructor.is_default {
+                self.constructor = Constructor::new(function, &self.worker);
             } else if name == "new" {
-                if has_constructor {
-                    errors.at(name, "a worker has one constructor: this is the second `new`");
-                    continue;
+                misplaced.push(index);
+                let mut errors = Errors::default();
+                errors.at(name, "a worker has one constructor: this is the second `new`");
+                self.constructor.mistake = errors.into_type();
+            } else if is_for_the_handle(function) {
+                match Method::new(function, &self.worker) {
+                    Ok(method) => self.methods.push(method),
+                    Err(stub) => self.stubs.push(stub),
                 }
-                has_constructor = true;
-                if let Some(constructor) = Constructor::new(function, &self.worker, errors) {
-                    self.constructor = constructor;
-                }
-            } else if !matches!(function.vis, Visibility::Inherited)
-                && function.sig.receiver().is_some()
-                && let Some(method) = Method::new(function, &self.worker, errors)
-            {
-                self.methods.push(method);
             }
         }
+        // What is there twice would be an error once more.
+        for index in misplaced.into_iter().rev() {
+            self.item.items.remove(index);
+        }
+    }
+
+    /// The struct's own name.
+    pub(crate) fn name(&self) -> String {
+        self.worker.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
+    }
+
+    /// The handle, which stands beside the struct.
+    pub(crate) fn handle(&self) -> Path {
+        let mut handle = self.worker.clone();
+        if let Some(last) = handle.segments.last_mut() {
+            last.ident = format_ident!("{}Handle", last.ident);
+        }
+        handle
+    }
+
+    /// The enum of its calls.
+    pub(crate) fn message(&self) -> Ident {
+        format_ident!("__{}Message", self.name().trim_start_matches("r#"))
     }
 }
 
-fn functions(item: &ItemImpl) -> impl Iterator<Item = &ImplItemFn> {
-    item.items.iter().filter_map(|item| match item {
-        ImplItem::Fn(function) => Some(function),
-        _ => None,
-    })
+/// Whether a function is one of those that the handle gets.
+fn is_for_the_handle(function: &ImplItemFn) -> bool {
+    !matches!(function.vis, Visibility::Inherited) && function.sig.receiver().is_some()
 }

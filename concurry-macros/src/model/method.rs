@@ -1,10 +1,16 @@
 //! One method of the handle.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Attribute, FnArg, Ident, ImplItemFn, Pat, ReceiverKind, ReturnType, Safety, Type, Visibility};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, FnArg, Ident, ImplItemFn, Meta, Pat, Path, Receiver, ReceiverKind, ReturnType, Safety, Token,
+    Type, Visibility,
+};
 
-use super::types::{ResultShape, check_owned, result_shape, without_self};
+use super::types::{ResultShape, check_owned, check_unconditional, is_worker, result_shape, without_self};
 use crate::errors::Errors;
 
 /// Arguments travel as one tuple, and serde knows tuples up to a length.
@@ -24,25 +30,48 @@ pub(crate) struct Method {
     pub(crate) is_async: bool,
 }
 
+/// What stands on the handle for a method with mistakes, so that its callers add no errors of their own.
+pub(crate) struct Stub {
+    pub(crate) name: Ident,
+    pub(crate) visibility: Visibility,
+    pub(crate) attributes: Vec<Attribute>,
+    /// How many arguments it has.
+    pub(crate) arity: usize,
+    /// The mistakes, as a type.
+    pub(crate) mistake: TokenStream,
+}
+
 /// What a method returns.
 pub(crate) enum Returns {
     /// A plain value: the call cannot fail by itself.
     Plain(Type),
     /// A result with both types written.
-    Result { ok: Type, err: Type },
+    Result { ok: Box<Type>, err: Box<Type> },
     /// An alias of a result, taken apart by a trait.
     Alias(Type),
 }
 
 impl Returns {
+    fn of(output: &ReturnType, worker: &Path) -> Self {
+        let ReturnType::Type(_, ty) = output else { return Self::Plain(syn::parse_quote!(())) };
+        let ty = without_self((**ty).clone(), worker);
+        match result_shape(&ty) {
+            ResultShape::Both(ok, err) => {
+                Self::Result { ok: Box::new(ok.clone()), err: Box::new(err.clone()) }
+            }
+            ResultShape::Alias => Self::Alias(ty),
+            ResultShape::None => Self::Plain(ty),
+        }
+    }
+
     /// The types of the call: `(T, E)`.
     pub(crate) fn call_types(&self) -> (TokenStream, TokenStream) {
         match self {
             Self::Plain(ty) => (quote!(#ty), quote!(::core::convert::Infallible)),
             Self::Result { ok, err } => (quote!(#ok), quote!(#err)),
             Self::Alias(ty) => (
-                quote!(<#ty as ::concurry::__private::MethodResult>::Ok),
-                quote!(<#ty as ::concurry::__private::MethodResult>::Err),
+                quote_spanned!(ty.span()=> <#ty as ::concurry::__private::MethodResult>::Ok),
+                quote_spanned!(ty.span()=> <#ty as ::concurry::__private::MethodResult>::Err),
             ),
         }
     }
@@ -65,21 +94,14 @@ impl Returns {
 }
 
 impl Method {
-    /// `None`, with the mistakes noted, when `function` cannot be called through a handle.
-    pub(crate) fn new(function: &ImplItemFn, worker: &Ident, errors: &mut Errors) -> Option<Self> {
+    /// A stub with the mistakes when `function` cannot be called through a handle.
+    pub(crate) fn new(function: &ImplItemFn, worker: &Path) -> Result<Self, Stub> {
         let signature = &function.sig;
-        let mut fine = true;
-        let receiver = signature.receiver()?;
-        let is_exclusive = match &receiver.kind {
-            ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
-            _ => {
-                fine = false;
-                false
-            }
-        };
-        if !fine {
+        let mut errors = Errors::default();
+        let is_exclusive = signature.receiver().and_then(|receiver| is_exclusive(receiver, worker));
+        if is_exclusive.is_none() {
             errors.at(
-                receiver,
+                signature.receiver(),
                 "a worker's method takes `&self` or `&mut self`: the worker goes on living after the call",
             );
         }
@@ -89,61 +111,110 @@ impl Method {
                 "a worker's method cannot be generic: its call is a message of one type; \
                  take concrete types, or make the method private",
             );
-            fine = false;
         }
         if let Safety::Unsafe(token) = &signature.safety {
             errors.at(
                 token,
                 "a worker's method cannot be unsafe: nobody could keep its promise from elsewhere",
             );
-            fine = false;
         }
-        let (mut names, mut types) = (Vec::new(), Vec::new());
-        for (index, input) in signature.inputs.iter().enumerate() {
-            let FnArg::Typed(input) = input else { continue };
-            fine &= check_owned(&input.ty, "an argument of a worker's method", errors);
-            names.push(match &*input.pat {
-                Pat::Ident(pattern) => pattern.ident.clone(),
-                _ => format_ident!("argument_{index}"),
-            });
-            types.push(without_self((*input.ty).clone(), worker));
+        let (names, types) = arguments(function, worker, &mut errors);
+        if let ReturnType::Type(_, ty) = &signature.output {
+            check_owned(ty, "the result of a worker's method", &mut errors);
         }
-        if types.len() > MOST_ARGUMENTS {
-            let message =
-                format!("a worker's method has at most {MOST_ARGUMENTS} arguments: put them into a struct");
-            errors.at(&signature.inputs, message);
-            fine = false;
+        if !errors.is_empty() {
+            return Err(Stub::new(function, errors));
         }
-        let returns = match &signature.output {
-            ReturnType::Default => Returns::Plain(syn::parse_quote!(())),
-            ReturnType::Type(_, ty) => {
-                fine &= check_owned(ty, "the result of a worker's method", errors);
-                let ty = without_self((**ty).clone(), worker);
-                match result_shape(&ty) {
-                    ResultShape::Both(ok, err) => Returns::Result { ok: ok.clone(), err: err.clone() },
-                    ResultShape::Alias => Returns::Alias(ty),
-                    ResultShape::None => Returns::Plain(ty),
-                }
-            }
-        };
-        fine.then(|| Self {
+        Ok(Self {
             name: signature.ident.clone(),
             visibility: function.vis.clone(),
             attributes: carried_over(&function.attrs),
             names,
             types,
-            returns,
-            is_exclusive,
+            returns: Returns::of(&signature.output, worker),
+            is_exclusive: is_exclusive.unwrap_or_default(),
             is_async: signature.asyncness.is_some(),
         })
     }
+
+    /// Its name, as texts show it.
+    pub(crate) fn text(&self) -> String {
+        self.name.unraw().to_string()
+    }
+
+    /// What `#[cfg]` says of a method holds for all that is made of it.
+    pub(crate) fn cfgs(&self) -> Vec<Attribute> {
+        kept(&self.attributes, &["cfg"])
+    }
 }
 
+impl Stub {
+    pub(crate) fn new(function: &ImplItemFn, errors: Errors) -> Self {
+        Self {
+            name: function.sig.ident.clone(),
+            visibility: function.vis.clone(),
+            attributes: carried_over(&function.attrs),
+            arity: function.sig.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_))).count(),
+            mistake: errors.into_type().unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether a method has its worker for itself; `None` when its receiver is neither `&self` nor `&mut self`.
+fn is_exclusive(receiver: &Receiver, worker: &Path) -> Option<bool> {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => Some(mutability.is_some()),
+        ReceiverKind::Typed(_, ty) => match &**ty {
+            Type::Reference(reference) if is_worker(&reference.elem, worker) => {
+                Some(reference.mutability.is_some())
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The names and types of the arguments; a pattern that is no name gets one.
+fn arguments(function: &ImplItemFn, worker: &Path, errors: &mut Errors) -> (Vec<Ident>, Vec<Type>) {
+    const ROLE: &str = "an argument of a worker's method";
+    let (mut names, mut types) = (Vec::new(), Vec::new());
+    for (index, input) in function.sig.inputs.iter().enumerate() {
+        let FnArg::Typed(input) = input else { continue };
+        check_unconditional(&input.attrs, ROLE, errors);
+        check_owned(&input.ty, ROLE, errors);
+        names.push(match &*input.pat {
+            Pat::Ident(pattern) => pattern.ident.clone(),
+            _ => format_ident!("argument_{index}", span = Span::mixed_site()),
+        });
+        types.push(without_self((*input.ty).clone(), worker));
+    }
+    if types.len() > MOST_ARGUMENTS {
+        let message =
+            format!("a worker's method has at most {MOST_ARGUMENTS} arguments: put them into a struct");
+        errors.at(&function.sig.inputs, message);
+    }
+    (names, types)
+}
+
+/// The attributes that hold for the handle's method as well.
 fn carried_over(attributes: &[Attribute]) -> Vec<Attribute> {
-    const CARRIED: [&str; 4] = ["doc", "cfg", "deprecated", "allow"];
+    kept(attributes, &["doc", "cfg", "deprecated", "allow"])
+}
+
+/// The attributes with one of these names, also those behind a `cfg_attr`.
+fn kept(attributes: &[Attribute], names: &[&str]) -> Vec<Attribute> {
+    let is_kept = |path: &Path| names.iter().any(|name| path.is_ident(name));
     attributes
         .iter()
-        .filter(|attribute| CARRIED.iter().any(|name| attribute.path().is_ident(name)))
-        .cloned()
+        .filter_map(|attribute| {
+            if !attribute.path().is_ident("cfg_attr") {
+                return is_kept(attribute.path()).then(|| attribute.clone());
+            }
+            let parts = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
+            let mut parts = parts.into_iter();
+            let condition = parts.next()?;
+            let kept: Vec<_> = parts.filter(|part| is_kept(part.path())).collect();
+            (!kept.is_empty()).then(|| syn::parse_quote!(#[cfg_attr(#condition, #(#kept),*)]))
+        })
         .collect()
 }

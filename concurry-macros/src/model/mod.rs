@@ -15,7 +15,8 @@ mod method;
 mod structs;
 mod types;
 
-pub(crate) use constructor::Constructor;
-pub(crate) use impls::WorkerImpl;
-pub(crate) use method::{Method, Returns};
+pub(crate) use constructor::{Constructor, Made};
+pub(crate) use impls::{Block, WorkerImpl};
+pub(crate) use method::{Method, Returns, Stub};
 pub(crate) use structs::WorkerStruct;
+pub(crate) use types::is_same;

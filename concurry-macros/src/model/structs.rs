@@ -1,31 +1,37 @@
 //! The struct that becomes a worker.
 
-use syn::{Fields, Ident, ItemStruct, Visibility};
+use proc_macro2::TokenStream;
+use syn::{Fields, Ident, ItemStruct, Type, Visibility};
 
 use crate::errors::Errors;
 
 /// The struct that becomes a worker.
 pub(crate) struct WorkerStruct {
     pub(crate) item: ItemStruct,
+    /// The mistake of being generic, as a type.
+    pub(crate) generic: Option<TokenStream>,
 }
 
 impl WorkerStruct {
-    pub(crate) fn new(item: ItemStruct, errors: &mut Errors) -> Self {
+    pub(crate) fn new(mut item: ItemStruct, errors: &mut Errors) -> Self {
+        let mut generic = Errors::default();
         if !item.generics.params.is_empty() {
-            errors.at(
+            generic.at(
                 &item.generics,
                 "a worker cannot be generic: it travels to other processes by its name; \
                  make a type for each use, or put a Box<dyn …> in a field",
             );
         }
-        match &item.fields {
+        match &mut item.fields {
             Fields::Named(fields) => {
-                for field in &fields.named {
+                for field in &mut fields.named {
                     if field.ident.as_ref().is_some_and(|ident| ident == "limits") {
-                        errors.at(
+                        let mut given = Errors::default();
+                        given.at(
                             &field.ident,
                             "#[worker] adds the field `limits: LimitPool` itself; remove this one or rename it",
                         );
+                        field.ty = Type::Verbatim(given.into_type().unwrap_or_default());
                     }
                 }
             }
@@ -35,7 +41,7 @@ impl WorkerStruct {
             ),
             Fields::Unit => {}
         }
-        Self { item }
+        Self { item, generic: generic.into_type() }
     }
 
     pub(crate) fn ident(&self) -> &Ident {
@@ -44,5 +50,10 @@ impl WorkerStruct {
 
     pub(crate) fn visibility(&self) -> &Visibility {
         &self.item.vis
+    }
+
+    /// False for a tuple struct, which is a mistake.
+    pub(crate) fn has_limits(&self) -> bool {
+        !matches!(self.item.fields, Fields::Unnamed(_))
     }
 }

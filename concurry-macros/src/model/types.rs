@@ -4,27 +4,34 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    GenericArgument, Ident, Lifetime, PathArguments, Type, TypeImplTrait, TypeInfer, TypePath, TypeReference,
+    Attribute, GenericArgument, Ident, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeInfer,
+    TypePath, TypeReference,
 };
 
 use crate::errors::Errors;
 
-/// Notes what cannot be owned by a call: borrows, `impl Trait`, lifetimes. True when there is nothing.
-pub(super) fn check_owned(ty: &Type, role: &str, errors: &mut Errors) -> bool {
-    let mut check = Check { role, errors, fine: true };
-    check.visit_type(ty);
-    check.fine
+/// Notes what cannot be owned by a call: borrows, `impl Trait`, lifetimes.
+pub(super) fn check_owned(ty: &Type, role: &str, errors: &mut Errors) {
+    Check { role, errors }.visit_type(ty);
+}
+
+/// Notes a `#[cfg]` on what all that is emitted depends on.
+pub(super) fn check_unconditional(attributes: &[Attribute], role: &str, errors: &mut Errors) {
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
+        errors.at(
+            attribute,
+            format!("{role} cannot depend on a `cfg`: put it on a statement inside, or on the whole block"),
+        );
+    }
 }
 
 struct Check<'a> {
     role: &'a str,
     errors: &'a mut Errors,
-    fine: bool,
 }
 
 impl Check<'_> {
     fn mistake(&mut self, place: impl ToTokens, message: String) {
-        self.fine = false;
         self.errors.at(place, message);
     }
 }
@@ -80,13 +87,22 @@ fn instead(referent: &Type) -> String {
 }
 
 /// `Self` in a signature means the worker; outside of its `impl` block it must be named.
-pub(super) fn without_self(mut ty: Type, worker: &Ident) -> Type {
-    struct Name<'a>(&'a Ident);
+pub(super) fn without_self(mut ty: Type, worker: &Path) -> Type {
+    struct Name<'a>(&'a Path);
     impl VisitMut for Name<'_> {
-        fn visit_ident_mut(&mut self, ident: &mut Ident) {
-            if ident == "Self" {
-                *ident = Ident::new(&self.0.to_string(), ident.span());
+        fn visit_path_mut(&mut self, path: &mut Path) {
+            if let Some(first) = path.segments.first()
+                && first.ident == "Self"
+            {
+                let span = first.ident.span();
+                let mut named = self.0.clone();
+                for segment in &mut named.segments {
+                    segment.ident.set_span(span);
+                }
+                named.segments.extend(path.segments.iter().skip(1).cloned());
+                *path = named;
             }
+            visit_mut::visit_path_mut(self, path);
         }
     }
     visit_mut::visit_type_mut(&mut Name(worker), &mut ty);
@@ -126,20 +142,30 @@ pub(super) fn result_shape(ty: &Type) -> ResultShape<'_> {
 }
 
 /// Whether a type is `Self` or the worker's own name.
-pub(super) fn is_worker(ty: &Type, worker: &Ident) -> bool {
-    matches!(ty, Type::Path(TypePath { qself: None, path, .. })
-        if path.is_ident("Self") || path.is_ident(worker))
+pub(super) fn is_worker(ty: &Type, worker: &Path) -> bool {
+    matches!(ty, Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("Self") || is_same(path, worker))
+}
+
+/// Whether two paths are written alike; paths of workers have no arguments.
+pub(crate) fn is_same(path: &Path, other: &Path) -> bool {
+    path.leading_colon.is_some() == other.leading_colon.is_some()
+        && path.segments.len() == other.segments.len()
+        && path
+            .segments
+            .iter()
+            .zip(&other.segments)
+            .all(|(one, other)| one.arguments.is_none() && one.ident == other.ident)
 }
 
 /// Whether `worker` or `Self` stands anywhere in a type.
-pub(super) fn names_worker(ty: &Type, worker: &Ident) -> bool {
-    struct Find<'a>(&'a Ident, bool);
+pub(super) fn names_worker(ty: &Type, worker: &Path) -> bool {
+    struct Find<'a>(Option<&'a Ident>, bool);
     impl<'ast> Visit<'ast> for Find<'_> {
         fn visit_ident(&mut self, ident: &'ast Ident) {
-            self.1 |= ident == "Self" || ident == self.0;
+            self.1 |= ident == "Self" || Some(ident) == self.0;
         }
     }
-    let mut find = Find(worker, false);
+    let mut find = Find(worker.segments.last().map(|segment| &segment.ident), false);
     visit::visit_type(&mut find, ty);
     find.1
 }

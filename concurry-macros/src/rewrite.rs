@@ -4,19 +4,26 @@
 //! block gets that field, and each pattern a `..`. In `new`, code that names `limits` finds the worker's own pool.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::token::Brace;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Expr, ExprPath, ExprStruct, Fields, Ident, ImplItem, ItemImpl, ItemStruct, Macro, PatStruct, Path,
-    parse_quote,
+    Expr, ExprPath, ExprStruct, Fields, Ident, ImplItem, Item, ItemImpl, ItemStruct, Macro, Pat, PatStruct,
+    Path, Token, parse_quote, parse_quote_spanned,
 };
 
-/// The struct with its field `limits`.
+use crate::model::is_same;
+
+/// The struct with its field `limits`; a tuple struct, which is a mistake, stays as it is.
 pub(crate) fn inject_field(item: &mut ItemStruct) {
-    let fields = match &item.fields {
+    let fields: Vec<_> = match &item.fields {
         Fields::Named(fields) => fields.named.iter().cloned().collect(),
-        _ => Vec::new(),
+        Fields::Unit => Vec::new(),
+        Fields::Unnamed(_) => return,
     };
     let given =
         fields.iter().any(|field: &syn::Field| field.ident.as_ref().is_some_and(|ident| ident == "limits"));
@@ -33,16 +40,23 @@ pub(crate) fn inject_field(item: &mut ItemStruct) {
 }
 
 /// The `impl` block with literals and patterns that know of the field.
-pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Ident) {
-    Literals { worker }.visit_item_impl_mut(item);
+pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path) {
+    let mut literals = Literals { worker, self_is_worker: true, changed: false };
+    visit_mut::visit_item_impl_mut(&mut literals, item);
     for item in &mut item.items {
         if let ImplItem::Fn(function) = item
             && function.sig.ident == "new"
-            && !function.sig.inputs.iter().any(|input| names_limits(input))
+            && !function.sig.inputs.iter().any(names_limits)
             && let Some(span) = use_of_limits(&function.block)
         {
             let name = Ident::new("limits", span);
-            function.block.stmts.insert(0, parse_quote!(let #name = ::concurry::__private::constructing();));
+            function.block.stmts.insert(
+                0,
+                parse_quote! {
+                    #[allow(unused_variables)]
+                    let #name = ::concurry::__private::constructing();
+                },
+            );
         }
     }
 }
@@ -53,27 +67,41 @@ fn names_limits(input: &syn::FnArg) -> bool {
 }
 
 struct Literals<'a> {
-    worker: &'a Ident,
+    worker: &'a Path,
+    /// Not so in items inside of a body.
+    self_is_worker: bool,
+    changed: bool,
 }
 
 impl Literals<'_> {
     fn is_worker(&self, path: &Path) -> bool {
-        path.is_ident("Self") || path.is_ident(self.worker)
+        (self.self_is_worker && path.is_ident("Self")) || is_same(path, self.worker)
     }
 }
 
 impl VisitMut for Literals<'_> {
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        let outer = std::mem::replace(&mut self.self_is_worker, false);
+        visit_mut::visit_item_mut(self, item);
+        self.self_is_worker = outer;
+    }
+
     fn visit_expr_struct_mut(&mut self, literal: &mut ExprStruct) {
         visit_mut::visit_expr_struct_mut(self, literal);
         let given = literal
             .fields
             .iter()
             .any(|field| matches!(&field.member, syn::Member::Named(name) if name == "limits"));
-        if self.is_worker(&literal.path) && literal.rest.is_none() && !given {
+        let is_whole = literal.rest.is_none() && literal.dot2_token.is_none();
+        if self.is_worker(&literal.path) && is_whole && !given {
             if !literal.fields.empty_or_trailing() {
-                literal.fields.push_punct(Default::default());
+                literal.fields.push_punct(Token![,](Span::call_site()));
             }
-            literal.fields.push_value(parse_quote!(limits: ::concurry::__private::constructing()));
+            let span = literal.path.span();
+            literal
+                .fields
+                .push_value(parse_quote_spanned!(span=> limits: ::concurry::__private::constructing()));
+            self.changed = true;
         }
     }
 
@@ -83,7 +111,10 @@ impl VisitMut for Literals<'_> {
         if let Expr::Path(ExprPath { qself: None, path, .. }) = expression
             && self.is_worker(path)
         {
-            *expression = parse_quote!(#path { limits: ::concurry::__private::constructing() });
+            let span = path.span();
+            *expression =
+                parse_quote_spanned!(span=> #path { limits: ::concurry::__private::constructing() });
+            self.changed = true;
         }
     }
 
@@ -95,15 +126,56 @@ impl VisitMut for Literals<'_> {
         }
     }
 
+    fn visit_pat_mut(&mut self, pattern: &mut Pat) {
+        visit_mut::visit_pat_mut(self, pattern);
+        // A unit struct is matched by its name alone.
+        let path = match pattern {
+            Pat::Path(unit) if unit.qself.is_none() => unit.path.clone(),
+            Pat::Ident(unit) if unit.by_ref.is_none() && unit.mutability.is_none() => {
+                unit.ident.clone().into()
+            }
+            _ => return,
+        };
+        if self.is_worker(&path) {
+            *pattern = Pat::Struct(PatStruct {
+                attrs: Vec::new(),
+                qself: None,
+                path,
+                brace_token: Brace::default(),
+                fields: Punctuated::new(),
+                rest: Some(rest()),
+            });
+            self.changed = true;
+        }
+    }
+
     fn visit_pat_struct_mut(&mut self, pattern: &mut PatStruct) {
         visit_mut::visit_pat_struct_mut(self, pattern);
         if self.is_worker(&pattern.path) && pattern.rest.is_none() {
             if !pattern.fields.empty_or_trailing() {
-                pattern.fields.push_punct(Default::default());
+                pattern.fields.push_punct(Token![,](Span::call_site()));
             }
-            pattern.rest = Some(syn::PatRest { attrs: Vec::new(), dot2_token: Default::default() });
+            pattern.rest = Some(rest());
+            self.changed = true;
         }
     }
+
+    /// A macro that takes expressions, such as `vec!`, is looked into; any other stays as it is.
+    fn visit_macro_mut(&mut self, call: &mut Macro) {
+        let outer = std::mem::replace(&mut self.changed, false);
+        if let Ok(mut list) = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(call.tokens.clone()) {
+            list.iter_mut().for_each(|expression| self.visit_expr_mut(expression));
+            if self.changed {
+                call.tokens = list.into_token_stream();
+            }
+        }
+        self.changed |= outer;
+    }
+}
+
+/// The `..` of a pattern.
+fn rest() -> syn::PatRest {
+    syn::PatRest { attrs: Vec::new(), dot2_token: Token![..](Span::call_site()) }
 }
 
 /// Where a body names `limits` as a value, if it does; macros are looked into token by token.
@@ -126,9 +198,11 @@ fn use_of_limits(block: &syn::Block) -> Option<Span> {
     find.0
 }
 
+/// Also in the text of a format string: `"{limits:?}"`.
 fn find_token(tokens: TokenStream) -> Option<Span> {
     tokens.into_iter().find_map(|token| match token {
         TokenTree::Ident(ident) if ident == "limits" => Some(ident.span()),
+        TokenTree::Literal(text) if text.to_string().contains("{limits") => Some(text.span()),
         TokenTree::Group(group) => find_token(group.stream()),
         _ => None,
     })
