@@ -30,15 +30,11 @@ impl Errors {
 
     /// All of them, as a type; `None` when there are none.
     ///
-    /// A `compile_error!` where a type belongs shows like any other, and the compiler then knows that this type is wrong:
-    /// it stays silent about whatever is done with values of it. So one mistake in a signature is one error, and not one
-    /// more for each call.
+    /// A `compile_error!` as the length of an array shows like any other, and the compiler then knows that this type is
+    /// wrong: it stays silent about whatever is done with values of it. So one mistake in a signature is one error, and not
+    /// one more for each call. (In the place of the type itself, the macro would leave a `()` behind.)
     pub(crate) fn into_type(self) -> Option<TokenStream> {
         let errors: Vec<_> = self.0.iter().map(syn::Error::to_compile_error).collect();
-        match &errors[..] {
-            [] => None,
-            [one] => Some(one.clone()),
-            several => Some(quote!((#(#several),*))),
-        }
+        if errors.is_empty() { None } else { Some(quote!([(); { #(#errors;)* 0 }])) }
     }
 }

@@ -1,0 +1,24 @@
+use concurry::prelude::*;
+
+use std::rc::Rc;
+
+#[worker]
+pub struct Greeter {
+    name: String,
+}
+
+#[worker]
+impl Greeter {
+    pub fn new(name: String) -> Self {
+        Self { name }
+    }
+
+    pub fn greet(&self, other: Rc<String>) -> String {
+        format!("{} {other}", self.name)
+    }
+}
+
+fn main() {
+    let greeter = Greeter::options(ExecutionMode::Thread, (), 1).init("Ada".to_owned()).unwrap();
+    println!("{}", greeter.greet(Rc::new("Bob".to_owned())).result().unwrap());
+}

@@ -1,0 +1,19 @@
+use concurry::prelude::*;
+
+#[derive(Default)]
+#[worker]
+pub struct Greeter {
+    name: String,
+}
+
+#[worker]
+impl Greeter {
+    pub fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+fn main() {
+    let greeter = Greeter::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    println!("{}", greeter.name().result().unwrap());
+}

@@ -1,0 +1,26 @@
+use concurry::prelude::*;
+
+pub struct NameResult {
+    pub name: String,
+}
+
+#[worker]
+pub struct Greeter {
+    name: String,
+}
+
+#[worker]
+impl Greeter {
+    pub fn new(name: String) -> Self {
+        Self { name }
+    }
+
+    pub fn name(&self) -> NameResult {
+        NameResult { name: self.name.clone() }
+    }
+}
+
+fn main() {
+    let greeter = Greeter::options(ExecutionMode::Thread, (), 1).init("Ada".to_owned()).unwrap();
+    println!("{}", greeter.name().result().unwrap().name);
+}

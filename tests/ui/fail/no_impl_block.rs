@@ -1,0 +1,17 @@
+use concurry::prelude::*;
+
+#[worker]
+pub struct Greeter {
+    name: String,
+}
+
+impl Greeter {
+    pub fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+fn main() {
+    let greeter = Greeter::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    println!("{}", greeter.name().result().unwrap());
+}
