@@ -1,6 +1,6 @@
 //! The walls of the house: the arrows between the crates, the size of files, where `unsafe` may stand.
 
-#![allow(missing_docs, reason = "a test is its own documentation")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test is its own documentation, and may fail")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

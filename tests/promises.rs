@@ -1,6 +1,11 @@
 //! Promises that the compiler keeps: what can be sent and shared, what is object safe, what cannot be written.
 
-#![allow(missing_docs, unreachable_pub, reason = "a test is its own documentation")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test is its own documentation, and may fail"
+)]
 
 use std::rc::Rc;
 
@@ -15,8 +20,8 @@ pub struct Homebody {
 
 #[worker]
 impl Homebody {
-    pub fn new() -> Self {
-        Self { at_home: Rc::new(1) }
+    pub fn new(at_home: u8) -> Self {
+        Self { at_home: Rc::new(at_home) }
     }
 
     pub fn count(&self) -> usize {
@@ -60,7 +65,7 @@ fn a_pending_call_is_a_small_thing() {
 
 #[test]
 fn a_handle_outlives_the_place_where_it_was_made() {
-    let handle = std::thread::spawn(|| Homebody::options(ExecutionMode::Thread, (), 1).init().unwrap())
+    let handle = std::thread::spawn(|| Homebody::options(ExecutionMode::Thread, (), 1).init(1).unwrap())
         .join()
         .unwrap();
     assert_eq!(handle.count().result().unwrap(), 1);

@@ -6,7 +6,11 @@
 #![allow(
     missing_docs,
     unreachable_pub,
-    reason = "a test is its own documentation; workers are private to it"
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    clippy::many_single_char_names,
+    clippy::similar_names,
+    reason = "a test is its own documentation, and may fail; workers are private to it"
 )]
 
 mod batches;
