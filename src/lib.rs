@@ -6,8 +6,11 @@
 //! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do.
 //! * [`Call`], [`CallError`], [`gather`]: results.
 //! * [`LimitSet`], [`LimitPool`], [`RateLimit`], [`CallLimit`], [`ResourceLimit`]: limits.
+//! * [`KeyedLimits`]: a limit a tenant. [`Limit`]: limits of your own, with [`typetag`].
+//! * [`guide`]: how to choose.
 //! * [`clock`]: time, and the clock for tests that is moved by hand.
 
+pub mod guide;
 pub mod prelude;
 
 pub use concurry_core::batch::{Gather, Gatherable, Progress, ProgressUpdate, gather};
@@ -15,10 +18,11 @@ pub use concurry_core::call::{Call, CallError, NotSent, Outcome, Panicked, Worke
 pub use concurry_core::clock;
 pub use concurry_core::mode::{ExecutionMode, UnknownMode};
 pub use concurry_limits::{
-    Acquire, Admission, CallLimit, IntoLimits, Limit, LimitError, LimitPool, LimitPoolBalancing,
+    Acquire, Admission, CallLimit, Feedback, FeedbackError, FeedbackHeaders, IntoLimits, KeyedLimitStats,
+    KeyedLimits, KeyedLimitsBuilder, KeyedLimitsStats, Limit, LimitError, LimitPool, LimitPoolBalancing,
     LimitPoolStats, LimitSet, LimitSetAcquisition, LimitSetBuilder, LimitSetError, LimitSetStats, LimitState,
-    LimitStats, Overrun, ParseAlgorithmError, ParseBalancingError, ParseWindowError, PooledSetStats,
-    RateLimit, RateLimitAlgorithm, Request, ResourceLimit, UsageRule, Verdict, Window,
+    LimitStats, Overrun, PackedState, ParseAlgorithmError, ParseBalancingError, ParseWindowError,
+    PooledSetStats, RateLimit, RateLimitAlgorithm, Request, ResourceLimit, Until, UsageRule, Verdict, Window,
 };
 pub use concurry_macros::worker;
 pub use concurry_workers::limit_server::{ConnectLimits, LimitAddress, LimitServer};
@@ -26,6 +30,9 @@ pub use concurry_workers::options::{WorkerOptions, Workers};
 pub use concurry_workers::pool::{PoolHandle, PoolStats};
 pub use concurry_workers::process::hook::run_worker_if_child;
 pub use concurry_workers::{BoxError, InitError};
+
+/// For the limits of users: `use concurry::typetag;`, and `#[typetag::serde]` on an `impl Limit for …`.
+pub use typetag;
 
 /// What `#[worker]` emits refers to; no part of the interface.
 #[doc(hidden)]

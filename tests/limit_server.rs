@@ -62,6 +62,27 @@ fn a_client_uses_the_set_like_any_other() {
 }
 
 #[test]
+fn what_a_client_hears_holds_for_everyone_but_only_the_owner_steers() {
+    for address in addresses("hears") {
+        let set = LimitSet::builder().limit(CallLimit::new(5, Window::DAY)).build().unwrap();
+        let server = LimitServer::bind(address, TOKEN, &set).unwrap();
+        let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+        far.acquire(()).unwrap().feedback(Feedback::retry_after(Duration::from_secs(3_600)));
+        assert!(matches!(far.would_admit(()), concurry::Admission::In(..)));
+        assert!(set.try_acquire(()).is_err());
+        for refused in [
+            far.set_capacity("call_count", 6),
+            far.pause("call_count", Duration::ZERO),
+            far.resume("call_count"),
+        ] {
+            assert!(matches!(refused, Err(LimitError::OwnerOnly { .. })), "{refused:?}");
+        }
+        set.resume("call_count").unwrap();
+        drop(far.try_acquire(()).unwrap());
+    }
+}
+
+#[test]
 fn a_client_waits_in_the_owners_queue() {
     for address in addresses("queue") {
         let set = doors(1);

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::remote::{GrantedItem, RemoteGrant, RemoteSet};
 use crate::set::{Definition, Engine, Item, Items, config_of};
-use crate::{LimitError, Request};
+use crate::{Feedback, LimitError, Request};
 
 /// What was acquired of a [`LimitSet`](crate::LimitSet): a guard that gives it back.
 ///
@@ -123,6 +123,32 @@ impl LimitSetAcquisition {
         let missing = if self.released { Vec::new() } else { self.missing_updates() };
         self.settle(false);
         if missing.is_empty() { Ok(()) } else { Err(LimitError::MissingUpdate { keys: missing }) }
+    }
+
+    /// Tells the set that granted this what a server said: it holds for everyone who uses the set, wherever they are.
+    ///
+    /// It is about the set and not about what is held here, so it can be told after the release as well. A key that the
+    /// set does not have is skipped, with one warning a key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use concurry_limits::{CallLimit, FeedbackHeaders, LimitSet, Window};
+    ///
+    /// let account = LimitSet::builder().limit(CallLimit::new(500, Window::MINUTE)).build()?;
+    /// let acquired = account.acquire(())?;
+    /// let headers = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1.5s")]; // the server's answer
+    /// acquired.feedback(FeedbackHeaders::openai().read(headers, SystemTime::now())?);
+    /// assert!(account.try_acquire(()).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn feedback(&self, feedback: Feedback) {
+        match &self.owner {
+            Owner::Nothing(_) => {}
+            Owner::Local { engine, .. } => engine.hear(&feedback),
+            Owner::Remote { set, .. } => set.connection.feedback(set.id, feedback),
+        }
     }
 
     /// The amount that was acquired of a limit, named or not; `None` if nothing was.

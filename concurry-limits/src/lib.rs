@@ -5,7 +5,9 @@
 //! * [`LimitSet`]: limits that are acquired together; the one place with a lock, a queue and a clock.
 //! * [`LimitSetAcquisition`]: the guard that gives back what was acquired.
 //! * [`LimitPool`]: several sets, one of which is picked for each request.
+//! * [`KeyedLimits`]: a set a tenant, in bounded memory.
 //! * [`LimitError`], [`LimitSetError`]: what can go wrong with a request, and with the building of a set.
+//! * [`Feedback`], [`FeedbackHeaders`]: what a server says about its limits.
 //! * [`remote`]: the seam through which a set in another process is used.
 //!
 //! # Examples
@@ -27,6 +29,8 @@
 mod acquisition;
 mod algorithm;
 mod error;
+mod feedback;
+mod keyed;
 mod limit;
 mod pool;
 #[doc(hidden)]
@@ -39,10 +43,14 @@ mod window;
 pub use acquisition::LimitSetAcquisition;
 pub use algorithm::{ParseAlgorithmError, RateLimitAlgorithm};
 pub use error::{LimitError, LimitSetError};
-pub use limit::{CallLimit, Limit, LimitState, Overrun, RateLimit, ResourceLimit, UsageRule, Verdict};
+pub use feedback::{Feedback, FeedbackError, FeedbackHeaders};
+pub use keyed::{KeyedLimitStats, KeyedLimits, KeyedLimitsBuilder, KeyedLimitsStats};
+pub use limit::{
+    CallLimit, Limit, LimitState, Overrun, PackedState, RateLimit, ResourceLimit, UsageRule, Verdict,
+};
 pub use pool::{
     IntoLimits, LimitPool, LimitPoolBalancing, LimitPoolStats, ParseBalancingError, PooledSetStats,
 };
 pub use request::Request;
-pub use set::{Acquire, Admission, LimitSet, LimitSetBuilder, LimitSetStats, LimitStats};
+pub use set::{Acquire, Admission, LimitSet, LimitSetBuilder, LimitSetStats, LimitStats, Until};
 pub use window::{ParseWindowError, Window};

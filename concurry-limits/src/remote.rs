@@ -11,10 +11,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod steering;
+
+pub use steering::{Steering, SteeringAnswer, steer};
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use crate::LimitError;
 use crate::set::{Acquire, Definition, LimitSet, LimitSetStats, acquire_earliest};
+use crate::{Feedback, LimitError};
 
 /// How long a request may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +71,16 @@ pub trait RemoteLimits: Send + Sync + fmt::Debug {
     ///
     /// When the owner cannot be reached.
     fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError>;
+
+    /// Tells a set what a server said. It is told before whatever this side asks next.
+    fn feedback(&self, set: u32, feedback: Feedback);
+
+    /// Has a set steered, or asked.
+    ///
+    /// # Errors
+    ///
+    /// When the owner cannot be reached, does not let its set be steered from elsewhere, or refuses this.
+    fn steer(&self, set: u32, steering: Steering) -> SteeringAnswer;
 }
 
 /// What a worker elsewhere has to know of a set. It travels as text, in any format.

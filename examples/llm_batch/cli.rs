@@ -18,7 +18,7 @@ struct Arguments {
     /// Where the workers run: sync, thread, async or process
     #[arg(long, default_value = "thread")]
     mode: ExecutionMode,
-    /// How many workers; without it, 16 threads, 4 async workers, 8 processes or 1 in sync mode
+    /// How many workers; without it, 16 threads, 8 processes, or 1 in modes sync and async
     #[arg(long, value_name = "N", value_parser = count)]
     workers: Option<u64>,
     /// Quota of each region; without it, chosen from the batch (10 % looser than the tokens)
@@ -145,9 +145,8 @@ fn as_size(count: u64) -> usize {
 
 fn default_workers(mode: ExecutionMode) -> usize {
     match mode {
-        ExecutionMode::Sync => 1,
-        // A worker of this mode makes any number of calls side by side.
-        ExecutionMode::Async => 4,
+        // One async worker makes any number of calls side by side.
+        ExecutionMode::Sync | ExecutionMode::Async => 1,
         ExecutionMode::Process => 8,
         // As many as the two regions take connections.
         _ => 16,

@@ -218,6 +218,50 @@ every_mode! {
         assert_eq!(acquirer.in_use("doors".into()).result().unwrap(), Some(0));
     }
 
+    fn a_retry_after_that_a_worker_hears_holds_for_everyone(mode: ExecutionMode) {
+        let (set, clock) = tokens();
+        let hearer = Acquirer::options(mode, &set, 1).init().unwrap();
+        hearer.hear(amounts([("tokens", 1)]), Feedback::retry_after(Duration::from_secs(3))).result().unwrap();
+        // A later, shorter hint does not shorten it.
+        clock.advance(Duration::from_secs(1));
+        set.feedback(Feedback::retry_after(Duration::from_secs(1)));
+        for other in MODES {
+            let other = Acquirer::options(other, &set, 1).init().unwrap();
+            let refused = limit_error(other.try_acquire(amounts([("tokens", 1)])).result());
+            assert!(
+                matches!(&refused, LimitError::Unavailable { available_in: Some(wait), .. } if *wait == Duration::from_secs(2)),
+                "{refused:?}"
+            );
+        }
+        clock.advance(Duration::from_secs(2));
+        hearer.try_acquire(amounts([("tokens", 1)])).result().unwrap();
+    }
+
+    fn what_remains_at_the_server_is_what_is_admitted_wherever_it_was_heard(mode: ExecutionMode) {
+        let (set, clock) = tokens();
+        let hearer = Acquirer::options(mode, &set, 1).init().unwrap();
+        let said = Feedback::remaining("tokens", 2, Duration::from_secs(3));
+        hearer.hear_late(amounts([("tokens", 1)]), said).result().unwrap();
+        drop(set.try_acquire([("tokens", 2)]).unwrap());
+        let refused = limit_error(hearer.try_acquire(amounts([("tokens", 1)])).result());
+        assert!(
+            matches!(&refused, LimitError::Unavailable { available: 0, available_in: Some(wait), .. } if *wait == Duration::from_secs(3)),
+            "{refused:?}"
+        );
+        clock.advance(Duration::from_secs(3));
+        hearer.try_acquire(amounts([("tokens", 10)])).result().unwrap();
+    }
+
+    fn a_set_is_steered_from_its_workers(mode: ExecutionMode) {
+        let (set, _clock) = tokens();
+        let acquirer = Acquirer::options(mode, &set, 1).init().unwrap();
+        let (before, after) = acquirer.steer("tokens".into(), 20).result().unwrap();
+        assert_eq!((before.as_str(), after.as_str()), (r#"In(60s, "tokens")"#, "Now"));
+        assert_eq!(set.stats().limit("tokens").unwrap().capacity, 20);
+        let unknown = limit_error(acquirer.steer("windows".into(), 20).result());
+        assert!(matches!(unknown, LimitError::UnknownKey { .. }), "{unknown:?}");
+    }
+
     fn an_abandoned_wait_leaves_nothing_taken(mode: ExecutionMode) {
         let set = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap();
         let held = set.acquire(()).unwrap();

@@ -184,6 +184,34 @@ impl Acquirer {
         self.limits.sets().iter().find_map(|set| set.stats().limit(&key).map(|limit| limit.in_use))
     }
 
+    /// Acquires, hears what a server says, and releases.
+    pub fn hear(&mut self, held: Amounts, said: Feedback) -> Result<(), TestError> {
+        let mut acquired = self.limits.acquire(held.clone())?;
+        acquired.feedback(said);
+        acquired.update(held)?;
+        acquired.release()?;
+        Ok(())
+    }
+
+    /// Hears what a server says after the release.
+    pub async fn hear_late(&self, held: Amounts, said: Feedback) -> Result<(), TestError> {
+        let mut acquired = self.limits.acquire_async(held.clone()).await?;
+        acquired.update(held)?;
+        acquired.release()?;
+        acquired.feedback(said);
+        Ok(())
+    }
+
+    /// Pauses a limit, asks about it, resumes it and changes its capacity; what `would_admit` said before and after.
+    pub fn steer(&self, key: String, capacity: u64) -> Result<(String, String), TestError> {
+        let set = &self.limits.sets()[0];
+        set.pause(&key, Duration::from_secs(60))?;
+        let before = format!("{:?}", set.would_admit([(&key, 1)]));
+        set.resume(&key)?;
+        set.set_capacity(&key, capacity)?;
+        Ok((before, format!("{:?}", set.would_admit([(&key, 1)]))))
+    }
+
     /// Drops a pending acquire in the middle, then tells whether the next one gets through.
     pub async fn abandon(&self, amounts: Amounts) -> bool {
         let pending = self.limits.acquire_async(amounts);

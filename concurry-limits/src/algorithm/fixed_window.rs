@@ -87,6 +87,11 @@ impl LimitState for FixedWindow {
         self.capacity = capacity;
     }
 
+    /// A window that has begun is remembered even when nothing was used in it: it says when the later ones begin.
+    fn is_pristine(&mut self, _: Timestamp) -> bool {
+        self.start.is_none()
+    }
+
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.roll(now);
         u64::try_from(u128::from(self.count) + self.debt).unwrap_or(u64::MAX)

@@ -8,7 +8,7 @@
 use concurry_core::clock::Timestamp;
 
 use super::level::Level;
-use crate::{LimitState, Verdict};
+use crate::{LimitState, PackedState, Verdict};
 
 /// A TAT that lies in the past at first.
 #[derive(Debug, Clone)]
@@ -46,5 +46,13 @@ impl LimitState for Gcra {
 
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.tat_ahead.in_use(now)
+    }
+
+    fn pack(&mut self, now: Timestamp) -> Option<PackedState> {
+        self.tat_ahead.pack(now)
+    }
+
+    fn unpack(&mut self, packed: PackedState, now: Timestamp) {
+        self.tat_ahead.unpack(packed, now);
     }
 }

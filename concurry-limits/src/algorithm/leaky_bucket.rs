@@ -5,7 +5,7 @@
 use concurry_core::clock::Timestamp;
 
 use super::level::Level;
-use crate::{LimitState, Verdict};
+use crate::{LimitState, PackedState, Verdict};
 
 /// A bucket that is empty at first.
 #[derive(Debug, Clone)]
@@ -42,5 +42,13 @@ impl LimitState for LeakyBucket {
 
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.water.in_use(now)
+    }
+
+    fn pack(&mut self, now: Timestamp) -> Option<PackedState> {
+        self.water.pack(now)
+    }
+
+    fn unpack(&mut self, packed: PackedState, now: Timestamp) {
+        self.water.unpack(packed, now);
     }
 }

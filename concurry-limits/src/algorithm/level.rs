@@ -8,7 +8,7 @@
 
 use concurry_core::clock::Timestamp;
 
-use crate::Verdict;
+use crate::{PackedState, Verdict};
 
 /// Where debts saturate.
 const MOST: u128 = 1 << 126;
@@ -80,5 +80,23 @@ impl Level {
     pub(super) fn in_use(&mut self, now: Timestamp) -> u64 {
         self.advance(now);
         u64::try_from(self.used.div_ceil(u128::from(self.window))).unwrap_or(u64::MAX)
+    }
+
+    /// The level as the instant at which it is empty, and the units that time will have freed in vain by then: less than
+    /// one nanosecond's worth, so they fit.
+    pub(super) fn pack(&mut self, now: Timestamp) -> Option<PackedState> {
+        self.advance(now);
+        let time = self.time_to_free(self.used);
+        let spare = time * u128::from(self.capacity.max(1)) - self.used;
+        PackedState::new(self.as_of.saturating_add_nanos(time), u64::try_from(spare).ok()?)
+    }
+
+    /// The level that was packed, which had this capacity too.
+    pub(super) fn unpack(&mut self, packed: PackedState, now: Timestamp) {
+        let left = packed.full_at().as_nanos().saturating_sub(now.as_nanos());
+        // Before the instant at least one nanosecond's worth is used, so that the spare units can be taken off.
+        self.used =
+            (u128::from(left) * u128::from(self.capacity)).saturating_sub(u128::from(packed.amount()));
+        self.as_of = now;
     }
 }

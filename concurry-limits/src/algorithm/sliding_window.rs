@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use concurry_core::clock::Timestamp;
 
-use crate::{LimitState, Verdict};
+use crate::{LimitState, PackedState, Verdict};
 
 /// The log of one window.
 #[derive(Debug, Clone)]
@@ -107,5 +107,23 @@ impl LimitState for SlidingWindow {
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.forget_expired(now);
         u64::try_from(self.total() - self.gone).unwrap_or(u64::MAX)
+    }
+
+    /// A log of at most one entry fits.
+    fn pack(&mut self, now: Timestamp) -> Option<PackedState> {
+        self.forget_expired(now);
+        match self.log.len() {
+            0 => Some(PackedState::full()),
+            1 => PackedState::new(self.expiry(self.log[0]), u64::try_from(self.total() - self.gone).ok()?),
+            _ => None,
+        }
+    }
+
+    fn unpack(&mut self, packed: PackedState, now: Timestamp) {
+        let expiry = packed.full_at();
+        if expiry > now {
+            let at = Timestamp::from_nanos(expiry.as_nanos().saturating_sub(self.window));
+            self.log.push_back(Entry { at, total: u128::from(packed.amount()) });
+        }
     }
 }

@@ -6,7 +6,7 @@
 use concurry_core::clock::Timestamp;
 
 use super::level::Level;
-use crate::{LimitState, Verdict};
+use crate::{LimitState, PackedState, Verdict};
 
 /// A bucket that is full at first.
 #[derive(Debug, Clone)]
@@ -44,5 +44,13 @@ impl LimitState for TokenBucket {
 
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.missing.in_use(now)
+    }
+
+    fn pack(&mut self, now: Timestamp) -> Option<PackedState> {
+        self.missing.pack(now)
+    }
+
+    fn unpack(&mut self, packed: PackedState, now: Timestamp) {
+        self.missing.unpack(packed, now);
     }
 }

@@ -140,6 +140,12 @@ pub enum LimitError {
     /// An update after the release.
     #[error("this acquisition was released: tell usages before the release")]
     Released,
+    /// The template of [`KeyedLimits`](crate::KeyedLimits) makes no valid set for a key.
+    #[error("the template makes no valid limits for this key: {reason}")]
+    Template {
+        /// What is wrong with the set.
+        reason: String,
+    },
     /// A pool without sets was asked for something.
     #[error("this pool has no limit sets: make it of at least one (`LimitSet::empty()` limits nothing)")]
     EmptyPool,

@@ -27,6 +27,7 @@ use crate::{LimitSetError, RateLimitAlgorithm, Window};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallLimit {
+    #[serde(deserialize_with = "super::capacity::deserialize")]
     capacity: u64,
     window: Window,
     #[serde(default)]

@@ -2,11 +2,15 @@
 //!
 //! * `definition`: [`Limit`], what every kind tells about itself.
 //! * `state`: [`LimitState`] and [`Verdict`], the counting behind a limit.
+//! * [`PackedState`]: a state in two numbers, for limits that rest.
+//! * `capacity`: a capacity from text.
 //! * `rule`: [`UsageRule`] and [`Overrun`], what may be told about usage.
 //! * [`RateLimit`]: an amount a window. [`CallLimit`]: calls a window. [`ResourceLimit`]: a number at a time.
 
 mod call;
+mod capacity;
 mod definition;
+mod packed;
 mod rate;
 mod resource;
 mod rule;
@@ -14,6 +18,7 @@ mod state;
 
 pub use call::CallLimit;
 pub use definition::Limit;
+pub use packed::PackedState;
 pub use rate::RateLimit;
 pub use resource::ResourceLimit;
 pub use rule::{Overrun, UsageRule};

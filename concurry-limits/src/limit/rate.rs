@@ -28,6 +28,7 @@ use crate::{LimitSetError, RateLimitAlgorithm, Window};
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     key: String,
+    #[serde(deserialize_with = "super::capacity::deserialize")]
     capacity: u64,
     window: Window,
     #[serde(default)]

@@ -3,7 +3,7 @@
 use concurry_core::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Limit, LimitState, UsageRule, Verdict};
+use super::{Limit, LimitState, PackedState, UsageRule, Verdict};
 
 /// At most `capacity` at a time: a counting semaphore.
 ///
@@ -26,6 +26,7 @@ use super::{Limit, LimitState, UsageRule, Verdict};
 #[serde(deny_unknown_fields)]
 pub struct ResourceLimit {
     key: String,
+    #[serde(deserialize_with = "super::capacity::deserialize")]
     capacity: u64,
 }
 
@@ -94,5 +95,9 @@ impl LimitState for Semaphore {
 
     fn in_use(&mut self, _: Timestamp) -> u64 {
         self.held
+    }
+
+    fn pack(&mut self, _: Timestamp) -> Option<PackedState> {
+        (self.held == 0).then(PackedState::full)
     }
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use concurry_core::clock::Timestamp;
 
+use super::PackedState;
+
 /// The answer of a limit to "may this amount be taken now?".
 ///
 /// # Examples
@@ -80,4 +82,23 @@ pub trait LimitState: Send {
 
     /// How much of the capacity is used at `now`, rounded up; above the capacity when in debt.
     fn in_use(&mut self, now: Timestamp) -> u64;
+
+    /// Whether this is as good as a new state at `now`: nobody could ever tell them apart. A
+    /// [`KeyedLimits`](crate::KeyedLimits) forgets such states. The default is that nothing is in use; a state that
+    /// remembers more than what is in use says so here.
+    fn is_pristine(&mut self, now: Timestamp) -> bool {
+        self.in_use(now) == 0
+    }
+
+    /// This state in two numbers, if it fits at `now`: a [`KeyedLimits`](crate::KeyedLimits) keeps it in that form while
+    /// nothing is held of it and nobody waits. The default is that it does not fit, and then it is kept as it is.
+    fn pack(&mut self, now: Timestamp) -> Option<PackedState> {
+        let _ = now;
+        None
+    }
+
+    /// Becomes, at `now`, the state that was packed; called on a new state of the same limit.
+    fn unpack(&mut self, packed: PackedState, now: Timestamp) {
+        let _ = (packed, now);
+    }
 }

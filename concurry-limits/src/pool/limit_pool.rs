@@ -17,6 +17,8 @@ use crate::{Acquire, LimitError, LimitSet, LimitSetAcquisition, Request};
 /// A pool belongs to one worker; the sets are shared. A clone has the same sets and a position of its own.
 /// The default pool has one empty set, so every request succeeds at once.
 ///
+/// In configuration it is `{"sets": [{"limits": […], "config": …}, …], "balancing": "round_robin"}`.
+///
 /// # Examples
 ///
 /// ```

@@ -7,6 +7,7 @@ mod balancing;
 mod into_limits;
 mod limit_pool;
 mod stats;
+mod text;
 
 pub use balancing::{LimitPoolBalancing, ParseBalancingError};
 pub use into_limits::IntoLimits;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::LimitError;
 
 /// The answer to "would this request be admitted?"; made by [`LimitSet::would_admit`](crate::LimitSet::would_admit).
@@ -18,7 +20,7 @@ use crate::LimitError;
 /// # drop(acquired);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Admission {
     /// At once.

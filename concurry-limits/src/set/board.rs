@@ -168,6 +168,9 @@ impl Board {
         for item in items.iter().filter(|item| item.requested > 0) {
             let slot = &mut self.slots[item.index];
             slot.state.undo(item.requested, taken_at, now);
+            if let Some(restraint) = &mut slot.restraint {
+                restraint.undo(item.requested, taken_at);
+            }
             slot.admitted -= 1;
         }
         self.pump(now, effects);
@@ -193,8 +196,13 @@ impl Board {
 
     /// Admits nothing on a limit until `until`, or longer if it is paused for longer.
     pub(super) fn pause(&mut self, index: usize, until: Timestamp, now: Timestamp, effects: &mut Effects) {
-        let slot = &mut self.slots[index];
-        slot.paused_until = slot.paused_until.max(Some(until));
+        self.slots[index].restrain().pause(until);
+        self.pump(now, effects);
+    }
+
+    /// Ends a pause, and whatever a server said.
+    pub(super) fn resume(&mut self, index: usize, now: Timestamp, effects: &mut Effects) {
+        self.slots[index].restraint = None;
         self.pump(now, effects);
     }
 }

@@ -8,7 +8,11 @@ use serde_json::Value;
 use super::{Definition, LimitSet};
 use crate::{Limit, LimitSetError};
 
-/// A [`LimitSet`] to be built; made by [`LimitSet::builder`].
+/// What a builder has gathered.
+pub(crate) type Parts = (Arc<Definition>, Option<Arc<dyn Clock>>);
+
+/// A [`LimitSet`] to be built; made by [`LimitSet::builder`], or read from text like a set, where more is to be said in code:
+/// a clock, or that it is the template of [`KeyedLimits`](crate::KeyedLimits).
 ///
 /// # Examples
 ///
@@ -71,8 +75,21 @@ impl LimitSetBuilder {
     ///
     /// A key that two limits have, an empty key, a capacity of zero, a window out of range, or more than 128 limits.
     pub fn build(self) -> Result<LimitSet, LimitSetError> {
+        let (definition, clock) = self.into_parts()?;
+        Ok(LimitSet::local(definition, clock.unwrap_or_else(clock::system)))
+    }
+
+    /// The definition, which was validated, and the clock, if one was given.
+    pub(crate) fn into_parts(self) -> Result<Parts, LimitSetError> {
         self.definition.validate()?;
-        let clock = self.clock.unwrap_or_else(clock::system);
-        Ok(LimitSet::local(Arc::new(self.definition), clock))
+        Ok((Arc::new(self.definition), self.clock))
+    }
+
+    pub(super) fn of(definition: Definition) -> Self {
+        Self { definition, clock: None }
+    }
+
+    pub(super) fn definition(&self) -> &Definition {
+        &self.definition
     }
 }

@@ -1,23 +1,22 @@
 //! A set is steered and watched at run time.
 
-use std::time::Duration;
-
 use concurry_core::clock::Timestamp;
 
 use super::board::{Board, Effects};
 use super::demand::Demand;
 use super::limit_set::{LimitSet, Repr};
 use super::slot::{Decision, refusal};
-use super::{Admission, Engine, LimitSetStats, LimitStats};
+use super::{Admission, Engine, LimitSetStats, LimitStats, Until};
+use crate::remote::{RemoteSet, Steering};
 use crate::{LimitError, Request};
 
 impl LimitSet {
     /// Whether a request would be admitted now, and otherwise when. Takes nothing and counts nothing.
     pub fn would_admit(&self, request: impl Request) -> Admission {
-        let engine = match self.owned("would_admit") {
-            Ok(Some(engine)) => engine,
-            Ok(None) => return Admission::Now,
-            Err(error) => return Admission::Unknown(error),
+        let engine = match &self.repr {
+            Repr::Empty(_) => return Admission::Now,
+            Repr::Local(engine) => engine,
+            Repr::Remote(remote) => return would_admit_elsewhere(remote, &request),
         };
         let demand = match Demand::of(&request, &engine.definition) {
             Ok(demand) => demand,
@@ -31,46 +30,44 @@ impl LimitSet {
     ///
     /// # Errors
     ///
-    /// [`LimitError::UnknownKey`]; [`LimitError::Never`] for a capacity of 0 (use [`pause`](Self::pause));
-    /// [`LimitError::OwnerOnly`] in another process than the one that built the set.
+    /// [`LimitError::UnknownKey`]; [`LimitError::Never`] for a capacity of 0 (use [`pause`](Self::pause)); where the set
+    /// lives in another process, [`LimitError::Disconnected`], and [`LimitError::OwnerOnly`] when that is a limit server.
     pub fn set_capacity(&self, key: &str, capacity: u64) -> Result<(), LimitError> {
         if capacity == 0 {
             let reason = "a capacity of 0 would admit nothing: pause the limit instead".to_owned();
             return Err(LimitError::Never { key: key.to_owned(), requested: 0, capacity, reason });
         }
-        self.steer("set_capacity", key, |board, index, now, effects| {
-            board.set_capacity(index, capacity, now, effects);
+        let order = |key| Ok(Steering::SetCapacity { key, capacity });
+        self.steer(key, order, |board, index, now, effects| board.set_capacity(index, capacity, now, effects))
+    }
+
+    /// Admits nothing on a limit for a time, or until an instant of the set's clock. A shorter pause never shortens a
+    /// longer one. What is held stays held, and can be released.
+    ///
+    /// # Errors
+    ///
+    /// [`LimitError::UnknownKey`]; where the set lives in another process, [`LimitError::Disconnected`], and
+    /// [`LimitError::OwnerOnly`] when that is a limit server, or when an instant of its clock was named.
+    pub fn pause(&self, key: &str, until: impl Into<Until>) -> Result<(), LimitError> {
+        let until = until.into();
+        let order = |key| match until {
+            Until::After(time) => Ok(Steering::Pause { key, time }),
+            Until::At(_) => Err(LimitError::OwnerOnly { operation: "pause until an instant".to_owned() }),
+        };
+        self.steer(key, order, |board, index, now, effects| {
+            board.pause(index, until.instant(now), now, effects);
         })
     }
 
-    /// Admits nothing on a limit for this time. A shorter pause never shortens a longer one.
+    /// Ends a pause of a limit now, and whatever [`feedback`](Self::feedback) holds it back; waiters that can be admitted
+    /// are woken.
     ///
     /// # Errors
     ///
-    /// [`LimitError::UnknownKey`], [`LimitError::OwnerOnly`].
-    pub fn pause(&self, key: &str, time: Duration) -> Result<(), LimitError> {
-        self.steer("pause", key, |board, index, now, effects| board.pause(index, now + time, now, effects))
-    }
-
-    /// Like [`pause`](Self::pause), until an instant of the set's clock.
-    ///
-    /// # Errors
-    ///
-    /// [`LimitError::UnknownKey`], [`LimitError::OwnerOnly`].
-    pub fn pause_until(&self, key: &str, until: Timestamp) -> Result<(), LimitError> {
-        self.steer("pause_until", key, |board, index, now, effects| board.pause(index, until, now, effects))
-    }
-
-    /// Ends a pause now; waiters that can be admitted are woken.
-    ///
-    /// # Errors
-    ///
-    /// [`LimitError::UnknownKey`], [`LimitError::OwnerOnly`].
+    /// [`LimitError::UnknownKey`]; where the set lives in another process, [`LimitError::Disconnected`], and
+    /// [`LimitError::OwnerOnly`] when that is a limit server.
     pub fn resume(&self, key: &str) -> Result<(), LimitError> {
-        self.steer("resume", key, |board, index, now, effects| {
-            board.slots[index].paused_until = None;
-            board.pump(now, effects);
-        })
+        self.steer(key, |key| Ok(Steering::Resume { key }), Board::resume)
     }
 
     /// What is used, waited for and counted, of all limits at one instant.
@@ -85,25 +82,35 @@ impl LimitSet {
         }
     }
 
-    fn owned(&self, operation: &str) -> Result<Option<&Engine>, LimitError> {
-        match &self.repr {
-            Repr::Empty(_) => Ok(None),
-            Repr::Local(engine) => Ok(Some(engine)),
-            Repr::Remote(_) => Err(LimitError::OwnerOnly { operation: operation.to_owned() }),
-        }
-    }
-
+    /// Lets the board act on the limit of that key, or sends the owner the order to.
     fn steer(
         &self,
-        operation: &str,
         key: &str,
+        order: impl FnOnce(String) -> Result<Steering, LimitError>,
         act: impl FnOnce(&mut Board, usize, Timestamp, &mut Effects),
     ) -> Result<(), LimitError> {
-        let Some(engine) = self.owned(operation)? else { return Ok(()) };
+        let engine = match &self.repr {
+            Repr::Empty(_) => return Ok(()),
+            Repr::Local(engine) => engine,
+            Repr::Remote(remote) => {
+                let order = order(key.to_owned())?;
+                return remote.connection.steer(remote.id, order).map(drop);
+            }
+        };
         let unknown = || LimitError::UnknownKey { key: key.to_owned(), known: engine.definition.keys() };
         let index = engine.definition.index(key).ok_or_else(unknown)?;
         engine.act(|board, now, effects| act(board, index, now, effects));
         Ok(())
+    }
+}
+
+fn would_admit_elsewhere(remote: &RemoteSet, request: &impl Request) -> Admission {
+    let mut amounts = Vec::new();
+    request.for_each_amount(&mut |key, amount| amounts.push((key.to_owned(), amount)));
+    let unanswered = || LimitError::Disconnected { reason: "it did not answer the question".to_owned() };
+    match remote.connection.steer(remote.id, Steering::WouldAdmit(amounts)) {
+        Ok(answer) => answer.unwrap_or_else(|| Admission::Unknown(unanswered())),
+        Err(error) => Admission::Unknown(error),
     }
 }
 
@@ -134,13 +141,13 @@ fn stats(board: &mut Board, engine: &Engine, now: Timestamp) -> LimitSetStats {
             kind: limit.typetag_name().to_owned(),
             capacity: slot.capacity,
             in_use,
-            available: slot.capacity.saturating_sub(in_use),
+            available: slot.available(now),
             utilisation: ratio(in_use, slot.capacity),
             waiting: queue.waiting_for(index),
             admitted: slot.admitted,
             refused: slot.refused,
             total_wait: slot.total_wait,
-            paused_for: slot.paused_until.filter(|until| *until > now).map(|until| until - now),
+            paused_for: slot.paused_until(now).map(|until| until - now),
         }
     });
     LimitSetStats { limits: limits.collect(), unreachable: None }

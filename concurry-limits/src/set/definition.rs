@@ -17,7 +17,7 @@ const MOST_WARNINGS: usize = 1_024;
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Definition {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::reading::limits")]
     pub(crate) limits: Vec<Box<dyn Limit>>,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(crate) config: Value,
@@ -65,11 +65,20 @@ impl Definition {
 
     /// Warns that a lenient set skips `key`: once a key.
     pub(crate) fn warn_unknown(&self, key: &str) {
-        let mut warned = lock(&self.warned);
-        let new = !warned.contains(key) && warned.len() < MOST_WARNINGS && warned.insert(key.to_owned());
-        drop(warned);
-        if new {
+        if self.is_first_warning(key) {
             tracing::warn!(key, known = ?self.keys(), "this lenient limit set has no limit of that key and skips it");
         }
+    }
+
+    /// Warns that a server limits what this set does not: once a key.
+    pub(super) fn warn_unlimited(&self, key: &str) {
+        if self.is_first_warning(key) {
+            tracing::warn!(key, known = ?self.keys(), "a server told of a limit of that key, and this limit set has none");
+        }
+    }
+
+    fn is_first_warning(&self, key: &str) -> bool {
+        let mut warned = lock(&self.warned);
+        !warned.contains(key) && warned.len() < MOST_WARNINGS && warned.insert(key.to_owned())
     }
 }

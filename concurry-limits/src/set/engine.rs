@@ -5,7 +5,7 @@
 //! timer request while it is made, so none is made under the lock either.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -46,9 +46,24 @@ impl Engine {
     pub(crate) fn new(definition: Arc<Definition>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let now = clock.now();
         let slots = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
+        Self::with_slots(definition, clock, slots, now)
+    }
+
+    /// An engine that goes on with `slots`, one a limit of the definition.
+    pub(super) fn with_slots(
+        definition: Arc<Definition>,
+        clock: Arc<dyn Clock>,
+        slots: Vec<Slot>,
+        now: Timestamp,
+    ) -> Arc<Self> {
         let board = Board { slots, queue: Queue::default(), next_timer: None };
         let locked = Mutex::new(Locked { board, now, timer: Timer::default() });
         Arc::new_cyclic(|this| Self { definition, clock, locked, this: Weak::clone(this) })
+    }
+
+    /// Ends this engine, in which nobody waits; what stays are its limits.
+    pub(super) fn into_slots(self) -> Vec<Slot> {
+        self.locked.into_inner().unwrap_or_else(PoisonError::into_inner).board.slots
     }
 
     /// Lets the board act at this moment.

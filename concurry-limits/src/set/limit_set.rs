@@ -27,7 +27,16 @@ use crate::{Limit, LimitError, LimitSetAcquisition, Request};
 ///
 /// The empty set admits everything at once and accepts any key, without a lock or an allocation.
 ///
-/// In configuration it is `{"limits": [{"kind": "RateLimit", "key": "tokens", …}], "config": …}`.
+/// In configuration it is `{"limits": [{"kind": "RateLimit", "key": "tokens", …}], "config": …}`; any format of serde's will
+/// do, and each error tells the place as its format does:
+///
+/// ```
+/// # use concurry_limits::LimitSet;
+/// # let read = |_: &str| "[[limits]]\nkind = \"CallLimit\"\ncapacity = 500\nwindow = \"minute\"";
+/// let text = read("limits.toml");
+/// let set: LimitSet = toml::from_str(&text).map_err(|error| format!("limits.toml: {error}"))?;
+/// # Ok::<(), String>(())
+/// ```
 ///
 /// # Examples
 ///
@@ -221,7 +230,7 @@ impl LimitSet {
     }
 
     /// A set with a state of its own, of a definition that was validated.
-    pub(super) fn local(definition: Arc<Definition>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn local(definition: Arc<Definition>, clock: Arc<dyn Clock>) -> Self {
         let repr = if definition.limits.is_empty() {
             let config = &definition.config;
             Repr::Empty((!config.is_null()).then(|| Arc::new(config.clone())))

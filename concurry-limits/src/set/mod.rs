@@ -3,12 +3,14 @@
 //! From the outside in:
 //!
 //! * `limit_set`, `control`, `builder`: the handle, how it is steered at run time, and how it is built.
+//! * `hear`: what a server said is told to a set. `restraint`: what holds a limit back beside its own count. `until`: [`Until`].
 //! * `acquire`: [`Acquire`], the future of every way to acquire; `plan`: what it has to do; `waiting`: its place in the queues.
 //! * `engine`: one lock around a `board`, and what has to happen after it was released.
 //! * `board`: the slots of the limits and the queue; decides and takes. `queue`: waiters, first come, first served.
 //! * `cell`: where a waiter is told its outcome; only one grant can win it.
-//! * `definition`, `demand`: what a set is made of, and what a request means in it.
+//! * `definition`, `demand`: what a set is made of, and what a request means in it. `reading`: a definition from text.
 //! * `stats`, `admission`: what can be seen.
+//! * `rest`: what has to be kept of a set that nobody uses.
 
 mod acquire;
 mod admission;
@@ -19,11 +21,16 @@ mod control;
 mod definition;
 mod demand;
 mod engine;
+mod hear;
 mod limit_set;
 mod plan;
 mod queue;
+mod reading;
+mod rest;
+mod restraint;
 mod slot;
 mod stats;
+mod until;
 mod waiting;
 
 pub use acquire::Acquire;
@@ -31,9 +38,11 @@ pub use admission::Admission;
 pub use builder::LimitSetBuilder;
 pub use limit_set::LimitSet;
 pub use stats::{LimitSetStats, LimitStats};
+pub use until::Until;
 
 pub(crate) use definition::Definition;
 pub(crate) use demand::{Item, Items};
 pub(crate) use engine::Engine;
-pub(crate) use limit_set::config_of;
+pub(crate) use limit_set::{Repr, config_of};
 pub(crate) use plan::acquire_earliest;
+pub(crate) use rest::{Counts, Rest};

@@ -1,4 +1,4 @@
-//! One limit in a board: its counting state, its pause and its counters; and the decision over several of them.
+//! One limit in a board: its counting state, what holds it back, and its counters; and the decision over several of them.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use concurry_core::clock::Timestamp;
 
 use super::Item;
 use super::demand::Demand;
+use super::restraint::Restraint;
 use crate::limit::ABOVE_CAPACITY;
 use crate::{Limit, LimitError, LimitState, Verdict};
 
@@ -13,7 +14,8 @@ pub(super) struct Slot {
     pub(super) key: String,
     pub(super) state: Box<dyn LimitState>,
     pub(super) capacity: u64,
-    pub(super) paused_until: Option<Timestamp>,
+    /// A pause and what a server allows, where there is any.
+    pub(super) restraint: Option<Box<Restraint>>,
     pub(super) admitted: u64,
     pub(super) refused: u64,
     pub(super) total_wait: Duration,
@@ -35,19 +37,32 @@ pub(super) enum Decision {
 impl Slot {
     pub(super) fn new(limit: &dyn Limit, now: Timestamp) -> Self {
         let (key, state, capacity) = (limit.key().to_owned(), limit.state(now), limit.capacity());
-        Self { key, state, capacity, paused_until: None, admitted: 0, refused: 0, total_wait: Duration::ZERO }
+        Self { key, state, capacity, restraint: None, admitted: 0, refused: 0, total_wait: Duration::ZERO }
     }
 
     pub(super) fn available(&mut self, now: Timestamp) -> u64 {
-        self.capacity.saturating_sub(self.state.in_use(now))
+        let unused = self.capacity.saturating_sub(self.state.in_use(now));
+        self.restraint.as_ref().map_or(unused, |restraint| unused.min(restraint.left(now)))
+    }
+
+    pub(super) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.restraint.as_ref()?.paused_until(now)
+    }
+
+    /// What holds this limit back, to be added to.
+    pub(super) fn restrain(&mut self) -> &mut Restraint {
+        self.restraint.get_or_insert_default()
     }
 
     fn check(&mut self, amount: u64, now: Timestamp) -> Verdict {
         if amount > self.capacity {
             return Verdict::Never(ABOVE_CAPACITY.into());
         }
-        let paused = self.paused_until.filter(|until| *until > now);
-        match (self.state.check(amount, now), paused) {
+        let held_back = match &self.restraint {
+            None => None,
+            Some(restraint) => restraint.refuses_until(amount, now),
+        };
+        match (self.state.check(amount, now), held_back) {
             (Verdict::Granted, Some(until)) => Verdict::NotBefore(until),
             (Verdict::NotBefore(at), Some(until)) => Verdict::NotBefore(at.max(until)),
             // A state that names an instant that has passed would be asked again and again without time moving.
@@ -81,6 +96,10 @@ pub(super) fn take(slots: &mut [Slot], items: &[Item], waited: Duration, now: Ti
     for item in items.iter().filter(|item| item.requested > 0) {
         let slot = &mut slots[item.index];
         slot.state.take(item.requested, now);
+        if let Some(restraint) = &mut slot.restraint {
+            restraint.take(item.requested);
+            slot.restraint.take_if(|restraint| restraint.is_over(now));
+        }
         slot.admitted += 1;
         slot.total_wait = slot.total_wait.saturating_add(waited);
     }

@@ -1,9 +1,13 @@
 //! A set is steered and watched at run time.
 
 use concurry_core::clock::{Clock, ManualClock};
-use concurry_limits::{Admission, CallLimit, LimitError, RateLimit, ResourceLimit, Window};
+use concurry_limits::{
+    Admission, CallLimit, LimitError, RateLimit, RateLimitAlgorithm, ResourceLimit, Window,
+};
 
-use crate::common::{SECOND, Task, alone, on, seconds};
+use crate::common::{
+    NANO, SECOND, Task, acquiring, alone, in_use, just_before, on, seconds, wait_for_waiters,
+};
 
 #[test]
 fn a_raised_capacity_wakes_who_fits_now() {
@@ -82,7 +86,7 @@ fn a_longer_pause_moves_the_timer_of_those_who_wait() {
     drop(set.acquire(()).unwrap());
     let mut task = Task::waiting(set.acquire_async(()));
     assert_eq!(clock.next_wake(), Some(clock.now() + SECOND));
-    set.pause_until("call_count", clock.now() + seconds(9)).unwrap();
+    set.pause("call_count", clock.now() + seconds(9)).unwrap();
     assert_eq!(clock.next_wake(), Some(clock.now() + seconds(9)));
     clock.advance(seconds(9));
     drop(task.woken().unwrap());
@@ -137,4 +141,146 @@ fn the_latest_of_several_limits_decides_whatever_their_order() {
         clock.advance(seconds(1));
         drop(task.woken().unwrap());
     }
+}
+
+const ALGORITHMS: [RateLimitAlgorithm; 5] = [
+    RateLimitAlgorithm::TokenBucket,
+    RateLimitAlgorithm::LeakyBucket,
+    RateLimitAlgorithm::SlidingWindow,
+    RateLimitAlgorithm::FixedWindow,
+    RateLimitAlgorithm::Gcra,
+];
+
+#[test]
+fn a_rate_of_any_algorithm_carries_its_usage_over_a_changed_capacity() {
+    for algorithm in ALGORITHMS {
+        let (clock, set) = alone(RateLimit::new("tokens", 10, seconds(10)).algorithm(algorithm));
+        drop(set.acquire([("tokens", 10)]).unwrap());
+        set.set_capacity("tokens", 4).unwrap();
+        assert_eq!(in_use(&set, "tokens"), 10, "{algorithm}");
+        assert!(set.try_acquire([("tokens", 1)]).is_err(), "{algorithm}: more is used than it holds now");
+        set.set_capacity("tokens", 15).unwrap();
+        assert!(set.try_acquire([("tokens", 6)]).is_err(), "{algorithm}");
+        drop(set.try_acquire([("tokens", 5)]).unwrap());
+        clock.advance(seconds(60));
+        set.set_capacity("tokens", 3).unwrap();
+        assert!(matches!(set.try_acquire([("tokens", 4)]), Err(LimitError::Never { .. })), "{algorithm}");
+        drop(set.try_acquire([("tokens", 3)]).unwrap());
+    }
+}
+
+#[test]
+fn a_changed_capacity_moves_the_instant_of_those_who_wait_in_any_algorithm() {
+    for algorithm in ALGORITHMS {
+        for capacity in [4, 20] {
+            let (clock, set) = alone(RateLimit::new("tokens", 10, seconds(10)).algorithm(algorithm));
+            drop(set.acquire([("tokens", 10)]).unwrap());
+            let mut task = Task::waiting(set.acquire_async([("tokens", 3)]));
+            set.set_capacity("tokens", capacity).unwrap();
+            let Some(at) = clock.next_wake() else {
+                drop(task.woken().unwrap());
+                assert_eq!(capacity, 20, "{algorithm}: there is room at once");
+                continue;
+            };
+            clock.advance(just_before(at - clock.now()));
+            assert_eq!(task.wakes(), 0, "{algorithm}");
+            clock.advance(NANO);
+            drop(task.woken().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_thread_that_asks_for_more_than_a_lowered_capacity_is_told_at_once() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 5));
+    let held = set.acquire([("doors", 5)]).unwrap();
+    let waiter = acquiring(&set, "doors", 4);
+    wait_for_waiters(&set, "doors", 1);
+    set.set_capacity("doors", 3).unwrap();
+    let error = waiter.join().unwrap().unwrap_err();
+    assert!(matches!(error, LimitError::Never { requested: 4, capacity: 3, .. }), "{error:?}");
+    assert_eq!(set.stats().limit("doors").unwrap().waiting, 0);
+    drop(held);
+}
+
+#[test]
+fn whoever_waited_behind_one_who_can_never_be_admitted_is_next() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 5));
+    let held = set.acquire([("doors", 2)]).unwrap();
+    let mut too_large = Task::waiting(set.acquire_async([("doors", 4)]));
+    let mut behind = Task::waiting(set.acquire_async([("doors", 1)]));
+    set.set_capacity("doors", 3).unwrap();
+    assert!(matches!(too_large.woken(), Err(LimitError::Never { .. })));
+    drop(behind.woken().unwrap());
+    drop(held);
+}
+
+#[test]
+fn a_paused_limit_is_released_to_as_ever_and_wakes_nobody() {
+    let (clock, set) = alone(ResourceLimit::new("doors", 1));
+    let held = set.acquire(()).unwrap();
+    let mut task = Task::waiting(set.acquire_async(()));
+    set.pause("doors", seconds(5)).unwrap();
+    drop(held);
+    assert_eq!((in_use(&set, "doors"), task.wakes()), (0, 0));
+    assert_eq!(set.stats().limit("doors").unwrap().available, 0);
+    clock.advance(seconds(5));
+    drop(task.woken().unwrap());
+}
+
+#[test]
+fn a_refusal_by_a_pause_tells_its_end() {
+    let (_clock, set) = alone(CallLimit::new(10, Window::SECOND));
+    set.pause("call_count", seconds(5)).unwrap();
+    match set.try_acquire(()) {
+        Err(LimitError::Unavailable { available: 0, available_in: Some(wait), .. }) => {
+            assert_eq!(wait, seconds(5));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        set.acquire_timeout((), just_before(seconds(5))),
+        Err(LimitError::Timeout { waited, .. }) if waited.is_zero()
+    ));
+}
+
+#[test]
+fn resume_wakes_exactly_those_who_fit() {
+    let (clock, set) = alone(CallLimit::new(2, Window::SECOND));
+    set.pause("call_count", seconds(60)).unwrap();
+    let mut tasks: Vec<_> = (0..3).map(|_| Task::waiting(set.acquire_async(()))).collect();
+    set.resume("call_count").unwrap();
+    assert_eq!(tasks.iter().map(Task::wakes).collect::<Vec<_>>(), [1, 1, 0]);
+    clock.advance(SECOND);
+    for task in &mut tasks {
+        drop(task.woken().unwrap());
+    }
+}
+
+#[test]
+fn pauses_one_after_another_each_hold_and_a_resume_ends_them_all() {
+    let (clock, set) = alone(CallLimit::new(9, Window::SECOND));
+    for _ in 0..3 {
+        set.pause("call_count", SECOND).unwrap();
+        assert!(set.try_acquire(()).is_err());
+        clock.advance(SECOND);
+        drop(set.try_acquire(()).unwrap());
+    }
+    set.pause("call_count", seconds(5)).unwrap();
+    set.pause("call_count", seconds(9)).unwrap();
+    set.resume("call_count").unwrap();
+    drop(set.try_acquire(()).unwrap());
+    set.resume("call_count").unwrap(); // once more does nothing
+    set.pause("call_count", clock.now()).unwrap(); // and neither does one that is over
+    drop(set.try_acquire(()).unwrap());
+}
+
+#[test]
+fn a_thread_that_waits_out_a_pause_is_woken_by_resume() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 1));
+    set.pause("doors", std::time::Duration::MAX).unwrap();
+    let waiter = acquiring(&set, "doors", 1);
+    wait_for_waiters(&set, "doors", 1);
+    set.resume("doors").unwrap();
+    drop(waiter.join().unwrap().unwrap());
 }

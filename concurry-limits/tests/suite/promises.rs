@@ -1,8 +1,8 @@
 //! Promises about types.
 
 use concurry_limits::{
-    Acquire, Limit, LimitError, LimitPool, LimitSet, LimitSetAcquisition, LimitSetBuilder, LimitSetStats,
-    LimitState,
+    Acquire, KeyedLimits, Limit, LimitError, LimitPool, LimitSet, LimitSetAcquisition, LimitSetBuilder,
+    LimitSetStats, LimitState,
 };
 
 fn send<T: Send>() {}
@@ -13,6 +13,8 @@ fn owned<T: 'static>() {}
 fn what_crosses_threads_may() {
     send::<LimitSet>();
     sync::<LimitSet>();
+    send::<KeyedLimits<String>>();
+    sync::<KeyedLimits<String>>();
     send::<LimitPool>();
     sync::<LimitPool>();
     send::<LimitSetAcquisition>();

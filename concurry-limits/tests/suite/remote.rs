@@ -8,13 +8,15 @@ use std::task::{Context, Poll};
 
 use concurry_limits::LimitPoolBalancing::EarliestAvailable;
 use concurry_limits::RateLimitAlgorithm::TokenBucket;
-use concurry_limits::remote::{RemoteAcquire, RemoteGrant, RemoteLimits, RemoteSetInfo, Wait, serve};
+use concurry_limits::remote::{
+    RemoteAcquire, RemoteGrant, RemoteLimits, RemoteSetInfo, Steering, SteeringAnswer, Wait, serve, steer,
+};
 use concurry_limits::{
-    Acquire, CallLimit, LimitError, LimitPool, LimitSet, LimitSetAcquisition, LimitSetStats, RateLimit,
-    ResourceLimit, Window,
+    Acquire, Admission, CallLimit, Feedback, LimitError, LimitPool, LimitSet, LimitSetAcquisition,
+    LimitSetStats, RateLimit, ResourceLimit, Window,
 };
 
-use crate::common::{Task, in_use, waiters};
+use crate::common::{SECOND, Task, in_use, waiters};
 
 /// An owner with its sets, and what it has granted.
 #[derive(Debug)]
@@ -64,6 +66,21 @@ impl RemoteLimits for Owner {
     fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError> {
         match self.sets.get(set as usize) {
             Some(set) => Ok(set.stats()),
+            None => Err(LimitError::Disconnected { reason: "gone".into() }),
+        }
+    }
+
+    fn feedback(&self, set: u32, feedback: Feedback) {
+        if let Some(set) = self.sets.get(set as usize) {
+            set.feedback(feedback);
+        }
+    }
+
+    fn steer(&self, set: u32, steering: Steering) -> SteeringAnswer {
+        let text = serde_json::to_string(&steering).expect("it can travel");
+        let steering = serde_json::from_str(&text).expect("it arrives");
+        match self.sets.get(set as usize) {
+            Some(set) => steer(set, steering),
             None => Err(LimitError::Disconnected { reason: "gone".into() }),
         }
     }
@@ -198,8 +215,37 @@ fn an_empty_set_needs_no_owner() {
 #[test]
 fn what_only_the_owner_can_do_says_so() {
     let (_owner, remote) = apart(vec![account()]);
-    assert!(matches!(remote[0].set_capacity("doors", 2), Err(LimitError::OwnerOnly { .. })));
-    assert!(matches!(remote[0].would_admit([("tokens", 1)]), concurry_limits::Admission::Unknown(_)));
+    let instant = concurry_core::clock::Timestamp::from_nanos(1);
+    assert!(matches!(remote[0].pause("doors", instant), Err(LimitError::OwnerOnly { .. })));
+}
+
+#[test]
+fn a_remote_set_is_steered_and_asked_like_any_other() {
+    let (owner, remote) = apart(vec![account()]);
+    assert_eq!(remote[0].would_admit([("tokens", 1)]), Admission::Now);
+    remote[0].pause("doors", SECOND).unwrap();
+    assert!(matches!(owner.sets[0].would_admit([("tokens", 1)]), Admission::In(_, key) if key == "doors"));
+    remote[0].resume("doors").unwrap();
+    remote[0].set_capacity("doors", 2).unwrap();
+    assert_eq!(owner.sets[0].stats().limit("doors").unwrap().capacity, 2);
+    let held = owner.sets[0].acquire([("doors", 2)]).unwrap();
+    assert_eq!(remote[0].would_admit([("tokens", 1)]), Admission::OnRelease("doors".into()));
+    assert!(matches!(remote[0].would_admit([("tokens", 101)]), Admission::Never(_)));
+    assert!(matches!(remote[0].set_capacity("windows", 2), Err(LimitError::UnknownKey { .. })));
+    assert!(matches!(remote[0].set_capacity("doors", 0), Err(LimitError::Never { .. })));
+    drop(held);
+}
+
+#[test]
+fn what_a_server_told_a_remote_holder_holds_for_everyone() {
+    let (owner, remote) = apart(vec![account()]);
+    let mut acquired = remote[0].acquire([("tokens", 1)]).unwrap();
+    acquired.update([("tokens", 1)]).unwrap();
+    acquired.feedback(Feedback::remaining("tokens", 5, SECOND));
+    acquired.release().unwrap();
+    assert_eq!(owner.sets[0].stats().limit("tokens").unwrap().available, 5);
+    remote[0].feedback(Feedback::retry_after(SECOND));
+    assert!(matches!(owner.sets[0].would_admit([("tokens", 1)]), Admission::In(_, key) if key == "tokens"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use super::stream::Stream;
 use super::{LimitAddress, MOST_TOKEN};
 use crate::process::child::body;
 use crate::process::frame::{Frame, Kind, PROTOCOL};
-use crate::process::limits_server::LimitsServer;
+use crate::process::limits_server::{LimitsServer, May};
 use crate::process::transport::{Sink, SocketSink, SocketSource, Source};
 
 /// A peer that shows no token within this time is sent away.
@@ -29,7 +29,8 @@ const LOGIN: Duration = Duration::from_secs(10);
 
 /// Serves a limit set to other programs, until it is dropped: then its clients are told that their limits are gone.
 ///
-/// Whoever shows the token may acquire. A Unix socket can be opened by its owner's user alone; over TCP the token and all
+/// Whoever shows the token may acquire, and tell what a server said; only this program can change capacities, pause and
+/// resume. A Unix socket can be opened by its owner's user alone; over TCP the token and all
 /// traffic travel as they are, so use it within a network that you trust.
 ///
 /// # Examples
@@ -116,7 +117,7 @@ impl fmt::Debug for LimitServer {
         f.debug_struct("LimitServer")
             .field("address", &self.address)
             .field("clients", &self.clients())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -134,7 +135,9 @@ impl Drop for LimitServer {
             (std::mem::take(&mut clients.streams), std::mem::take(&mut clients.threads))
         };
         streams.values().for_each(Stream::shut_down);
-        threads.into_iter().for_each(|thread| drop(thread.join()));
+        for thread in threads {
+            drop(thread.join());
+        }
         if let LimitAddress::Unix(path) = &self.address {
             drop(std::fs::remove_file(path));
         }
@@ -227,7 +230,7 @@ fn serve(stream: Stream, shared: &Shared) -> io::Result<()> {
     }
     stream.set_read_timeout(None)?;
     let (outbox, to_send) = unbounded();
-    let limits = LimitsServer::new(vec![shared.set.clone()], outbox);
+    let limits = LimitsServer::new(vec![shared.set.clone()], outbox, May::Use);
     let writer = thread::Builder::new()
         .name("concurry-limit-writer".to_owned())
         .spawn(move || write(sink, &to_send))?;

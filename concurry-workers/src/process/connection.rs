@@ -19,7 +19,7 @@ use super::answers::{Outbound, Reply};
 use super::codec;
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::launch::{Launch, Launched, Life};
-use super::limits_server::LimitsServer;
+use super::limits_server::{LimitsServer, May};
 use super::transport::{Sink, Source};
 use crate::error::InitError;
 use concurry_core::sync::lock;
@@ -128,7 +128,7 @@ impl Connection {
             gone: AtomicBool::new(false),
             dispatcher: thread_waker(),
         });
-        let limits = LimitsServer::new(limits.sets().to_vec(), outbox.clone());
+        let limits = LimitsServer::new(limits.sets().to_vec(), outbox.clone(), May::Steer);
         let reader = {
             let running = Arc::clone(&running);
             move || read(source, &running, &limits, &tell)

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::codec;
 
 /// Counts up when frames change; the two ends must agree before anything else is read.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 pub(crate) const HEADER: usize = 17;
 
@@ -54,10 +54,16 @@ pub(crate) enum Kind {
     Login = 12,
     /// From a limit server: `Ok(`[`RemoteSetInfo`]`)`, or why not.
     Welcome = 13,
+    /// To the parent: what a server said, to be told to set `tag`; body: `Feedback`.
+    Feedback = 14,
+    /// To the parent: set `tag` is to be steered, or asked; body: `Steering`.
+    Steer = 15,
+    /// To the child: `SteeringAnswer`.
+    Steered = 16,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 16] = [
         Self::Hello,
         Self::Ready,
         Self::Call,
@@ -71,6 +77,9 @@ impl Kind {
         Self::Stats,
         Self::Login,
         Self::Welcome,
+        Self::Feedback,
+        Self::Steer,
+        Self::Steered,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use concurry_limits::remote::{RemoteGrant, serve};
+use concurry_limits::remote::{RemoteGrant, Steering, SteeringAnswer, serve, steer};
 use concurry_limits::{Acquire, LimitError, LimitSet, LimitSetAcquisition};
 use crossbeam_channel::Sender;
 
@@ -23,7 +23,17 @@ use concurry_core::sync::lock;
 pub(crate) struct LimitsServer {
     sets: Vec<LimitSet>,
     outbox: Sender<Frame>,
+    may: May,
     table: Mutex<Table>,
+}
+
+/// What the other side may do to the sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum May {
+    /// Use them, ask about them, and tell what a server said.
+    Use,
+    /// Also change capacities, pause and resume.
+    Steer,
 }
 
 #[derive(Default)]
@@ -48,8 +58,8 @@ const POLLING: u8 = 1;
 const AGAIN: u8 = 2;
 
 impl LimitsServer {
-    pub(crate) fn new(sets: Vec<LimitSet>, outbox: Sender<Frame>) -> Arc<Self> {
-        Arc::new(Self { sets, outbox, table: Mutex::default() })
+    pub(crate) fn new(sets: Vec<LimitSet>, outbox: Sender<Frame>, may: May) -> Arc<Self> {
+        Arc::new(Self { sets, outbox, may, table: Mutex::default() })
     }
 
     /// A frame about limits has come from the child.
@@ -71,6 +81,16 @@ impl LimitsServer {
                 };
                 self.send(Kind::Stats, frame.id, body(&answer));
             }
+            Kind::Feedback => {
+                let feedback = frame.open()?;
+                if let Some(set) = self.sets.get(frame.tag as usize) {
+                    set.feedback(feedback);
+                }
+            }
+            Kind::Steer => {
+                let answer = self.steer(frame.tag, frame.open()?);
+                self.send(Kind::Steered, frame.id, body(&answer));
+            }
             _ => {
                 return Err(std::io::Error::new(
                     std::io::ErrorKind::InvalidData,
@@ -79,6 +99,14 @@ impl LimitsServer {
             }
         }
         Ok(())
+    }
+
+    fn steer(&self, set: u32, steering: Steering) -> SteeringAnswer {
+        let set = self.sets.get(set as usize).ok_or_else(|| unknown_set(set))?;
+        if self.may == May::Use && !steering.is_question() {
+            return Err(LimitError::OwnerOnly { operation: steering.operation().to_owned() });
+        }
+        steer(set, steering)
     }
 
     /// The child is gone: its wishes end, and what it held is given back.

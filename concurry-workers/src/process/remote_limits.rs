@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use concurry_core::park;
-use concurry_limits::remote::{RemoteAcquire, RemoteLimits, Wait};
-use concurry_limits::{LimitError, LimitSetStats};
+use concurry_limits::remote::{RemoteAcquire, RemoteLimits, Steering, SteeringAnswer, Wait};
+use concurry_limits::{Feedback, LimitError, LimitSetStats};
 
 use super::child::{Outbox, body};
 use super::frame::{AcquireRequest, Frame, GrantAnswer, Kind, StatsAnswer};
@@ -99,6 +99,12 @@ impl RemoteConnection {
         })?;
         Ok(id)
     }
+
+    /// Asks, and waits for the answer on this thread.
+    fn answer(&self, kind: Kind, tag: u32, body: Vec<u8>) -> Result<Frame, LimitError> {
+        let id = self.ask(kind, tag, body)?;
+        park::block_on(Asked { id: Some(id), questions: Arc::clone(&self.questions), cancel: None })
+    }
 }
 
 impl fmt::Debug for RemoteConnection {
@@ -178,8 +184,15 @@ impl RemoteLimits for RemoteConnection {
     }
 
     fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError> {
-        let id = self.ask(Kind::StatsRequest, set, Vec::new())?;
-        let asked = Asked { id: Some(id), questions: Arc::clone(&self.questions), cancel: None };
-        park::block_on(asked)?.open::<StatsAnswer>().map_err(unreadable)?
+        self.answer(Kind::StatsRequest, set, Vec::new())?.open::<StatsAnswer>().map_err(unreadable)?
+    }
+
+    fn feedback(&self, set: u32, feedback: Feedback) {
+        // When this fails the owner is gone, and with it the set that was to be told.
+        drop(self.send(&Frame::new(Kind::Feedback, 0, set, body(&feedback))));
+    }
+
+    fn steer(&self, set: u32, steering: Steering) -> SteeringAnswer {
+        self.answer(Kind::Steer, set, body(&steering))?.open::<SteeringAnswer>().map_err(unreadable)?
     }
 }

@@ -1,0 +1,126 @@
+//! The fields of the IETF's draft `draft-ietf-httpapi-ratelimit-headers`, in the three forms that are in use.
+//!
+//! * Drafts 00 to 06: `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`; the reset in seconds from now.
+//! * Draft 07: a dictionary, `RateLimit: limit=100, remaining=50, reset=30`.
+//! * Since draft 08: a list of policies, `RateLimit: "policy";r=50;t=30`, where `r` remain and `t` seconds are left of the
+//!   window; `RateLimit-Policy: "policy";q=100;w=60;qu="requests"` tells their units and windows.
+//!
+//! Lists and dictionaries are structured fields (RFC 9651).
+
+use std::time::{Duration, SystemTime};
+
+use sfv::{BareItem, Dictionary, Item, List, ListEntry, Parser};
+
+use super::said::Said;
+use super::{Feedback, FeedbackError, FeedbackHeaders, time};
+
+const FIELD: &str = "ratelimit";
+const POLICY: &str = "ratelimit-policy";
+/// A reset that is larger than this many seconds (31 years) is a date: GitLab, for one, sends one in this field
+/// (<https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/>).
+const MOST_SECONDS: Duration = Duration::from_secs(1_000_000_000);
+
+pub(super) fn read(said: &Said, headers: &FeedbackHeaders) -> Result<Feedback, FeedbackError> {
+    let Some(text) = said.list(FIELD) else { return separate(said, headers) };
+    let fail = || FeedbackError::new(FIELD, &text, "a list of policies with `r` and `t`");
+    let Ok(list) = Parser::new(&text).parse::<List>() else {
+        let dictionary = Parser::new(&text).parse::<Dictionary>().map_err(|_| fail())?;
+        return together(&dictionary, headers).ok_or_else(fail);
+    };
+    let policies = policies(said)?;
+    let mut feedback = Feedback::default();
+    for item in items(&list) {
+        let name = name(item).ok_or_else(fail)?;
+        let policy = policies.iter().find(|policy| policy.name == name);
+        let remaining = whole(item.params.get("r")).ok_or_else(fail)?;
+        // Without an end, the window may have begun just now.
+        let reset = match item.params.get("t") {
+            Some(reset) => Some(whole(Some(reset)).ok_or_else(fail)?),
+            None => policy.and_then(|policy| policy.window),
+        };
+        let unit = policy.map_or("requests", |policy| &policy.unit);
+        if let (Some(key), Some(reset)) = (headers.first_mapped(&[name, unit]), reset) {
+            feedback = feedback.and(Feedback::remaining(key, remaining, Duration::from_secs(reset)));
+        }
+    }
+    Ok(feedback)
+}
+
+/// Drafts 00 to 06.
+fn separate(said: &Said, headers: &FeedbackHeaders) -> Result<Feedback, FeedbackError> {
+    let Some(key) = headers.first_mapped(&["requests"]) else { return Ok(Feedback::default()) };
+    let remaining = said.number("ratelimit-remaining")?;
+    let reset = said.time("ratelimit-reset", |header, value, now: SystemTime| {
+        let seconds = time::seconds(header, value)?;
+        if seconds > MOST_SECONDS { time::epoch(header, value, now) } else { Ok(seconds) }
+    })?;
+    Ok(match (remaining, reset) {
+        (Some(remaining), Some(reset)) => Feedback::remaining(key, remaining, reset),
+        _ => Feedback::default(),
+    })
+}
+
+/// Draft 07.
+fn together(fields: &Dictionary, headers: &FeedbackHeaders) -> Option<Feedback> {
+    let field = |name: &str| match fields.get(name) {
+        Some(ListEntry::Item(item)) => whole(Some(&item.bare_item)),
+        _ => None,
+    };
+    let (remaining, reset) = (field("remaining")?, field("reset")?);
+    let key = headers.first_mapped(&["requests"]);
+    Some(
+        key.map_or(Feedback::default(), |key| {
+            Feedback::remaining(key, remaining, Duration::from_secs(reset))
+        }),
+    )
+}
+
+/// What `RateLimit-Policy` tells.
+struct Policy {
+    name: String,
+    unit: String,
+    window: Option<u64>,
+}
+
+fn policies(said: &Said) -> Result<Vec<Policy>, FeedbackError> {
+    let Some(text) = said.list(POLICY) else { return Ok(Vec::new()) };
+    let fail = || FeedbackError::new(POLICY, &text, "a list of policies with `q` and `w`");
+    let list = Parser::new(&text).parse::<List>().map_err(|_| fail())?;
+    let policies = items(&list).map(|item| {
+        let unit = item.params.get("qu").and_then(text_of).unwrap_or("requests").to_owned();
+        Ok(Policy {
+            name: name(item).ok_or_else(fail)?.to_owned(),
+            unit,
+            window: whole(item.params.get("w")),
+        })
+    });
+    policies.collect()
+}
+
+fn items(list: &List) -> impl Iterator<Item = &Item> {
+    list.iter().filter_map(|entry| match entry {
+        ListEntry::Item(item) => Some(item),
+        ListEntry::InnerList(_) => None,
+    })
+}
+
+/// A policy is named by a string, and in some drafts by a token.
+fn name(item: &Item) -> Option<&str> {
+    text_of(&item.bare_item)
+}
+
+fn text_of(value: &BareItem) -> Option<&str> {
+    match value {
+        BareItem::String(text) => Some(text.as_str()),
+        BareItem::Token(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+/// A whole number that is not negative.
+fn whole(value: Option<&BareItem>) -> Option<u64> {
+    match value? {
+        BareItem::Integer(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}

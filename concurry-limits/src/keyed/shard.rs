@@ -1,0 +1,169 @@
+//! The keys of one lock.
+//!
+//! A key is awake, with an engine, or at rest, with the states of its limits alone, or forgotten, when a new set would be
+//! the same. An engine is put to rest when nobody refers to it (it is held by each acquisition, each waiter and each handle
+//! of a set), nobody has used it since the last walk, and its definition and states tell everything about it.
+//!
+//! The walk over those awake happens when twice as many are awake as were left by the last one; the walk over those at rest
+//! after as many lookups as there are keys. So each costs O(1) a lookup, amortised, and no thread is needed.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use concurry_core::clock::{Clock, Timestamp};
+
+use super::stats::{KeyedLimitStats, KeyedLimitsStats, add};
+use crate::set::{Counts, Definition, Engine, Rest};
+
+pub(super) struct Shard<K> {
+    awake: HashMap<K, Awake>,
+    at_rest: HashMap<K, Rest>,
+    /// How many may be awake before those are put to rest that are not used; twice what the last walk left.
+    awake_due: usize,
+    /// Lookups since the last walk over those at rest was due.
+    lookups: usize,
+    /// The latest time that was acted at.
+    now: Timestamp,
+    forgotten: u64,
+    /// What was counted by engines that are at rest or gone.
+    counted: Vec<KeyedLimitStats>,
+}
+
+struct Awake {
+    engine: Arc<Engine>,
+    /// Since the last walk.
+    used: bool,
+}
+
+impl<K: Hash + Eq> Shard<K> {
+    pub(super) fn new() -> Self {
+        Self {
+            awake: HashMap::new(),
+            at_rest: HashMap::new(),
+            awake_due: 0,
+            lookups: 0,
+            now: Timestamp::default(),
+            forgotten: 0,
+            counted: Vec::new(),
+        }
+    }
+
+    /// The engine of `key` if it is awake, and whether it is time for a walk over those at rest somewhere; `least` is how
+    /// many lookups that takes at least.
+    pub(super) fn find<Q>(&mut self, key: &Q, least: usize) -> (Option<Arc<Engine>>, bool)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.lookups += 1;
+        let is_due = self.lookups >= (self.awake.len() + self.at_rest.len()).max(least);
+        if is_due {
+            self.lookups = 0;
+        }
+        let found = self.awake.get_mut(key).map(|awake| {
+            awake.used = true;
+            Arc::clone(&awake.engine)
+        });
+        (found, is_due)
+    }
+
+    /// The engine of `key`, which may have been at rest, or unknown: by how many keys there are more or fewer now.
+    pub(super) fn wake(
+        &mut self,
+        key: K,
+        definition: &Arc<Definition>,
+        clock: &Arc<dyn Clock>,
+        least: usize,
+    ) -> (Arc<Engine>, isize) {
+        if let Some(awake) = self.awake.get(&key) {
+            return (Arc::clone(&awake.engine), 0); // somebody was faster
+        }
+        let before = self.len();
+        if self.awake.len() >= self.awake_due.max(least) {
+            self.put_to_rest(&**clock, least);
+        }
+        let now = self.tick(&**clock);
+        let rest = self.at_rest.remove(&key);
+        let engine = Engine::resume(Arc::clone(definition), Arc::clone(clock), rest, now);
+        self.awake.insert(key, Awake { engine: Arc::clone(&engine), used: true });
+        (engine, self.len().wrapping_sub(before).cast_signed())
+    }
+
+    /// Puts to rest whatever can be and was not used since the last walk.
+    fn put_to_rest(&mut self, clock: &dyn Clock, least: usize) {
+        let now = self.tick(clock);
+        let Self { awake, at_rest, counted, forgotten, .. } = self;
+        let mut busy = Vec::new();
+        let unused = |awake: &Awake| Arc::strong_count(&awake.engine) == 1 && awake.engine.can_rest();
+        let idle = awake.extract_if(|_, awake| !std::mem::take(&mut awake.used) && unused(awake));
+        for (key, Awake { engine, .. }) in idle {
+            match Arc::try_unwrap(engine) {
+                Ok(engine) => {
+                    let mut rest = engine.rest(now, &mut |limit, counts| add(counted, limit, counts));
+                    if rest.is_pristine(now) {
+                        *forgotten += 1;
+                    } else {
+                        at_rest.insert(key, rest);
+                    }
+                }
+                // A timer is just asking it.
+                Err(engine) => busy.push((key, Awake { engine, used: false })),
+            }
+        }
+        awake.extend(busy);
+        self.awake_due = (2 * self.awake.len()).max(least);
+        shrink(&mut self.awake, self.awake_due);
+    }
+
+    /// A walk over everything: forgets what is full again. By how many keys there are fewer.
+    pub(super) fn forget_full(&mut self, clock: &dyn Clock, least: usize) -> isize {
+        let before = self.len();
+        self.put_to_rest(clock, least);
+        let (now, resting) = (self.now, self.at_rest.len());
+        self.at_rest.retain(|_, rest| !rest.is_pristine(now));
+        self.forgotten += (resting - self.at_rest.len()) as u64;
+        shrink(&mut self.at_rest, 0);
+        self.len().wrapping_sub(before).cast_signed()
+    }
+
+    /// Puts to rest what is not used, if more is awake than needs to be.
+    pub(super) fn settle_down(&mut self, clock: &dyn Clock, least: usize) -> isize {
+        let before = self.len();
+        if self.awake.len() > least {
+            self.put_to_rest(clock, least);
+        }
+        self.len().wrapping_sub(before).cast_signed()
+    }
+
+    fn tick(&mut self, clock: &dyn Clock) -> Timestamp {
+        self.now = self.now.max(clock.now());
+        self.now
+    }
+
+    fn len(&self) -> usize {
+        self.awake.len() + self.at_rest.len()
+    }
+
+    /// Adds what is here to `stats`.
+    pub(super) fn add_to(&self, stats: &mut KeyedLimitsStats) {
+        stats.keys += self.len();
+        stats.awake += self.awake.len();
+        stats.forgotten += self.forgotten;
+        for awake in self.awake.values() {
+            awake.engine.counts(&mut |limit, counts| add(&mut stats.limits, limit, counts));
+        }
+        for limit in &self.counted {
+            add(&mut stats.limits, &limit.key, Counts::from(limit));
+        }
+    }
+}
+
+/// Gives memory back when less than a quarter of it is used.
+fn shrink<K: Hash + Eq, V>(map: &mut HashMap<K, V>, keep: usize) {
+    let wanted = (2 * map.len()).max(keep);
+    if map.capacity() > 2 * wanted {
+        map.shrink_to(wanted);
+    }
+}
