@@ -44,7 +44,7 @@ pub(super) fn runners(model: &WorkerImpl) -> TokenStream {
     let refuse = arms(
         model,
         |_| true,
-        |_| emit! { { ::core::mem::drop(args); ::concurry::__private::refuse(promise, error) } },
+        |_| emit! { { let _args = args; ::concurry::__private::refuse(promise, error) } },
     );
     let wrong = emit!({
         ::core::mem::drop(other);

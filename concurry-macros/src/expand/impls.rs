@@ -25,6 +25,8 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
     // At the worker's name, so that a second block is an error there.
     let header = quote_spanned!(worker.span()=> impl ::concurry::__private::Worker for #worker);
     emit! {
+        // A method must have a receiver and own its arguments to be called from elsewhere, whether it uses them or not.
+        #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
         #item
 
         #[allow(deprecated)]
