@@ -5,8 +5,6 @@
     clippy::missing_errors_doc,
     missing_docs,
     unreachable_pub,
-    clippy::missing_errors_doc,
-    clippy::unwrap_used,
     reason = "a test is its own documentation, and may panic anywhere; workers are private to it"
 )]
 
