@@ -30,11 +30,15 @@ impl Errors {
 
     /// All of them, as a type; `None` when there are none.
     ///
-    /// A `compile_error!` as the length of an array shows like any other, and the compiler then knows that this type is
-    /// wrong: it stays silent about whatever is done with values of it. So one mistake in a signature is one error, and not
-    /// one more for each call. (In the place of the type itself, the macro would leave a `()` behind.)
+    /// It is an array with a `compile_error!` for its length. That shows like any other, and the compiler, which then knows
+    /// the type to be wrong, stays silent about whatever is done with values of it. So one mistake in a signature is one
+    /// error, and not one more for each call.
     pub(crate) fn into_type(self) -> Option<TokenStream> {
         let errors: Vec<_> = self.0.iter().map(syn::Error::to_compile_error).collect();
-        if errors.is_empty() { None } else { Some(quote!([(); { #(#errors;)* 0 }])) }
+        match &errors[..] {
+            [] => None,
+            [one] => Some(quote!([(); #one])),
+            several => Some(quote!([(); (#(#several),*)])),
+        }
     }
 }

@@ -97,7 +97,7 @@ impl VisitMut for Literals<'_> {
             if !literal.fields.empty_or_trailing() {
                 literal.fields.push_punct(Token![,](Span::call_site()));
             }
-            let span = literal.path.span();
+            let span = Span::call_site().located_at(literal.path.span());
             literal
                 .fields
                 .push_value(parse_quote_spanned!(span=> limits: ::concurry::__private::constructing()));
@@ -111,7 +111,7 @@ impl VisitMut for Literals<'_> {
         if let Expr::Path(ExprPath { qself: None, path, .. }) = expression
             && self.is_worker(path)
         {
-            let span = path.span();
+            let span = Span::call_site().located_at(path.span());
             *expression =
                 parse_quote_spanned!(span=> #path { limits: ::concurry::__private::constructing() });
             self.changed = true;

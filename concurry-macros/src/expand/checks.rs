@@ -1,63 +1,92 @@
 //! What is asked of the types in signatures.
 //!
 //! A type that is not what it must be would make the whole message, or the tuple of all arguments, unfit for its place in
-//! the trait `Worker`, and the error would show there. So where these name a type they name it through a trait that
-//! demands the same of this type alone: the error shows at the user's own type, and the compiler is silent about the rest.
+//! the trait `Worker`. The error would show at the attribute, and tell of types that nobody wrote. So the place takes its
+//! type on a condition: the length of an array, in whose computation each of the user's types is asked by itself. The
+//! error shows there, at the user's own type, and of a type with a wrong length in it the compiler says no more.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote_spanned};
-use syn::Ident;
-use syn::spanned::Spanned;
+use quote::{quote, quote_spanned};
+use syn::Type;
 
-use crate::model::{Made, WorkerImpl};
+use super::at;
+use crate::model::{Made, Returns, WorkerImpl};
 
-/// `T`, of which `demand` is asked.
-pub(super) fn asked(demand: &str, ty: impl ToTokens + Spanned) -> TokenStream {
-    let span = ty.span();
-    let demand = Ident::new(demand, span);
-    quote_spanned!(span=> <#ty as __asked::#demand>::Itself)
+/// `ty`, if all of `checks` hold: what an array of it holds.
+pub(super) fn on_condition(ty: &TokenStream, checks: &TokenStream) -> TokenStream {
+    emit!(<[#ty; { #checks 0 }] as ::core::iter::IntoIterator>::Item)
 }
 
-/// The traits. They stand in a module, where their names are no user's.
-pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
-    let constructor_error = match &model.constructor.returns {
-        Made::Result(Some(error)) if model.constructor.mistake.is_none() => {
-            let check = quote_spanned!(error.span()=> __asked::is_constructor_error::<#error>(););
-            emit! {
-                #[allow(dead_code)]
-                fn __constructor_error() {
-                    #check
-                }
-            }
-        }
-        _ => TokenStream::new(),
-    };
+/// Arguments of methods, results and errors go to other threads.
+pub(super) fn of_methods(model: &WorkerImpl) -> TokenStream {
+    let methods = model.methods.iter().map(|method| {
+        let cfgs = method.cfgs();
+        let types = method.types.iter().chain(method.returns.parts());
+        let checks = types.map(|ty| quote_spanned!(at(ty)=> __asked::sent::<#ty>();));
+        emit!(#(#cfgs)* { #(#checks)* })
+    });
+    emit!(#(#methods)*)
+}
+
+/// Arguments of the constructor are kept, for workers that are made later.
+pub(super) fn of_constructor(model: &WorkerImpl) -> TokenStream {
+    model.constructor.args.iter().map(|ty| quote_spanned!(at(ty)=> __asked::kept::<#ty>();)).collect()
+}
+
+/// Turns the constructor's error into a box.
+pub(super) fn boxed_error(returns: &Made) -> TokenStream {
+    if let Made::Result(Some(error)) = returns {
+        quote_spanned!(at(error)=> |error| <#error as __asked::ConstructorError>::boxed(error))
+    } else {
+        emit!(__asked::ConstructorError::boxed)
+    }
+}
+
+/// The types of a method's call: `(T, E)`.
+pub(super) fn call_types(returns: &Returns) -> (TokenStream, TokenStream) {
+    match returns {
+        Returns::Plain(ty) => (quote!(#ty), quote!(::core::convert::Infallible)),
+        Returns::Result { ok, err } => (quote!(#ok), quote!(#err)),
+        Returns::Alias(ty) => taken_apart(&checked_alias(ty)),
+    }
+}
+
+/// The types of success and failure of an alias of a result.
+pub(super) fn taken_apart(alias: &TokenStream) -> (TokenStream, TokenStream) {
+    (
+        quote!(<#alias as ::concurry::__private::MethodResult>::Ok),
+        quote!(<#alias as ::concurry::__private::MethodResult>::Err),
+    )
+}
+
+/// An alias of a result, if it is one.
+pub(super) fn checked_alias(ty: &Type) -> TokenStream {
+    on_condition(&quote!(#ty), &quote_spanned!(at(ty)=> __asked::is_result::<#ty>();))
+}
+
+/// The traits and functions that ask. They stand in a module, where their names are no user's.
+pub(super) fn expand() -> TokenStream {
     emit! {
         #[allow(dead_code)]
         mod __asked {
-            pub trait Sent {
-                type Itself;
-            }
-            impl<T: ::core::marker::Send + 'static> Sent for T {
-                type Itself = T;
-            }
-
-            pub trait Kept {
-                type Itself;
-            }
-            impl<T: ::core::clone::Clone + ::core::marker::Send + 'static> Kept for T {
-                type Itself = T;
-            }
+            pub const fn sent<T: ::core::marker::Send + 'static>() {}
+            pub const fn kept<T: ::core::clone::Clone + ::core::marker::Send + 'static>() {}
+            pub const fn is_result<T: ::concurry::__private::MethodResult>() {}
 
             #[diagnostic::on_unimplemented(
                 message = "`{Self}` cannot be the error of a constructor",
                 label = "must become a `Box<dyn Error + Send + Sync>`",
                 note = "implement `std::error::Error` for it, or use `String`"
             )]
-            pub trait ConstructorError {}
+            pub trait ConstructorError {
+                fn boxed(self) -> ::concurry::__private::BoxError;
+            }
             #[diagnostic::do_not_recommend]
-            impl<T: ::core::convert::Into<::concurry::__private::BoxError>> ConstructorError for T {}
-            pub fn is_constructor_error<T: ConstructorError>() {}
+            impl<T: ::core::convert::Into<::concurry::__private::BoxError>> ConstructorError for T {
+                fn boxed(self) -> ::concurry::__private::BoxError {
+                    ::core::convert::Into::into(self)
+                }
+            }
 
             #[diagnostic::on_unimplemented(
                 message = "the worker `{Self}` has no constructor",
@@ -74,6 +103,5 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
                 }
             }
         }
-        #constructor_error
     }
 }

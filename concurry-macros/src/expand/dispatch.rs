@@ -1,21 +1,18 @@
 //! The message, and how it is run.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote_spanned};
+use quote::format_ident;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 use syn::{Ident, Path};
 
-use super::checks::asked;
+use super::checks;
 use crate::model::{Method, Returns, WorkerImpl};
 
 /// The enum of calls: one variant a method.
 pub(super) fn message(model: &WorkerImpl) -> TokenStream {
     let variants = model.methods.iter().map(|method| {
-        let (name, cfgs) = (&method.name, method.cfgs());
-        let types = method.types.iter().map(|ty| asked("Sent", ty));
-        let (ok, err) = method.returns.call_types();
-        let (ok, err) = (asked("Sent", ok), asked("Sent", err));
+        let (name, types, cfgs) = (&method.name, &method.types, method.cfgs());
+        let (ok, err) = checks::call_types(&method.returns);
         emit!(#(#cfgs)* #name { args: (#(#types,)*), promise: ::concurry::__private::Promise<#ok, #err> })
     });
     let message = model.message();
@@ -147,7 +144,8 @@ fn as_result(returns: &Returns, value: &TokenStream) -> TokenStream {
         Returns::Plain(_) => emit!(::core::result::Result::Ok(#value)),
         Returns::Result { .. } => value.clone(),
         Returns::Alias(ty) => {
-            quote_spanned!(ty.span()=> <#ty as ::concurry::__private::MethodResult>::into_result(#value))
+            let alias = checks::checked_alias(ty);
+            emit!(<#alias as ::concurry::__private::MethodResult>::into_result(#value))
         }
     }
 }
@@ -164,7 +162,7 @@ pub(super) fn future_fns(model: &WorkerImpl) -> TokenStream {
     let functions = model.methods.iter().filter(|method| method.is_async).map(|method| {
         let Method { name, names, types, .. } = method;
         let (function, cfgs) = (future_fn(name), method.cfgs());
-        let (ok, err) = method.returns.call_types();
+        let (ok, err) = checks::call_types(&method.returns);
         let (guard, borrow, binding) = if method.is_exclusive {
             (emit!(ExclusiveGuard), emit!(&mut *worker), emit!(mut worker))
         } else {

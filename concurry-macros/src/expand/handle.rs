@@ -1,23 +1,38 @@
 //! The handle's methods: each makes a call and submits it.
 
 use proc_macro2::{Span, TokenStream};
-use quote::format_ident;
+use quote::{format_ident, quote};
 
-use crate::model::{Method, Stub, WorkerImpl};
+use super::checks;
+use crate::model::{Method, Returns, Stub, WorkerImpl};
 
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
     let (handle, message) = (model.handle(), model.message());
     let methods = model.methods.iter().map(|method| {
-        let Method { name, visibility, attributes, names, types, .. } = method;
-        let (ok, err) = method.returns.call_types();
-        emit! {
-            #(#attributes)*
-            #visibility fn #name(&self #(, #names: #types)*) -> ::concurry::Call<#ok, #err> {
-                let (promise, call) = ::concurry::__private::channel();
-                let message = #message::#name { args: (#(#names,)*), promise };
-                ::concurry::PoolHandle::submit(#handle::__pool(self), message);
-                call
+        let Method { name, visibility, attributes, names, types, returns, .. } = method;
+        let (ok, err) = checks::call_types(returns);
+        let signature = |ok, err| {
+            emit! {
+                #(#attributes)*
+                #visibility fn #name(&self #(, #names: #types)*) -> ::concurry::Call<#ok, #err>
             }
+        };
+        let real = signature(ok, err);
+        let body = emit! {
+            let (promise, call) = ::concurry::__private::channel();
+            let message = #message::#name { args: (#(#names,)*), promise };
+            ::concurry::PoolHandle::submit(<#handle>::__pool(self), message);
+            call
+        };
+        let Returns::Alias(ty) = returns else { return emit!(#real { #body }) };
+        // The check of an alias is nothing to read in the documentation.
+        let (ok, err) = checks::taken_apart(&quote!(#ty));
+        let documented = signature(ok, err);
+        emit! {
+            #[cfg(not(doc))]
+            #real { #body }
+            #[cfg(doc)]
+            #documented { ::core::unreachable!() }
         }
     });
     let stubs = model.stubs.iter().map(|stub| {

@@ -2,28 +2,40 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
 
-use super::checks::{self, asked};
-use super::{dispatch, handle, wire};
+use super::{at, checks, dispatch, handle, wire};
 use crate::args::Args;
 use crate::model::{Made, WorkerImpl};
 
 pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
     let (item, worker, handle_name, message_name) =
         (&model.item, &model.worker, model.handle(), model.message());
-    let types = model.constructor.args.iter().map(|ty| asked("Kept", ty));
-    let (checks, message, runners, futures) = (
-        checks::expand(model),
-        dispatch::message(model),
-        dispatch::runners(model),
-        dispatch::future_fns(model),
-    );
+    let types = &model.constructor.args;
+    let message_type = checks::on_condition(&quote!(#message_name), &checks::of_methods(model));
+    let args_type = checks::on_condition(&quote!((#(#types,)*)), &checks::of_constructor(model));
+    let (checks, message, runners, futures) =
+        (checks::expand(), dispatch::message(model), dispatch::runners(model), dispatch::future_fns(model));
     let (wire, handle, options, construct) =
         (wire::expand(model), handle::expand(model), options(model), construct(model));
     let must_travel = if args.process.is_some() { wire::must_travel(model) } else { TokenStream::new() };
     // At the worker's name, so that a second block is an error there.
-    let header = quote_spanned!(worker.span()=> impl ::concurry::__private::Worker for #worker);
+    let place = at(worker);
+    let implementation = quote_spanned! {place=>
+        impl ::concurry::__private::Worker for #worker {
+            type Message = #message_type;
+            type Args = #args_type;
+            type Handle = #handle_name;
+
+            #construct
+
+            fn limits_mut(&mut self) -> &mut ::concurry::LimitPool {
+                <#handle_name>::__limits_of(self)
+            }
+
+            #runners
+            #wire
+        }
+    };
     emit! {
         // A method must have a receiver and own its arguments to be called from elsewhere, whether it uses them or not.
         #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
@@ -38,20 +50,7 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
             #options
             #handle
 
-            #header {
-                type Message = #message_name;
-                type Args = (#(#types,)*);
-                type Handle = #handle_name;
-
-                #construct
-
-                fn limits_mut(&mut self) -> &mut ::concurry::LimitPool {
-                    #handle_name::__limits_of(self)
-                }
-
-                #runners
-                #wire
-            }
+            #implementation
 
             ::concurry::__private::submit! {
                 ::concurry::__private::Registration::of::<#worker>()
@@ -92,7 +91,7 @@ fn construct(model: &WorkerImpl) -> TokenStream {
     let names: Vec<_> =
         (0..count).map(|index| format_ident!("argument_{index}", span = Span::mixed_site())).collect();
     let made = if constructor.is_default {
-        quote_spanned!(worker.span()=> <#worker as __asked::Made>::made())
+        quote_spanned!(at(worker)=> <#worker as __asked::Made>::made())
     } else {
         emit!(#worker::new(#(#names),*))
     };
@@ -101,7 +100,8 @@ fn construct(model: &WorkerImpl) -> TokenStream {
         (Some(_), _) => quote!(::core::unreachable!()),
         (None, Made::Worker) => emit!(::core::result::Result::Ok(#made)),
         (None, Made::Result(_)) => {
-            emit!(::core::result::Result::map_err(#made, ::core::convert::Into::into))
+            let boxed = checks::boxed_error(&constructor.returns);
+            emit!(::core::result::Result::map_err(#made, #boxed))
         }
     };
     emit! {

@@ -24,14 +24,20 @@ mod impls;
 mod structs;
 mod wire;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
 use syn::{Item, ItemImpl};
 
 use crate::args::Args;
 use crate::errors::Errors;
 use crate::model::{Block, WorkerStruct};
 use crate::rewrite;
+
+/// The span of an error at the user's `place`, in code that is not the user's: no lint of theirs fires in it.
+fn at(place: &impl Spanned) -> Span {
+    Span::mixed_site().located_at(place.span())
+}
 
 /// The whole of `#[worker]`.
 pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
@@ -52,7 +58,10 @@ pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
                 impls::expand(&model, &args)
             }
             Block::Generic(item) => generic(item),
-            Block::Other(item) => quote!(#item),
+            Block::Other(mut item) => {
+                rewrite::rewrite_impl(&mut item, &syn::parse_quote!(Self));
+                quote!(#item)
+            }
         },
         Ok(other) => {
             errors.at(name(&other), "#[worker] goes on a struct, and on its inherent `impl` block");
@@ -73,12 +82,12 @@ fn generic(mut item: ItemImpl) -> TokenStream {
     let (generics, ty) = (&item.generics, &item.self_ty);
     let (parameters, _, conditions) = generics.split_for_impl();
     let worker = quote::format_ident!("worker", span = proc_macro2::Span::mixed_site());
-    let field = quote::quote_spanned!(syn::spanned::Spanned::span(ty)=> #worker.limits);
+    let field = quote::quote_spanned!(at(ty)=> #worker.limits);
     let check = emit! {
         #[allow(dead_code)]
         const _: () = {
-            fn has_limits #parameters (#worker: &#ty) -> &::concurry::LimitPool #conditions {
-                &#field
+            fn has_limits #parameters (#worker: &#ty) #conditions {
+                let _: &::concurry::LimitPool = &#field;
             }
         };
     };

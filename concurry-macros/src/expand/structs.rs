@@ -1,8 +1,9 @@
 //! For the struct: itself with the field, and its handle.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
+use super::{at, checks};
 use crate::model::WorkerStruct;
 
 pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
@@ -13,56 +14,65 @@ pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
     }
     let summary =
         format!("A pool of [`{worker}`] workers. Clones are the same pool; see [`concurry::PoolHandle`].");
+    // At the worker's name, so that a struct without `#[worker] impl` is an error there.
+    let place = at(worker);
+    let pool = quote_spanned!(place=> ::concurry::PoolHandle<#worker>);
+    // A field of the wrong type would be one more, where it is used.
+    let check = quote_spanned!(place=> let _: ::core::option::Option<#pool> = ::core::option::Option::None;);
+    let field = checks::on_condition(&pool, &check);
     let limits = if model.has_limits() { emit!(&mut worker.limits) } else { emit!(::core::unreachable!()) };
+    let impls = quote_spanned! {place=>
+        impl #handle {
+            // Here and not with the rest, so that a struct without `#[worker]` is one error: that it has no handle.
+            #[doc(hidden)]
+            #[allow(dead_code, unused_variables)]
+            #visibility fn __limits_of(worker: &mut #worker) -> &mut ::concurry::LimitPool {
+                #limits
+            }
+
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            #visibility fn __pool(&self) -> &#pool {
+                &self.pool
+            }
+        }
+
+        impl ::core::clone::Clone for #handle {
+            fn clone(&self) -> Self {
+                Self { pool: ::core::clone::Clone::clone(&self.pool) }
+            }
+        }
+
+        impl ::core::fmt::Debug for #handle {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::Debug::fmt(&self.pool, f)
+            }
+        }
+
+        impl ::core::convert::From<#pool> for #handle {
+            fn from(pool: #pool) -> Self {
+                Self { pool }
+            }
+        }
+
+        impl ::core::ops::Deref for #handle {
+            type Target = #pool;
+
+            fn deref(&self) -> &Self::Target {
+                &self.pool
+            }
+        }
+    };
     emit! {
         #item
 
         #[doc = #summary]
         #visibility struct #handle {
-            pool: ::concurry::PoolHandle<#worker>,
+            pool: #field,
         }
 
         const _: () = {
-            impl #handle {
-                // Here and not with the rest, so that a struct without `#[worker]` is one error: that it has no handle.
-                #[doc(hidden)]
-                #[allow(dead_code, unused_variables)]
-                #visibility fn __limits_of(worker: &mut #worker) -> &mut ::concurry::LimitPool {
-                    #limits
-                }
-
-                #[doc(hidden)]
-                #[allow(dead_code)]
-                #visibility fn __pool(&self) -> &::concurry::PoolHandle<#worker> {
-                    &self.pool
-                }
-            }
-
-            impl ::core::clone::Clone for #handle {
-                fn clone(&self) -> Self {
-                    Self { pool: ::core::clone::Clone::clone(&self.pool) }
-                }
-            }
-
-            impl ::core::fmt::Debug for #handle {
-                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                    ::core::fmt::Debug::fmt(&self.pool, f)
-                }
-            }
-
-            impl ::core::convert::From<::concurry::PoolHandle<#worker>> for #handle {
-                fn from(pool: ::concurry::PoolHandle<#worker>) -> Self {
-                    Self { pool }
-                }
-            }
-
-            impl ::core::ops::Deref for #handle {
-                type Target = ::concurry::PoolHandle<#worker>;
-
-                fn deref(&self) -> &Self::Target {
-                    &self.pool
-                }
-            }
+            #impls
         };
     }
 }

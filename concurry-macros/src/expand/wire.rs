@@ -1,12 +1,14 @@
 //! How a message travels: its encoding and decoding, where the types allow it.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote_spanned};
-use syn::Ident;
-use syn::spanned::Spanned;
+use std::slice;
 
+use proc_macro2::TokenStream;
+use quote::quote_spanned;
+use syn::{Ident, Type};
+
+use super::at;
 use super::dispatch::future_fn;
-use crate::model::{Method, Returns, WorkerImpl};
+use crate::model::{Method, Returns, WorkerImpl, has_reference};
 
 /// The functions of the trait that encode and decode, and those that tell what the types can do.
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
@@ -15,21 +17,21 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
     let encode = numbered().map(|(method, number)| encode_arm(&message, method, number));
     let decode = numbered().map(|(method, number)| decode_arm(&message, method, number));
     let args = &model.constructor.args;
+    let uses = uses(args);
     emit! {
         #probes
 
         fn encode_args(args: &Self::Args) -> ::core::result::Result<::std::vec::Vec<u8>, ::concurry::__private::NotSent> {
-            use ::concurry::__private::{Stays as _, Travels as _};
+            #uses
             (&::concurry::__private::Probe::<(#(#args,)*)>::NEW).encode("the arguments of `new`", args)
         }
 
         fn decode_args(bytes: &[u8]) -> ::core::result::Result<Self::Args, ::concurry::__private::NotSent> {
-            use ::concurry::__private::{Stays as _, Travels as _};
+            #uses
             (&::concurry::__private::Probe::<(#(#args,)*)>::NEW).decode("the arguments of `new`", bytes)
         }
 
         fn encode(message: #message) -> ::core::option::Option<::concurry::__private::Outbound> {
-            use ::concurry::__private::{Stays as _, Travels as _};
             match message { #(#encode),* }
         }
 
@@ -40,7 +42,6 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
             (#message, ::std::boxed::Box<dyn ::concurry::__private::Answer>),
             ::concurry::__private::NotSent,
         > {
-            use ::concurry::__private::{Stays as _, Travels as _};
             let _ = bytes;
             match method {
                 #(#decode)*
@@ -54,14 +55,14 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
 fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
     let Method { name, types, .. } = method;
     let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
-    let (uses, whole) = answers(method);
+    let (uses, (uses_answers, whole)) = (uses(types), answers(method));
     emit! {
         #(#cfgs)*
         #message::#name { args, promise } => ::concurry::__private::Outbound::new(
             #number,
             promise,
-            move || (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).encode(#what, &args),
-            |promise| { #uses (&::concurry::__private::Probe::<#whole>::NEW).reply(#text, promise) },
+            move || { #uses (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).encode(#what, &args) },
+            |promise| { #uses_answers (&::concurry::__private::Probe::<#whole>::NEW).reply(#text, promise) },
         )
     }
 }
@@ -70,11 +71,12 @@ fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
 fn decode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
     let Method { name, types, .. } = method;
     let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
-    let (uses, whole) = answers(method);
+    let (uses, (uses_answers, whole)) = (uses(types), answers(method));
     emit! {
         #(#cfgs)*
         #number => {
             #uses
+            #uses_answers
             let args = (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).decode(#what, bytes)?;
             let (promise, call) = ::concurry::__private::channel();
             let answer = (&::concurry::__private::Probe::<#whole>::NEW)
@@ -89,18 +91,24 @@ fn arguments_of(method: &Method) -> String {
     format!("the arguments of `{}`", method.text())
 }
 
+/// The traits that are asked whether these types travel.
+fn uses(types: &[Type]) -> TokenStream {
+    if types.iter().any(has_reference) {
+        emit! { use ::concurry::__private::Stays as _; }
+    } else {
+        emit! { use ::concurry::__private::{Stays as _, Travels as _}; }
+    }
+}
+
 /// The traits that make both ends of an answer, and the type that they are asked about.
 fn answers(method: &Method) -> (TokenStream, TokenStream) {
     let whole = method.returns.whole();
-    let uses = if let Returns::Plain(_) = method.returns {
-        emit!(
-            use ::concurry::__private::{NoAnswers as _, PlainAnswers as _};
-        )
-    } else {
-        emit!(
-            use ::concurry::__private::{NoAnswers as _, ResultAnswers as _};
-        )
+    let uses = match method.returns {
+        _ if method.returns.parts().into_iter().any(has_reference) => emit!(NoAnswers as _),
+        Returns::Plain(_) => emit!(NoAnswers as _, PlainAnswers as _),
+        _ => emit!(NoAnswers as _, ResultAnswers as _),
     };
+    let uses = emit! { use ::concurry::__private::{#uses}; };
     (uses, whole)
 }
 
@@ -109,16 +117,12 @@ fn probes(model: &WorkerImpl) -> TokenStream {
     let worker = &model.worker;
     let (argument, result) =
         (|name: &str| format!("of `{name}`"), |name: &str| format!("returned by `{name}`"));
-    let constructor = model
-        .constructor
-        .args
-        .iter()
-        .map(|ty| travels(&ty.to_token_stream(), &argument("new")))
-        .collect::<TokenStream>();
+    let constructor =
+        model.constructor.args.iter().map(|ty| travels(ty, &argument("new"))).collect::<TokenStream>();
     let methods = model.methods.iter().map(|method| {
         let (name, cfgs) = (method.text(), method.cfgs());
-        let arguments = method.types.iter().map(|ty| travels(&ty.to_token_stream(), &argument(&name)));
-        let results = method.returns.parts().into_iter().map(|ty| travels(&ty, &result(&name)));
+        let arguments = method.types.iter().map(|ty| travels(ty, &argument(&name)));
+        let results = method.returns.parts().into_iter().map(|ty| travels(ty, &result(&name)));
         emit!(#(#cfgs)* { #(#arguments)* #(#results)* })
     });
     let futures = model.methods.iter().filter(|method| method.is_async).map(|method| {
@@ -150,7 +154,6 @@ fn probes(model: &WorkerImpl) -> TokenStream {
         }
 
         fn unable_to_travel() -> ::std::vec::Vec<::std::string::String> {
-            use ::concurry::__private::{Stays as _, Travels as _};
             #[allow(unused_mut)]
             let mut unable = ::std::vec::Vec::new();
             #constructor
@@ -160,22 +163,35 @@ fn probes(model: &WorkerImpl) -> TokenStream {
     }
 }
 
-fn travels(ty: &TokenStream, place: &str) -> TokenStream {
+fn travels(ty: &Type, place: &str) -> TokenStream {
+    let uses = uses(slice::from_ref(ty));
     emit! {
-        if !(&::concurry::__private::Probe::<#ty>::NEW).travels() {
-            unable.push(::std::format!("type `{}` {}", ::core::any::type_name::<#ty>(), #place));
+        {
+            #uses
+            if !(&::concurry::__private::Probe::<#ty>::NEW).travels() {
+                unable.push(::std::format!("type `{}` {}", ::core::any::type_name::<#ty>(), #place));
+            }
         }
     }
 }
 
 /// For `#[worker(process)]`: an error at each type that cannot travel.
 pub(super) fn must_travel(model: &WorkerImpl) -> TokenStream {
-    let arguments = model.constructor.args.iter().map(ToTokens::to_token_stream);
-    let check = |ty: TokenStream| quote_spanned!(ty.span()=> must_travel::<#ty>(););
-    let arguments = arguments.map(check);
+    let check = |ty: &Type| {
+        if has_reference(ty) {
+            let error = syn::Error::new_spanned(
+                ty,
+                "a reference cannot travel between processes, not even a `'static` one: \
+                 use an owned type, or a Cow<'static, …>",
+            );
+            return error.into_compile_error();
+        }
+        quote_spanned!(at(ty)=> must_travel::<#ty>();)
+    };
+    let arguments = model.constructor.args.iter().map(check);
     let methods = model.methods.iter().map(|method| {
-        let types = method.types.iter().map(ToTokens::to_token_stream);
-        let (checks, cfgs) = (types.chain(method.returns.parts()).map(check), method.cfgs());
+        let (types, cfgs) = (method.types.iter().chain(method.returns.parts()), method.cfgs());
+        let checks = types.map(check);
         emit!(#(#cfgs)* { #(#checks)* })
     });
     emit! {

@@ -54,7 +54,7 @@ impl WorkerImpl {
     }
 
     fn read_items(&mut self) {
-        let mut misplaced = Vec::new();
+        let (mut misplaced, mut constant) = (Vec::new(), None);
         for (index, item) in self.item.items.iter().enumerate() {
             let ImplItem::Fn(function) = item else { continue };
             let name = &function.sig.ident;
@@ -69,6 +69,7 @@ impl WorkerImpl {
                 }
             } else if name == "new" && self.constructor.is_default {
                 self.constructor = Constructor::new(function, &self.worker);
+                constant = function.sig.constness.map(|_| index);
             } else if name == "new" {
                 misplaced.push(index);
                 let mut errors = Errors::default();
@@ -80,6 +81,10 @@ impl WorkerImpl {
                     Err(stub) => self.stubs.push(stub),
                 }
             }
+        }
+        // It calls what is not const: that would be an error once more.
+        if let Some(ImplItem::Fn(function)) = constant.and_then(|index| self.item.items.get_mut(index)) {
+            function.sig.constness = None;
         }
         // What is there twice would be an error once more.
         for index in misplaced.into_iter().rev() {

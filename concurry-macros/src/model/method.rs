@@ -1,10 +1,9 @@
 //! One method of the handle.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
 use syn::{
     Attribute, FnArg, Ident, ImplItemFn, Meta, Pat, Path, Receiver, ReceiverKind, ReturnType, Safety, Token,
     Type, Visibility,
@@ -64,18 +63,6 @@ impl Returns {
         }
     }
 
-    /// The types of the call: `(T, E)`.
-    pub(crate) fn call_types(&self) -> (TokenStream, TokenStream) {
-        match self {
-            Self::Plain(ty) => (quote!(#ty), quote!(::core::convert::Infallible)),
-            Self::Result { ok, err } => (quote!(#ok), quote!(#err)),
-            Self::Alias(ty) => (
-                quote_spanned!(ty.span()=> <#ty as ::concurry::__private::MethodResult>::Ok),
-                quote_spanned!(ty.span()=> <#ty as ::concurry::__private::MethodResult>::Err),
-            ),
-        }
-    }
-
     /// The whole type, as written.
     pub(crate) fn whole(&self) -> TokenStream {
         match self {
@@ -85,10 +72,10 @@ impl Returns {
     }
 
     /// The types that must be able to travel, each by itself, so that an error names the right one.
-    pub(crate) fn parts(&self) -> Vec<TokenStream> {
+    pub(crate) fn parts(&self) -> Vec<&Type> {
         match self {
-            Self::Plain(ty) | Self::Alias(ty) => vec![quote!(#ty)],
-            Self::Result { ok, err } => vec![quote!(#ok), quote!(#err)],
+            Self::Plain(ty) | Self::Alias(ty) => vec![ty],
+            Self::Result { ok, err } => vec![ok, err],
         }
     }
 }

@@ -19,4 +19,4 @@ pub(crate) use constructor::{Constructor, Made};
 pub(crate) use impls::{Block, WorkerImpl};
 pub(crate) use method::{Method, Returns, Stub};
 pub(crate) use structs::WorkerStruct;
-pub(crate) use types::is_same;
+pub(crate) use types::{has_reference, is_same};

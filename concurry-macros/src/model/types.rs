@@ -15,6 +15,20 @@ pub(super) fn check_owned(ty: &Type, role: &str, errors: &mut Errors) {
     Check { role, errors }.visit_type(ty);
 }
 
+/// Whether a reference stands in a type, which can only be a `&'static` one. It never travels, but whether serde's traits
+/// hold for it cannot be asked: the answer depends on the lifetime, and comes as an error.
+pub(crate) fn has_reference(ty: &Type) -> bool {
+    struct Find(bool);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_type_reference(&mut self, _: &'ast TypeReference) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    find.visit_type(ty);
+    find.0
+}
+
 /// Notes a `#[cfg]` on what all that is emitted depends on.
 pub(super) fn check_unconditional(attributes: &[Attribute], role: &str, errors: &mut Errors) {
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {

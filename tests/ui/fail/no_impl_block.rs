@@ -6,12 +6,15 @@ pub struct Greeter {
 }
 
 impl Greeter {
+    pub fn new(name: String) -> Self {
+        Self { name, limits: LimitPool::default() }
+    }
+
     pub fn name(&self) -> String {
         self.name.clone()
     }
 }
 
 fn main() {
-    let greeter = Greeter::options(ExecutionMode::Thread, (), 1).init().unwrap();
-    println!("{}", greeter.name().result().unwrap());
+    println!("{}", Greeter::new("Ada".to_owned()).name());
 }
