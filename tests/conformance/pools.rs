@@ -61,6 +61,32 @@ impl Meeting {
     }
 }
 
+/// Notes in which order its calls start.
+#[worker]
+pub struct Starter {
+    started: Arc<std::sync::Mutex<Vec<u64>>>,
+}
+
+#[worker]
+impl Starter {
+    pub fn new(started: Arc<std::sync::Mutex<Vec<u64>>>) -> Self {
+        Self { started }
+    }
+
+    pub async fn start(&self, number: u64) {
+        self.started.lock().unwrap().push(number);
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn async_calls_that_run_side_by_side_start_in_the_order_of_submission() {
+    let started = Arc::default();
+    let starter = Starter::options(ExecutionMode::Async, (), 1).init(Arc::clone(&started)).unwrap();
+    gather((0..1_000).map(|number| starter.start(number)).collect::<Vec<_>>()).result().unwrap();
+    assert_eq!(*started.lock().unwrap(), (0..1_000).collect::<Vec<_>>());
+}
+
 /// Counts its like.
 #[worker]
 pub struct Counted {

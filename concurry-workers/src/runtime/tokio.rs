@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
@@ -112,8 +113,13 @@ async fn take<W: Worker + Send + Sync>(
     };
     match guard {
         Guard::Shared(guard) if is_async => {
-            if let Some(job) = W::start_shared(guard, message) {
-                tokio::spawn(async move { running.end(job.await) });
+            if let Some(mut job) = W::start_shared(guard, message) {
+                // The first step is taken here, so that calls start in the order of their submission: tokio runs the task
+                // that was spawned last first.
+                match poll_fn(|context| Poll::Ready(job.as_mut().poll(context))).await {
+                    Poll::Ready(ran) => running.end(ran),
+                    Poll::Pending => drop(tokio::spawn(async move { running.end(job.await) })),
+                }
             }
         }
         Guard::Exclusive(guard) if is_async => {
