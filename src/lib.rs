@@ -22,7 +22,8 @@ pub use concurry_limits::{
     KeyedLimits, KeyedLimitsBuilder, KeyedLimitsStats, Limit, LimitError, LimitPool, LimitPoolBalancing,
     LimitPoolStats, LimitSet, LimitSetAcquisition, LimitSetBuilder, LimitSetError, LimitSetStats, LimitState,
     LimitStats, Overrun, PackedState, ParseAlgorithmError, ParseBalancingError, ParseWindowError,
-    PooledSetStats, RateLimit, RateLimitAlgorithm, Request, ResourceLimit, Until, UsageRule, Verdict, Window,
+    PooledSetStats, PreparedAcquisition, PreparedRequest, RateLimit, RateLimitAlgorithm, Request,
+    ResourceLimit, Until, UsageRule, Verdict, Window,
 };
 pub use concurry_macros::worker;
 pub use concurry_workers::limit_server::{ConnectLimits, LimitAddress, LimitServer};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use concurry_core::clock::Timestamp;
 use serde_json::Value;
-use smallvec::SmallVec;
 
 use crate::remote::{GrantedItem, RemoteGrant, RemoteSet};
 use crate::set::{Definition, Engine, Item, Items, config_of};
+use crate::usage;
 use crate::{Feedback, LimitError, Request};
 
 /// What was acquired of a [`LimitSet`](crate::LimitSet): a guard that gives it back.
@@ -32,7 +32,7 @@ use crate::{Feedback, LimitError, Request};
 pub struct LimitSetAcquisition {
     owner: Owner,
     items: Items,
-    position: usize,
+    position: u32,
     released: bool,
 }
 
@@ -56,25 +56,25 @@ impl LimitSetAcquisition {
     /// Of a set without limits.
     #[inline]
     pub(crate) fn nothing(config: Option<Arc<Value>>, position: usize) -> Self {
-        Self { owner: Owner::Nothing(config), items: Items::new(), position, released: false }
+        Self {
+            owner: Owner::Nothing(config),
+            items: Items::new(),
+            position: narrow(position),
+            released: false,
+        }
     }
 
     /// Of a set of this process, taken at `taken_at`.
     pub(crate) fn local(engine: Arc<Engine>, items: Items, taken_at: Timestamp, position: usize) -> Self {
-        Self { owner: Owner::Local { engine, taken_at }, items, position, released: false }
+        Self { owner: Owner::Local { engine, taken_at }, items, position: narrow(position), released: false }
     }
 
     pub(crate) fn remote(set: Arc<RemoteSet>, grant: &RemoteGrant, position: usize) -> Self {
-        let items = grant.items.iter().map(|item| Item {
-            index: item.index as usize,
-            requested: item.requested,
-            named: item.named,
-            used: None,
-        });
+        let items = grant.items.iter().map(|item| Item::new(item.index as usize, item.requested, item.named));
         Self {
             items: items.collect(),
             owner: Owner::Remote { set, grant: grant.id },
-            position,
+            position: narrow(position),
             released: false,
         }
     }
@@ -94,22 +94,8 @@ impl LimitSetAcquisition {
             return Err(LimitError::Released);
         }
         let Some(definition) = self.owner.definition() else { return Ok(()) };
-        let mut told: SmallVec<[(usize, u64); 3]> = SmallVec::new();
-        let mut outcome = Ok(());
-        usage.for_each_amount(&mut |key, used| {
-            if outcome.is_err() {
-                return;
-            }
-            match find_told(definition, &self.items, &told, key, used) {
-                Ok(Some(place)) => told.push((place, used)),
-                Ok(None) => definition.warn_unknown(key),
-                Err(error) => outcome = Err(error),
-            }
-        });
-        outcome?;
-        for (place, used) in told {
-            self.items[place].used = Some(used);
-        }
+        let told = usage::read(definition, &self.items, &usage)?;
+        usage::tell(&mut self.items, &told);
         Ok(())
     }
 
@@ -154,7 +140,7 @@ impl LimitSetAcquisition {
     /// The amount that was acquired of a limit, named or not; `None` if nothing was.
     pub fn requested(&self, key: &str) -> Option<u64> {
         let index = self.owner.definition()?.index(key)?;
-        self.items.iter().find(|item| item.index == index).map(|item| item.requested)
+        self.items.iter().find(|item| item.index() == index).map(|item| item.requested)
     }
 
     /// The free-form data of the set that granted this; null without any.
@@ -168,14 +154,14 @@ impl LimitSetAcquisition {
 
     /// The position of the set that granted this in the pool that was asked; 0 for a set alone.
     pub fn set_index(&self) -> usize {
-        self.position
+        self.position as usize
     }
 
     /// For the answer to a worker elsewhere.
     #[doc(hidden)]
     pub fn export(&self) -> Vec<GrantedItem> {
         let items = self.items.iter().map(|item| GrantedItem {
-            index: u32::try_from(item.index).unwrap_or(u32::MAX),
+            index: u32::try_from(item.index()).unwrap_or(u32::MAX),
             requested: item.requested,
             named: item.named,
         });
@@ -187,9 +173,9 @@ impl LimitSetAcquisition {
     #[doc(hidden)]
     pub fn settle_with(mut self, usage: impl IntoIterator<Item = (u32, u64)>, warn: bool) {
         for (index, used) in usage {
-            let item = self.items.iter_mut().find(|item| u32::try_from(item.index) == Ok(index));
+            let item = self.items.iter_mut().find(|item| u32::try_from(item.index()) == Ok(index));
             if let (Some(item), Some(definition)) = (item, self.owner.definition()) {
-                item.used = Some(definition.rule(item.index).clamp(item.requested, used));
+                item.tell(definition.rule(item.index()).clamp(item.requested, used));
             }
         }
         self.settle(warn);
@@ -213,17 +199,12 @@ impl LimitSetAcquisition {
     }
 
     pub(crate) fn at_position(mut self, position: usize) -> Self {
-        self.position = position;
+        self.position = narrow(position);
         self
     }
 
     fn missing_updates(&self) -> Vec<String> {
-        let Some(definition) = self.owner.definition() else { return Vec::new() };
-        let missing = self
-            .items
-            .iter()
-            .filter(|item| item.used.is_none() && definition.rule(item.index).needs_update(item.requested));
-        missing.map(|item| definition.key(item.index).to_owned()).collect()
+        self.owner.definition().map_or_else(Vec::new, |definition| usage::missing(definition, &self.items))
     }
 
     /// Gives everything back, once. Whose usage was never told is logged, if `warn`, in the process that owns the set:
@@ -237,40 +218,21 @@ impl LimitSetAcquisition {
             Owner::Local { engine, .. } => engine.settle(&self.items),
             Owner::Remote { set, grant } => return set.connection.settle(*grant, self.told(), warn),
         }
-        let missing = if warn { self.missing_updates() } else { Vec::new() };
-        if !missing.is_empty() {
-            tracing::warn!(keys = ?missing, "limits were released without an update of their usage: all of it counts as used");
+        if warn {
+            usage::warn_of(&self.missing_updates());
         }
     }
 
     fn told(&self) -> Vec<(u32, u64)> {
-        let told = self.items.iter().filter_map(|item| Some((u32::try_from(item.index).ok()?, item.used?)));
+        let told =
+            self.items.iter().filter_map(|item| Some((u32::try_from(item.index()).ok()?, item.told()?)));
         told.collect()
     }
 }
 
-/// Which of `items` the usage `used` of `key` is told of; `None` for a key that is to be skipped.
-fn find_told(
-    definition: &Definition,
-    items: &[Item],
-    told: &[(usize, u64)],
-    key: &str,
-    used: u64,
-) -> Result<Option<usize>, LimitError> {
-    let index = definition.index(key);
-    if index.is_none() && definition.lenient {
-        return Ok(None);
-    }
-    let Some(place) = items.iter().position(|item| Some(item.index) == index) else {
-        let acquired = items.iter().map(|item| definition.key(item.index).to_owned()).collect();
-        return Err(LimitError::NotAcquired { key: key.to_owned(), acquired });
-    };
-    if told.iter().any(|(earlier, _)| *earlier == place) {
-        return Err(LimitError::DuplicateKey { key: key.to_owned() });
-    }
-    let Item { index, requested, named, .. } = items[place];
-    definition.rule(index).check(key, requested, named, used)?;
-    Ok(Some(place))
+/// A position in a pool, in four bytes: guards are moved often.
+fn narrow(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
 impl Drop for LimitSetAcquisition {
@@ -287,7 +249,7 @@ impl fmt::Debug for LimitSetAcquisition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         if let Some(definition) = self.owner.definition() {
-            map.entries(self.items.iter().map(|item| (definition.key(item.index), item.requested)));
+            map.entries(self.items.iter().map(|item| (definition.key(item.index()), item.requested)));
         }
         map.finish()
     }

@@ -38,6 +38,7 @@ pub mod remote;
 mod request;
 mod set;
 mod sync;
+mod usage;
 mod window;
 
 pub use acquisition::LimitSetAcquisition;
@@ -45,6 +46,8 @@ pub use algorithm::{ParseAlgorithmError, RateLimitAlgorithm};
 pub use error::{LimitError, LimitSetError};
 pub use feedback::{Feedback, FeedbackError, FeedbackHeaders};
 pub use keyed::{KeyedLimitStats, KeyedLimits, KeyedLimitsBuilder, KeyedLimitsStats};
+#[doc(hidden)]
+pub use limit::Tally;
 pub use limit::{
     CallLimit, Limit, LimitState, Overrun, PackedState, RateLimit, ResourceLimit, UsageRule, Verdict,
 };
@@ -52,5 +55,8 @@ pub use pool::{
     IntoLimits, LimitPool, LimitPoolBalancing, LimitPoolStats, ParseBalancingError, PooledSetStats,
 };
 pub use request::Request;
-pub use set::{Acquire, Admission, LimitSet, LimitSetBuilder, LimitSetStats, LimitStats, Until};
+pub use set::{
+    Acquire, Admission, LimitSet, LimitSetBuilder, LimitSetStats, LimitStats, PreparedAcquisition,
+    PreparedRequest, Until,
+};
 pub use window::{ParseWindowError, Window};

@@ -39,7 +39,8 @@ pub fn batch<'a, T>(name: &'a str, count: u32, mut batch: impl FnMut(u32) -> T +
 
 /// Measures a group and prints it.
 pub fn group(title: &str, mut rows: Vec<Row<'_>>) {
-    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let filters: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     if !filters.is_empty() && !filters.iter().any(|filter| title.contains(filter)) {
         return;
     }
@@ -77,7 +78,8 @@ pub type LatencyRow<'a> = (&'a str, Box<dyn FnMut() -> Latencies + 'a>);
 
 /// Measures series of latencies and prints their medians, with the ratio to that of the first row.
 pub fn latencies(title: &str, rows: Vec<LatencyRow<'_>>) {
-    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let filters: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     if !filters.is_empty() && !filters.iter().any(|filter| title.contains(filter)) {
         return;
     }
@@ -86,9 +88,14 @@ pub fn latencies(title: &str, rows: Vec<LatencyRow<'_>>) {
     for (name, mut series) in rows {
         let Latencies { mut samples, note } = series();
         samples.sort_unstable();
-        let percentile = |percent: usize| samples[(samples.len() * percent / 100).min(samples.len() - 1)] as f64 / 1e3;
+        let percentile =
+            |percent: usize| samples[(samples.len() * percent / 100).min(samples.len() - 1)] as f64 / 1e3;
         let median = percentile(50);
         let base = *base.get_or_insert(median);
-        println!("  {name:<58} {median:>8.1} us  p99 {:>8.1} us  x {:.2}  {note}", percentile(99), median / base);
+        println!(
+            "  {name:<58} {median:>8.1} us  p99 {:>8.1} us  x {:.2}  {note}",
+            percentile(99),
+            median / base
+        );
     }
 }

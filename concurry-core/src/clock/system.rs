@@ -69,6 +69,16 @@ impl SystemClock {
         }))
     }
 
+    /// Asks the system for the time; the counter, carrying the last reading on, has told `time + passed` meanwhile.
+    #[cold]
+    fn read(&self, raw: u64, time: u64, passed: u64) -> Timestamp {
+        let read = u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
+        // What the counter has told meanwhile may be a little ahead; time does not go back.
+        let now = if time > 0 { read.max(time + CARRIED.min(passed)) } else { read };
+        let _ = READING.try_with(|reading| reading.set((raw, now)));
+        Timestamp::from_nanos(now)
+    }
+
     fn start_timer_thread(&self) {
         self.thread.get_or_init(|| {
             let (timer, alarm) = (Arc::clone(&self.timer), Arc::clone(&self.alarm));
@@ -103,6 +113,7 @@ fn serve(timer: &TimerList, alarm: &Alarm) {
 }
 
 impl Clock for SystemClock {
+    #[inline]
     fn now(&self) -> Timestamp {
         let raw = self.counter.raw();
         // A thread that is being torn down has no thread-local left; it asks the system each time.
@@ -111,11 +122,7 @@ impl Clock for SystemClock {
         if passed < CARRIED && time > 0 {
             return Timestamp::from_nanos(time + passed);
         }
-        let read = u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
-        // What the counter has told meanwhile may be a little ahead; time does not go back.
-        let now = if time > 0 { read.max(time + CARRIED.min(passed)) } else { read };
-        let _ = READING.try_with(|reading| reading.set((raw, now)));
-        Timestamp::from_nanos(now)
+        self.read(raw, time, passed)
     }
 
     fn wake_at(&self, at: Timestamp, waker: Waker) -> WakeGuard {

@@ -92,6 +92,10 @@ impl LimitState for FixedWindow {
         self.start.is_none()
     }
 
+    fn spends_when_taken(&self) -> bool {
+        true
+    }
+
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.roll(now);
         u64::try_from(u128::from(self.count) + self.debt).unwrap_or(u64::MAX)

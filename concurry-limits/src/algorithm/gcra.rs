@@ -8,6 +8,7 @@
 use concurry_core::clock::Timestamp;
 
 use super::level::Level;
+use crate::limit::Tally;
 use crate::{LimitState, PackedState, Verdict};
 
 /// A TAT that lies in the past at first.
@@ -46,6 +47,18 @@ impl LimitState for Gcra {
 
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.tat_ahead.in_use(now)
+    }
+
+    fn spends_when_taken(&self) -> bool {
+        true
+    }
+
+    fn tally(&mut self, now: Timestamp) -> Option<Tally> {
+        Some(self.tat_ahead.tally(true, now))
+    }
+
+    fn set_tally(&mut self, tally: &Tally) {
+        self.tat_ahead.set_tally(tally);
     }
 
     fn pack(&mut self, now: Timestamp) -> Option<PackedState> {

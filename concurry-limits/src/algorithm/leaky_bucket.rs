@@ -5,6 +5,7 @@
 use concurry_core::clock::Timestamp;
 
 use super::level::Level;
+use crate::limit::Tally;
 use crate::{LimitState, PackedState, Verdict};
 
 /// A bucket that is empty at first.
@@ -42,6 +43,18 @@ impl LimitState for LeakyBucket {
 
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.water.in_use(now)
+    }
+
+    fn spends_when_taken(&self) -> bool {
+        true
+    }
+
+    fn tally(&mut self, now: Timestamp) -> Option<Tally> {
+        Some(self.water.tally(false, now))
+    }
+
+    fn set_tally(&mut self, tally: &Tally) {
+        self.water.set_tally(tally);
     }
 
     fn pack(&mut self, now: Timestamp) -> Option<PackedState> {

@@ -8,6 +8,7 @@
 
 use concurry_core::clock::Timestamp;
 
+use crate::limit::Tally;
 use crate::{PackedState, Verdict};
 
 /// Where debts saturate.
@@ -80,6 +81,18 @@ impl Level {
     pub(super) fn in_use(&mut self, now: Timestamp) -> u64 {
         self.advance(now);
         u64::try_from(self.used.div_ceil(u128::from(self.window))).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn tally(&mut self, refunds: bool, now: Timestamp) -> Tally {
+        self.advance(now);
+        let Self { capacity, window, used, as_of } = *self;
+        Tally::Paced { capacity, window, refunds, used, as_of }
+    }
+
+    pub(super) fn set_tally(&mut self, tally: &Tally) {
+        if let Tally::Paced { used, as_of, .. } = *tally {
+            (self.used, self.as_of) = (used, as_of);
+        }
     }
 
     /// The level as the instant at which it is empty, and the units that time will have freed in vain by then: less than

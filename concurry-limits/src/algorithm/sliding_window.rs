@@ -104,6 +104,10 @@ impl LimitState for SlidingWindow {
         self.capacity = capacity;
     }
 
+    fn spends_when_taken(&self) -> bool {
+        true
+    }
+
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.forget_expired(now);
         u64::try_from(self.total() - self.gone).unwrap_or(u64::MAX)

@@ -6,6 +6,7 @@
 use concurry_core::clock::Timestamp;
 
 use super::level::Level;
+use crate::limit::Tally;
 use crate::{LimitState, PackedState, Verdict};
 
 /// A bucket that is full at first.
@@ -44,6 +45,18 @@ impl LimitState for TokenBucket {
 
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.missing.in_use(now)
+    }
+
+    fn spends_when_taken(&self) -> bool {
+        true
+    }
+
+    fn tally(&mut self, now: Timestamp) -> Option<Tally> {
+        Some(self.missing.tally(true, now))
+    }
+
+    fn set_tally(&mut self, tally: &Tally) {
+        self.missing.set_tally(tally);
     }
 
     fn pack(&mut self, now: Timestamp) -> Option<PackedState> {

@@ -11,8 +11,8 @@ use super::KeyedLimitsStats;
 use super::shard::Shard;
 use super::template::Template;
 use crate::set::Repr;
-use crate::sync::lock;
 use crate::{LimitError, LimitSet};
+use concurry_core::sync::lock;
 
 const SHARDS: usize = 16;
 /// How many keys of a shard stay ready for use though nobody uses them just now.

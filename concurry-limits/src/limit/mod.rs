@@ -2,6 +2,7 @@
 //!
 //! * `definition`: [`Limit`], what every kind tells about itself.
 //! * `state`: [`LimitState`] and [`Verdict`], the counting behind a limit.
+//! * `tally`: what a set can count on without its lock.
 //! * [`PackedState`]: a state in two numbers, for limits that rest.
 //! * `capacity`: a capacity from text.
 //! * `rule`: [`UsageRule`] and [`Overrun`], what may be told about usage.
@@ -15,6 +16,7 @@ mod rate;
 mod resource;
 mod rule;
 mod state;
+mod tally;
 
 pub use call::CallLimit;
 pub use definition::Limit;
@@ -24,3 +26,4 @@ pub use resource::ResourceLimit;
 pub use rule::{Overrun, UsageRule};
 pub(crate) use state::ABOVE_CAPACITY;
 pub use state::{LimitState, Verdict};
+pub use tally::Tally;

@@ -3,7 +3,7 @@
 use concurry_core::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Limit, LimitState, PackedState, UsageRule, Verdict};
+use super::{Limit, LimitState, PackedState, Tally, UsageRule, Verdict};
 
 /// At most `capacity` at a time: a counting semaphore.
 ///
@@ -95,6 +95,16 @@ impl LimitState for Semaphore {
 
     fn in_use(&mut self, _: Timestamp) -> u64 {
         self.held
+    }
+
+    fn tally(&mut self, _: Timestamp) -> Option<Tally> {
+        Some(Tally::Held { capacity: self.capacity, held: self.held })
+    }
+
+    fn set_tally(&mut self, tally: &Tally) {
+        if let Tally::Held { held, .. } = *tally {
+            self.held = held;
+        }
     }
 
     fn pack(&mut self, _: Timestamp) -> Option<PackedState> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use concurry_core::clock::Timestamp;
 
-use super::PackedState;
+use super::{PackedState, Tally};
 
 /// The answer of a limit to "may this amount be taken now?".
 ///
@@ -95,6 +95,25 @@ pub trait LimitState: Send {
     fn pack(&mut self, now: Timestamp) -> Option<PackedState> {
         let _ = now;
         None
+    }
+
+    /// Whether a take whose whole amount was used needs no [`settle`](Self::settle), since that would change nothing. A
+    /// set then leaves it out. The default is that it does.
+    fn spends_when_taken(&self) -> bool {
+        false
+    }
+
+    /// What is counted at `now`, where a set of this limit alone may count it on without asking.
+    #[doc(hidden)]
+    fn tally(&mut self, now: Timestamp) -> Option<Tally> {
+        let _ = now;
+        None
+    }
+
+    /// Goes on with what a set has counted.
+    #[doc(hidden)]
+    fn set_tally(&mut self, tally: &Tally) {
+        let _ = tally;
     }
 
     /// Becomes, at `now`, the state that was packed; called on a new state of the same limit.

@@ -151,8 +151,8 @@ impl Board {
 
     /// Settles what an acquisition held.
     pub(super) fn settle(&mut self, items: &[Item], now: Timestamp, effects: &mut Effects) {
-        for item in items.iter().filter(|item| item.requested > 0 || item.used.is_some_and(|used| used > 0)) {
-            self.slots[item.index].state.settle(item.requested, item.used.unwrap_or(item.requested), now);
+        for item in items.iter().filter(|item| item.requested > 0 || item.used() > 0) {
+            self.slots[item.index()].state.settle(item.requested, item.used(), now);
         }
         self.pump(now, effects);
     }
@@ -166,7 +166,7 @@ impl Board {
         effects: &mut Effects,
     ) {
         for item in items.iter().filter(|item| item.requested > 0) {
-            let slot = &mut self.slots[item.index];
+            let slot = &mut self.slots[item.index()];
             slot.state.undo(item.requested, taken_at, now);
             if let Some(restraint) = &mut slot.restraint {
                 restraint.undo(item.requested, taken_at);
@@ -186,7 +186,7 @@ impl Board {
     ) {
         self.slots[index].state.set_capacity(capacity, now);
         self.slots[index].capacity = capacity;
-        let asks_more = |item: &Item| item.index == index && item.requested > capacity;
+        let asks_more = |item: &Item| item.index() == index && item.requested > capacity;
         for waiter in self.queue.take_out(|waiter| waiter.demand.items.iter().any(asks_more)) {
             let reason = crate::limit::ABOVE_CAPACITY.to_owned();
             self.refuse(&waiter, &Decision::Never { index, reason }, now, effects);

@@ -4,14 +4,13 @@
 //! takes, and writes the grant: so one grant wins, and a set that comes later drops the waiter without having taken
 //! anything. A cell is a leaf in the order of locks: board first, then cell, then nothing.
 
-use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
 use concurry_core::clock::Timestamp;
 
 use super::Items;
 use crate::LimitError;
-use crate::sync::lock;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// The amounts that a waiter was granted.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::sync::lock;
 use crate::{Limit, LimitSetError, UsageRule};
+use concurry_core::sync::lock;
 
 /// The number of limits a set may have: one bit each in the mask of a request.
 const MOST_LIMITS: usize = 128;

@@ -8,13 +8,43 @@ use crate::{LimitError, Request};
 /// One limit of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Item {
-    /// Which limit of the set.
-    pub(crate) index: usize,
     pub(crate) requested: u64,
+    /// All of it, until something else is told.
+    used: u64,
+    told: bool,
     /// Whether the request named it.
     pub(crate) named: bool,
-    /// The usage, once it was told.
-    pub(crate) used: Option<u64>,
+    /// In a byte, since guards are moved often: a set has 128 limits at most.
+    index: u8,
+}
+
+impl Item {
+    pub(crate) fn new(index: usize, requested: u64, named: bool) -> Self {
+        // Another version of the set may have had more; that limit has no key here.
+        let index = u8::try_from(index).unwrap_or(u8::MAX);
+        Self { requested, used: requested, told: false, named, index }
+    }
+
+    /// Which limit of the set.
+    #[inline]
+    pub(crate) fn index(&self) -> usize {
+        usize::from(self.index)
+    }
+
+    /// The usage that counts.
+    #[inline]
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// The usage, if it was told.
+    pub(crate) fn told(&self) -> Option<u64> {
+        self.told.then_some(self.used)
+    }
+
+    pub(crate) fn tell(&mut self, used: u64) {
+        (self.used, self.told) = (used, true);
+    }
 }
 
 /// The limits of a request, in place where there are few.
@@ -67,7 +97,7 @@ impl Demand {
     }
 
     fn push(&mut self, index: usize, requested: u64, named: bool) {
-        self.items.push(Item { index, requested, named, used: None });
+        self.items.push(Item::new(index, requested, named));
         if requested > 0 {
             self.mask |= 1 << index;
         }

@@ -1,27 +1,34 @@
 //! The engine of a set: one lock around the board, the clock, and what has to happen after the lock was released.
 //!
 //! Everything goes through [`Engine::act`]: it locks, reads the clock once, lets the board act, releases, and only then
-//! wakes and arms the timer. A waker may run anything, so none is called under the lock; and a manual clock may fire a
+//! wakes and arms the timer. What a set of one limit can do in its [`Lane`] does not even lock. A waker may run anything, so none is called under the lock; and a manual clock may fire a
 //! timer request while it is made, so none is made under the lock either.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use concurry_core::clock::{Clock, Timestamp, WakeGuard};
+use concurry_core::clock::{Clock, SystemClock, Timestamp, WakeGuard};
 
 use super::board::{Board, Effects, Entered};
 use super::demand::Demand;
+use super::lane::Lane;
 use super::queue::{Queue, Waiter};
 use super::slot::{Decision, Slot, refusal};
 use super::{Definition, Item};
 use crate::LimitError;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 pub(crate) struct Engine {
     pub(crate) definition: Arc<Definition>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The same, where it is the system's: reading it is most of what an admission costs.
+    system: Option<Arc<SystemClock>>,
+    /// The way past the lock.
+    lane: Option<Lane>,
+    /// A bit for each limit of which an amount that was used wholly needs not be settled.
+    spent: u128,
     locked: Mutex<Locked>,
     this: Weak<Self>,
 }
@@ -53,17 +60,43 @@ impl Engine {
     pub(super) fn with_slots(
         definition: Arc<Definition>,
         clock: Arc<dyn Clock>,
-        slots: Vec<Slot>,
+        mut slots: Vec<Slot>,
         now: Timestamp,
     ) -> Arc<Self> {
+        let lane = if let [slot] = &mut slots[..] { slot.lane(now) } else { None };
+        let spending = slots.iter().enumerate().filter(|(_, slot)| slot.state.spends_when_taken());
+        let spent = spending.fold(0, |mask, (index, _)| mask | 1 << index);
+        let system = Some(SystemClock::shared())
+            .filter(|system| std::ptr::addr_eq(Arc::as_ptr(system), Arc::as_ptr(&clock)));
         let board = Board { slots, queue: Queue::default(), next_timer: None };
         let locked = Mutex::new(Locked { board, now, timer: Timer::default() });
-        Arc::new_cyclic(|this| Self { definition, clock, locked, this: Weak::clone(this) })
+        Arc::new_cyclic(|this| Self {
+            definition,
+            clock,
+            system,
+            lane,
+            spent,
+            locked,
+            this: Weak::clone(this),
+        })
     }
 
     /// Ends this engine, in which nobody waits; what stays are its limits.
     pub(super) fn into_slots(self) -> Vec<Slot> {
-        self.locked.into_inner().unwrap_or_else(PoisonError::into_inner).board.slots
+        let locked = self.locked.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (mut slots, now) = (locked.board.slots, locked.now);
+        if let (Some(lane), [slot]) = (&self.lane, &mut slots[..]) {
+            slot.leave(lane, now);
+        }
+        slots
+    }
+
+    #[inline]
+    fn now(&self) -> Timestamp {
+        match &self.system {
+            Some(system) => system.now(),
+            None => self.clock.now(),
+        }
     }
 
     /// Lets the board act at this moment.
@@ -72,8 +105,14 @@ impl Engine {
         let (result, request) = {
             let mut locked = lock(&self.locked);
             let locked = &mut *locked;
-            locked.now = locked.now.max(self.clock.now());
+            locked.now = locked.now.max(self.now());
+            if let Some(lane) = &self.lane {
+                locked.board.slots[0].leave(lane, locked.now);
+            }
             let result = act(&mut locked.board, locked.now, &mut effects);
+            if let (Some(lane), true) = (&self.lane, locked.board.queue.is_empty()) {
+                locked.board.slots[0].enter(lane, locked.now);
+            }
             (result, locked.timer.follow(locked.board.next_timer))
         };
         effects.wakers.into_iter().for_each(Waker::wake);
@@ -96,6 +135,9 @@ impl Engine {
     /// Admits a demand now or tells why not: a timeout, if it was given `patience` that cannot be enough.
     /// The answer is when it was taken; `Ok(None)` asks the caller to wait.
     pub(super) fn admit(&self, demand: &Demand, patience: Patience) -> Result<Option<Timestamp>, LimitError> {
+        if let Some(taken_at) = self.take_in_lane(demand) {
+            return Ok(Some(taken_at));
+        }
         self.act(|board, now, _| {
             let decision = board.admit(demand, now);
             let waited = match (&decision, patience) {
@@ -108,6 +150,15 @@ impl Engine {
             };
             Err(refusal(&mut board.slots, demand, &decision, waited, now))
         })
+    }
+
+    /// Takes without the lock, if that is possible now.
+    #[inline]
+    pub(super) fn take_in_lane(&self, demand: &Demand) -> Option<Timestamp> {
+        match (&self.lane, &demand.items[..]) {
+            (Some(lane), [item]) if item.requested > 0 => lane.take(item.requested, || self.now()),
+            _ => None,
+        }
     }
 
     pub(super) fn enter(&self, waiter: Waiter) -> Result<Entered, LimitError> {
@@ -128,8 +179,44 @@ impl Engine {
         self.act(Board::pump);
     }
 
+    /// Whether settling an item changes nothing.
+    #[inline]
+    fn is_spent(&self, item: &Item) -> bool {
+        item.used() == item.requested && (self.spent >> item.index() & 1 != 0 || item.requested == 0)
+    }
+
+    /// Whether settling these changes nothing.
+    #[inline]
+    pub(super) fn are_spent(&self, items: &[Item]) -> bool {
+        items.iter().all(|item| self.is_spent(item))
+    }
+
+    /// Settles what an acquisition held.
+    #[inline]
     pub(crate) fn settle(&self, items: &[Item]) {
-        self.act(|board, now, effects| board.settle(items, now, effects));
+        if let (Some(lane), [item]) = (&self.lane, items)
+            && lane.give_back(item.requested, item.used())
+        {
+            return;
+        }
+        if !self.are_spent(items) && !self.settle_alone(items) {
+            self.act(|board, now, effects| board.settle(items, now, effects));
+        }
+    }
+
+    /// Settles where nobody waits and nothing is to be charged. That needs no clock: what is given back at an instant is
+    /// given back as well by a later one.
+    fn settle_alone(&self, items: &[Item]) -> bool {
+        let mut locked = lock(&self.locked);
+        let Locked { board, now, .. } = &mut *locked;
+        let open = self.lane.is_some() || !board.queue.is_empty();
+        if open || items.iter().any(|item| item.used() > item.requested) {
+            return false;
+        }
+        for item in items.iter().filter(|item| !self.is_spent(item)) {
+            board.slots[item.index()].state.settle(item.requested, item.used(), *now);
+        }
+        true
     }
 
     /// Takes back what was taken at `taken_at` and never reached the one who asked.

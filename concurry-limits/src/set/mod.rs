@@ -5,7 +5,9 @@
 //! * `limit_set`, `control`, `builder`: the handle, how it is steered at run time, and how it is built.
 //! * `hear`: what a server said is told to a set. `restraint`: what holds a limit back beside its own count. `until`: [`Until`].
 //! * `acquire`: [`Acquire`], the future of every way to acquire; `plan`: what it has to do; `waiting`: its place in the queues.
+//! * `prepared`: [`PreparedRequest`], looked up once and made many times.
 //! * `engine`: one lock around a `board`, and what has to happen after it was released.
+//! * `lane`: how a set of one limit admits without that lock.
 //! * `board`: the slots of the limits and the queue; decides and takes. `queue`: waiters, first come, first served.
 //! * `cell`: where a waiter is told its outcome; only one grant can win it.
 //! * `definition`, `demand`: what a set is made of, and what a request means in it. `reading`: a definition from text.
@@ -22,8 +24,12 @@ mod definition;
 mod demand;
 mod engine;
 mod hear;
+mod lane;
 mod limit_set;
+#[cfg(all(test, loom))]
+mod models;
 mod plan;
+mod prepared;
 mod queue;
 mod reading;
 mod rest;
@@ -37,6 +43,7 @@ pub use acquire::Acquire;
 pub use admission::Admission;
 pub use builder::LimitSetBuilder;
 pub use limit_set::LimitSet;
+pub use prepared::{PreparedAcquisition, PreparedRequest};
 pub use stats::{LimitSetStats, LimitStats};
 pub use until::Until;
 

@@ -6,6 +6,7 @@ use concurry_core::clock::Timestamp;
 
 use super::Item;
 use super::demand::Demand;
+use super::lane::Lane;
 use super::restraint::Restraint;
 use crate::limit::ABOVE_CAPACITY;
 use crate::{Limit, LimitError, LimitState, Verdict};
@@ -38,6 +39,32 @@ impl Slot {
     pub(super) fn new(limit: &dyn Limit, now: Timestamp) -> Self {
         let (key, state, capacity) = (limit.key().to_owned(), limit.state(now), limit.capacity());
         Self { key, state, capacity, restraint: None, admitted: 0, refused: 0, total_wait: Duration::ZERO }
+    }
+
+    /// A way past the lock for this limit, which is the only one of its set, if it can have one; open.
+    pub(super) fn lane(&mut self, now: Timestamp) -> Option<Lane> {
+        let tally = self.state.tally(now)?;
+        let lane = Lane::new(&tally)?;
+        lane.open(&tally);
+        Some(lane)
+    }
+
+    /// Takes the count over from the lane, which is closed then.
+    pub(super) fn leave(&mut self, lane: &Lane, now: Timestamp) {
+        if let Some(counted) = lane.close(now) {
+            self.state.set_tally(&counted.tally);
+            self.admitted += counted.admitted;
+        }
+    }
+
+    /// Gives the count to the lane, unless something holds the limit back.
+    pub(super) fn enter(&mut self, lane: &Lane, now: Timestamp) {
+        self.restraint.take_if(|restraint| restraint.is_over(now));
+        if self.restraint.is_none()
+            && let Some(tally) = self.state.tally(now)
+        {
+            lane.open(&tally);
+        }
     }
 
     pub(super) fn available(&mut self, now: Timestamp) -> u64 {
@@ -77,7 +104,7 @@ impl Slot {
 pub(super) fn decide(slots: &mut [Slot], items: &[Item], now: Timestamp) -> Decision {
     let mut decision = Decision::Now;
     for item in items.iter().filter(|item| item.requested > 0) {
-        let index = item.index;
+        let index = item.index();
         decision = match (slots[index].check(item.requested, now), decision) {
             (Verdict::Never(reason), _) => return Decision::Never { index, reason: reason.into_owned() },
             (Verdict::Granted, decision) | (_, decision @ Decision::Later { at: None, .. }) => decision,
@@ -94,7 +121,7 @@ pub(super) fn decide(slots: &mut [Slot], items: &[Item], now: Timestamp) -> Deci
 /// Takes all of `items`, which [`decide`] has just granted.
 pub(super) fn take(slots: &mut [Slot], items: &[Item], waited: Duration, now: Timestamp) {
     for item in items.iter().filter(|item| item.requested > 0) {
-        let slot = &mut slots[item.index];
+        let slot = &mut slots[item.index()];
         slot.state.take(item.requested, now);
         if let Some(restraint) = &mut slot.restraint {
             restraint.take(item.requested);
@@ -118,7 +145,7 @@ pub(super) fn refusal(
         Decision::Later { index, at } | Decision::Behind { index, at } => (*index, *at),
         Decision::Never { index, .. } => (*index, None),
     };
-    let requested = demand.items.iter().find(|item| item.index == index).map_or(0, |item| item.requested);
+    let requested = demand.items.iter().find(|item| item.index() == index).map_or(0, |item| item.requested);
     let slot = &mut slots[index];
     slot.refused += 1;
     let (key, capacity, available) = (slot.key.clone(), slot.capacity, slot.available(now));

@@ -64,24 +64,32 @@ fn main() {
         let calls: Vec<_> = (0..u64::from(count)).map(|n| tasks.add_async(n)).collect();
         gather(calls).result().expect("none fails").len()
     };
-    group("calls, pipelined", vec![
-        batch("crossbeam-channel + oneshot, a thread", 100_000, |count| {
-            let calls: Vec<_> = (0..u64::from(count)).map(|n| bare.add(n)).collect();
-            calls.into_iter().map(|call| call.recv().expect("answered")).last()
-        }),
-        batch("concurry: Sync", 100_000, |count| pipelined(&sync, count)),
-        batch("concurry: Thread", 100_000, |count| pipelined(&thread, count)),
-        batch("concurry: Async, `&self async`", 50_000, pipelined_async),
-        batch("concurry: Async, `&mut self` on a blocking thread", 2_000, |count| pipelined(&tasks, count)),
-        batch("concurry: Process", 2_000, |count| pipelined(&process, count)),
-    ]);
+    group(
+        "calls, pipelined",
+        vec![
+            batch("crossbeam-channel + oneshot, a thread", 100_000, |count| {
+                let calls: Vec<_> = (0..u64::from(count)).map(|n| bare.add(n)).collect();
+                calls.into_iter().map(|call| call.recv().expect("answered")).last()
+            }),
+            batch("concurry: Sync", 100_000, |count| pipelined(&sync, count)),
+            batch("concurry: Thread", 100_000, |count| pipelined(&thread, count)),
+            batch("concurry: Async, `&self async`", 50_000, pipelined_async),
+            batch("concurry: Async, `&mut self` on a blocking thread", 2_000, |count| {
+                pipelined(&tasks, count)
+            }),
+            batch("concurry: Process", 2_000, |count| pipelined(&process, count)),
+        ],
+    );
 
     let round_trip = |pool: &AdderHandle| pool.add(1).result().expect("it does not fail");
-    group("calls, round trip", vec![
-        repeat("crossbeam-channel + oneshot, a thread", 2_000, || bare.add(1).recv()),
-        repeat("concurry: Sync", 100_000, || round_trip(&sync)),
-        repeat("concurry: Thread", 2_000, || round_trip(&thread)),
-        repeat("concurry: Async, `&self async`", 2_000, || tasks.add_async(1).result()),
-        repeat("concurry: Process", 500, || round_trip(&process)),
-    ]);
+    group(
+        "calls, round trip",
+        vec![
+            repeat("crossbeam-channel + oneshot, a thread", 2_000, || bare.add(1).recv()),
+            repeat("concurry: Sync", 100_000, || round_trip(&sync)),
+            repeat("concurry: Thread", 2_000, || round_trip(&thread)),
+            repeat("concurry: Async, `&self async`", 2_000, || tasks.add_async(1).result()),
+            repeat("concurry: Process", 500, || round_trip(&process)),
+        ],
+    );
 }

@@ -32,11 +32,17 @@ fn main() {
         .limit(CallLimit::new(PLENTY, Window::SECOND).algorithm(RateLimitAlgorithm::Gcra))
         .build()
         .expect("right");
+    let (call, door) = (calls.prepare(()).expect("right"), resource.prepare(()).expect("right"));
     let empty = LimitSet::empty();
+    let nothing = empty.prepare(()).expect("right");
 
-    group("nothing to wait for, no limit", vec![
-        repeat("concurry: empty set", COUNT, || empty.acquire(()).map(drop)),
-    ]);
+    group(
+        "nothing to wait for, no limit",
+        vec![
+            repeat("concurry: empty set, prepared", COUNT, || nothing.acquire().is_ok()),
+            repeat("concurry: empty set", COUNT, || empty.acquire(()).is_ok()),
+        ],
+    );
 
     let algorithms = [
         ("concurry: RateLimit Gcra, with update", RateLimitAlgorithm::Gcra),
@@ -45,18 +51,24 @@ fn main() {
         ("concurry: RateLimit FixedWindow, with update", RateLimitAlgorithm::FixedWindow),
         ("concurry: RateLimit SlidingWindow, with update", RateLimitAlgorithm::SlidingWindow),
     ];
-    let sets: Vec<_> = algorithms.map(|(name, algorithm)| (name, set(vec![rate("tokens", algorithm)]))).into();
+    let sets: Vec<_> =
+        algorithms.map(|(name, algorithm)| (name, set(vec![rate("tokens", algorithm)]))).into();
     let mut rows = vec![
         repeat("governor: check", COUNT, || governor.check().is_ok()),
-        repeat("concurry: CallLimit Gcra", COUNT, || calls.acquire(()).map(drop)),
+        repeat("concurry: CallLimit Gcra, prepared", COUNT, || call.acquire().is_ok()),
+        repeat("concurry: CallLimit Gcra", COUNT, || calls.acquire(()).is_ok()),
     ];
     rows.extend(sets.iter().map(|(name, set)| repeat(name, COUNT, move || acquire_and_tell(set, "tokens"))));
     group("one rate limit, admitted at once", rows);
 
-    group("one resource, acquire and release", vec![
-        repeat("tokio: Semaphore try_acquire + drop", COUNT, || semaphore.try_acquire().is_ok()),
-        repeat("concurry: ResourceLimit", COUNT, || resource.acquire(()).map(drop)),
-    ]);
+    group(
+        "one resource, acquire and release",
+        vec![
+            repeat("tokio: Semaphore try_acquire + drop", COUNT, || semaphore.try_acquire().is_ok()),
+            repeat("concurry: ResourceLimit, prepared", COUNT, || door.acquire().is_ok()),
+            repeat("concurry: ResourceLimit", COUNT, || resource.acquire(()).is_ok()),
+        ],
+    );
 
     let two_more = || semaphore.try_acquire().is_ok() && semaphore.try_acquire().is_ok();
     let three = LimitSet::builder()
@@ -65,8 +77,21 @@ fn main() {
         .limit(ResourceLimit::new("doors", 8))
         .build()
         .expect("right");
-    group("three limits", vec![
-        repeat("governor check + 2 tokio semaphores (not atomic)", COUNT, || governor.check().is_ok() && two_more()),
-        repeat("concurry: CallLimit + RateLimit + ResourceLimit", COUNT, || acquire_and_tell(&three, "tokens")),
-    ]);
+    let request = three.prepare([("tokens", 1)]).expect("right");
+    group(
+        "three limits",
+        vec![
+            repeat("governor: check, of one", COUNT, || governor.check().is_ok()),
+            repeat("governor check + 2 tokio semaphores (not atomic)", COUNT, || {
+                governor.check().is_ok() && two_more()
+            }),
+            repeat("concurry: CallLimit + RateLimit + ResourceLimit, prepared", COUNT, || {
+                let mut acquired = request.acquire().expect("there is plenty");
+                acquired.update([("tokens", 1)]).expect("as much as was acquired");
+            }),
+            repeat("concurry: CallLimit + RateLimit + ResourceLimit", COUNT, || {
+                acquire_and_tell(&three, "tokens")
+            }),
+        ],
+    );
 }

@@ -18,7 +18,8 @@ fn lateness(mut wait: impl FnMut(Instant)) -> Latencies {
     for number in 1..=ADMISSIONS {
         let due = start + SPACING * u32::try_from(number).expect("few");
         wait(due);
-        samples.push(u64::try_from(Instant::now().saturating_duration_since(due).as_nanos()).expect("not long"));
+        samples
+            .push(u64::try_from(Instant::now().saturating_duration_since(due).as_nanos()).expect("not long"));
     }
     let rate = ADMISSIONS as f64 / start.elapsed().as_secs_f64();
     Latencies { samples, note: format!("{rate:.1}/s") }
@@ -131,13 +132,19 @@ fn resource_handover() -> Latencies {
 }
 
 fn main() {
-    latencies("waiting at 1,000 admissions a second: lateness", vec![
-        ("std: Condvar::wait_timeout to an absolute instant", Box::new(condvar)),
-        ("concurry: acquire", Box::new(blocking)),
-        ("concurry: acquire_async on tokio", Box::new(on_tokio)),
-    ]);
-    latencies("release until the waiter runs", vec![
-        ("std: Condvar::notify_one", Box::new(condvar_handover)),
-        ("concurry: ResourceLimit", Box::new(resource_handover)),
-    ]);
+    latencies(
+        "waiting at 1,000 admissions a second: lateness",
+        vec![
+            ("std: Condvar::wait_timeout to an absolute instant", Box::new(condvar)),
+            ("concurry: acquire", Box::new(blocking)),
+            ("concurry: acquire_async on tokio", Box::new(on_tokio)),
+        ],
+    );
+    latencies(
+        "release until the waiter runs",
+        vec![
+            ("std: Condvar::notify_one", Box::new(condvar_handover)),
+            ("concurry: ResourceLimit", Box::new(resource_handover)),
+        ],
+    );
 }

@@ -1,0 +1,314 @@
+//! [`PreparedRequest`] and [`PreparedAcquisition`]: a request that is looked up once and made many times.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::demand::Demand;
+use super::engine::Patience;
+use super::limit_set::{LimitSet, Repr};
+use super::plan::Plan;
+use super::waiting::Entry;
+use super::{Acquire, Engine};
+use crate::remote::Wait;
+use crate::usage::{self, Told};
+use crate::{Feedback, LimitError, LimitSetAcquisition, Request};
+
+/// A request whose keys were looked up and checked in its set; made by [`LimitSet::prepare`].
+///
+/// It is for the hot path: each acquire saves the lookup, and the guard borrows from here instead of counting references.
+/// It means the same as the request itself, also in the order of the queue.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_limits::{CallLimit, LimitSet, Window};
+///
+/// let set = LimitSet::builder().limit(CallLimit::new(1_000, Window::SECOND)).build()?;
+/// let call = set.prepare(())?;
+/// for _ in 0..10 {
+///     let _admitted = call.acquire()?;
+/// }
+/// assert_eq!(set.stats().limit("call_count").unwrap().admitted, 10);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct PreparedRequest {
+    target: Target,
+}
+
+#[derive(Clone)]
+enum Target {
+    Here(Here),
+    /// The empty set, and one in another process, which looks the keys up itself.
+    Elsewhere {
+        set: LimitSet,
+        amounts: Vec<(String, u64)>,
+    },
+}
+
+#[derive(Clone)]
+struct Here {
+    engine: Arc<Engine>,
+    demand: Demand,
+    /// Whether a usage has to be told.
+    must_tell: bool,
+    /// Whether nothing is to be done at a release, if nothing was told.
+    spent: bool,
+}
+
+/// What was acquired by a [`PreparedRequest`]: a guard that gives it back, as a [`LimitSetAcquisition`] is.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_limits::{LimitSet, RateLimit, Window};
+///
+/// let set = LimitSet::builder().limit(RateLimit::new("tokens", 1_000, Window::MINUTE)).build()?;
+/// let prompt = set.prepare([("tokens", 500)])?;
+/// let mut acquired = prompt.acquire()?;
+/// acquired.update([("tokens", 320)])?;
+/// acquired.release()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping an acquisition releases it"]
+pub struct PreparedAcquisition<'a> {
+    held: Held<'a>,
+}
+
+enum Held<'a> {
+    /// Of the empty set.
+    Nothing(&'a LimitSet),
+    /// Exactly what was prepared, and the usage that was told of it.
+    AsPrepared {
+        here: &'a Here,
+        told: Told,
+    },
+    Released(&'a Here),
+    Whole(Box<LimitSetAcquisition>),
+}
+
+impl LimitSet {
+    /// Looks a request up, to be made many times.
+    ///
+    /// # Errors
+    ///
+    /// [`LimitError::UnknownKey`], [`LimitError::DuplicateKey`], [`LimitError::AmountRequired`] when the request does not
+    /// fit the set; for a set in another process, those are errors of each acquire instead.
+    pub fn prepare(&self, request: impl Request) -> Result<PreparedRequest, LimitError> {
+        let target = match &self.repr {
+            Repr::Local(engine) => {
+                let demand = Demand::of(&request, &engine.definition)?;
+                let must_tell = !usage::missing(&engine.definition, &demand.items).is_empty();
+                let spent = engine.are_spent(&demand.items) && !must_tell;
+                Target::Here(Here { engine: Arc::clone(engine), demand, must_tell, spent })
+            }
+            Repr::Empty(_) | Repr::Remote(_) => {
+                let mut amounts = Vec::new();
+                request.for_each_amount(&mut |key, amount| amounts.push((key.to_owned(), amount)));
+                Target::Elsewhere { set: self.clone(), amounts }
+            }
+        };
+        Ok(PreparedRequest { target })
+    }
+}
+
+impl PreparedRequest {
+    /// As [`LimitSet::acquire`].
+    ///
+    /// # Errors
+    ///
+    /// [`LimitError::Never`] when an amount is above a capacity; [`LimitError::Disconnected`] when the set lives in a
+    /// process that is gone.
+    #[inline]
+    pub fn acquire(&self) -> Result<PreparedAcquisition<'_>, LimitError> {
+        self.blocking(Wait::Forever)
+    }
+
+    /// As [`LimitSet::acquire_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`LimitError::Timeout`], and those of [`acquire`](Self::acquire).
+    pub fn acquire_timeout(&self, timeout: Duration) -> Result<PreparedAcquisition<'_>, LimitError> {
+        self.blocking(Wait::For(timeout))
+    }
+
+    /// As [`LimitSet::try_acquire`].
+    ///
+    /// # Errors
+    ///
+    /// [`LimitError::Unavailable`], and those of [`acquire`](Self::acquire).
+    #[inline]
+    pub fn try_acquire(&self) -> Result<PreparedAcquisition<'_>, LimitError> {
+        self.blocking(Wait::Never)
+    }
+
+    /// As [`LimitSet::acquire_async`]: the guard is one that borrows nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves nothing taken and wakes the next in line.
+    pub fn acquire_async(&self) -> Acquire {
+        match &self.target {
+            Target::Here(here) => Acquire::planned(here.plan(Patience::Forever)),
+            Target::Elsewhere { set, amounts } => set.acquire_async(amounts),
+        }
+    }
+
+    #[inline]
+    fn blocking(&self, wait: Wait) -> Result<PreparedAcquisition<'_>, LimitError> {
+        let held = match &self.target {
+            Target::Here(here) => match here.engine.take_in_lane(&here.demand) {
+                Some(_) => Held::AsPrepared { here, told: Told::new() },
+                None => here.admit(wait)?,
+            },
+            Target::Elsewhere { set, .. } if set.is_empty() => Held::Nothing(set),
+            Target::Elsewhere { set, amounts } => Held::Whole(Box::new(set.blocking(amounts, wait)?)),
+        };
+        Ok(PreparedAcquisition { held })
+    }
+}
+
+impl Here {
+    fn admit(&self, wait: Wait) -> Result<Held<'_>, LimitError> {
+        let patience = Patience::new(wait, &*self.engine.clock);
+        Ok(match self.engine.admit(&self.demand, patience)? {
+            Some(_) => Held::AsPrepared { here: self, told: Told::new() },
+            None => Held::Whole(Box::new(self.plan(patience).block()?)),
+        })
+    }
+
+    /// Gives everything back; the keys of which a usage had to be told.
+    #[inline]
+    fn settle(&self, told: &[(usize, u64)]) -> Vec<String> {
+        if told.is_empty() && !self.must_tell {
+            self.engine.settle(&self.demand.items);
+            return Vec::new();
+        }
+        let mut items = self.demand.items.clone();
+        usage::tell(&mut items, told);
+        self.engine.settle(&items);
+        if self.must_tell { usage::missing(&self.engine.definition, &items) } else { Vec::new() }
+    }
+
+    fn plan(&self, patience: Patience) -> Plan {
+        let entry = Entry { position: 0, engine: Arc::clone(&self.engine), demand: self.demand.clone() };
+        Plan { entries: vec![entry], patience, clock: Arc::clone(&self.engine.clock) }
+    }
+}
+
+impl PreparedAcquisition<'_> {
+    /// As [`LimitSetAcquisition::update`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`LimitSetAcquisition::update`].
+    pub fn update(&mut self, usage: impl Request) -> Result<(), LimitError> {
+        match &mut self.held {
+            Held::Nothing(_) => Ok(()),
+            Held::AsPrepared { here, told } => {
+                let new = usage::read(&here.engine.definition, &here.demand.items, &usage)?;
+                told.retain(|(place, _)| new.iter().all(|(later, _)| later != place));
+                told.extend(new);
+                Ok(())
+            }
+            Held::Whole(acquisition) => acquisition.update(usage),
+            Held::Released(_) => Err(LimitError::Released),
+        }
+    }
+
+    /// As [`LimitSetAcquisition::release`].
+    ///
+    /// # Errors
+    ///
+    /// [`LimitError::MissingUpdate`], after everything was given back.
+    pub fn release(&mut self) -> Result<(), LimitError> {
+        if let Held::Whole(acquisition) = &mut self.held {
+            return acquisition.release();
+        }
+        let missing = self.settle();
+        if missing.is_empty() { Ok(()) } else { Err(LimitError::MissingUpdate { keys: missing }) }
+    }
+
+    /// Gives back what was taken as prepared, once; the keys of which a usage had to be told.
+    #[inline]
+    fn settle(&mut self) -> Vec<String> {
+        let Held::AsPrepared { here, told } = &self.held else { return Vec::new() };
+        let here = *here;
+        let missing = here.settle(told);
+        self.held = Held::Released(here);
+        missing
+    }
+
+    /// As [`LimitSetAcquisition::feedback`].
+    pub fn feedback(&self, feedback: Feedback) {
+        match &self.held {
+            Held::Nothing(_) => {}
+            Held::AsPrepared { here, .. } | Held::Released(here) => here.engine.hear(&feedback),
+            Held::Whole(acquisition) => acquisition.feedback(feedback),
+        }
+    }
+
+    /// The amount that was acquired of a limit, named or not; `None` if nothing was.
+    pub fn requested(&self, key: &str) -> Option<u64> {
+        match &self.held {
+            Held::Nothing(_) => None,
+            Held::AsPrepared { here, .. } | Held::Released(here) => {
+                let index = here.engine.definition.index(key)?;
+                here.demand.items.iter().find(|item| item.index() == index).map(|item| item.requested)
+            }
+            Held::Whole(acquisition) => acquisition.requested(key),
+        }
+    }
+
+    /// The free-form data of the set; null without any.
+    pub fn config(&self) -> &Value {
+        match &self.held {
+            Held::Nothing(set) => set.config(),
+            Held::AsPrepared { here, .. } | Held::Released(here) => &here.engine.definition.config,
+            Held::Whole(acquisition) => acquisition.config(),
+        }
+    }
+}
+
+impl Drop for PreparedAcquisition<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let Held::AsPrepared { here, told } = &self.held else { return };
+        if here.spent && told.is_empty() {
+            return;
+        }
+        let missing = here.settle(told);
+        if !missing.is_empty() && !std::thread::panicking() {
+            usage::warn_of(&missing);
+        }
+    }
+}
+
+impl fmt::Debug for PreparedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        match &self.target {
+            Target::Here(Here { engine, demand, .. }) => map.entries(
+                demand.items.iter().map(|item| (engine.definition.key(item.index()), item.requested)),
+            ),
+            Target::Elsewhere { amounts, .. } => {
+                map.entries(amounts.iter().map(|(key, amount)| (key, amount)))
+            }
+        };
+        map.finish()
+    }
+}
+
+impl fmt::Debug for PreparedAcquisition<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.held {
+            Held::Nothing(_) | Held::AsPrepared { .. } | Held::Whole(_) => "held",
+            Held::Released(_) => "released",
+        };
+        f.debug_tuple("PreparedAcquisition").field(&state).finish()
+    }
+}

@@ -1,0 +1,76 @@
+//! The usage of what was acquired: what may be told, and what was not.
+
+use smallvec::SmallVec;
+
+use crate::set::{Definition, Item};
+use crate::{LimitError, Request};
+
+/// Usages by the place of their item.
+pub(crate) type Told = SmallVec<[(usize, u64); 1]>;
+
+/// What `usage` tells of `items`: all of it or an error.
+pub(crate) fn read(
+    definition: &Definition,
+    items: &[Item],
+    usage: &impl Request,
+) -> Result<Told, LimitError> {
+    let mut told = Told::new();
+    let mut outcome = Ok(());
+    usage.for_each_amount(&mut |key, used| {
+        if outcome.is_err() {
+            return;
+        }
+        match find(definition, items, &told, key, used) {
+            Ok(Some(place)) => told.push((place, used)),
+            Ok(None) => definition.warn_unknown(key),
+            Err(error) => outcome = Err(error),
+        }
+    });
+    outcome.map(|()| told)
+}
+
+/// Tells what [`read`] has read.
+pub(crate) fn tell(items: &mut [Item], told: &[(usize, u64)]) {
+    for (place, used) in told {
+        items[*place].tell(*used);
+    }
+}
+
+/// The keys of those of which a usage had to be told and was not.
+pub(crate) fn missing(definition: &Definition, items: &[Item]) -> Vec<String> {
+    let missing = items
+        .iter()
+        .filter(|item| item.told().is_none() && definition.rule(item.index()).needs_update(item.requested));
+    missing.map(|item| definition.key(item.index()).to_owned()).collect()
+}
+
+/// Logs what [`missing`] found.
+pub(crate) fn warn_of(missing: &[String]) {
+    if !missing.is_empty() {
+        tracing::warn!(keys = ?missing, "limits were released without an update of their usage: all of it counts as used");
+    }
+}
+
+/// Which of `items` the usage `used` of `key` is told of; `None` for a key that is to be skipped.
+fn find(
+    definition: &Definition,
+    items: &[Item],
+    told: &[(usize, u64)],
+    key: &str,
+    used: u64,
+) -> Result<Option<usize>, LimitError> {
+    let index = definition.index(key);
+    if index.is_none() && definition.lenient {
+        return Ok(None);
+    }
+    let Some(place) = items.iter().position(|item| Some(item.index()) == index) else {
+        let acquired = items.iter().map(|item| definition.key(item.index()).to_owned()).collect();
+        return Err(LimitError::NotAcquired { key: key.to_owned(), acquired });
+    };
+    if told.iter().any(|(earlier, _)| *earlier == place) {
+        return Err(LimitError::DuplicateKey { key: key.to_owned() });
+    }
+    let item = &items[place];
+    definition.rule(item.index()).check(key, item.requested, item.named, used)?;
+    Ok(Some(place))
+}

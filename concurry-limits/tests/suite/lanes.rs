@@ -1,0 +1,180 @@
+//! A set of one limit admits past its lock; one with a second limit never does. Both must tell the same, whatever is done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use concurry_core::clock::ManualClock;
+use concurry_limits::{
+    CallLimit, Limit, LimitSet, LimitSetAcquisition, Overrun, RateLimit, RateLimitAlgorithm, ResourceLimit,
+    Window,
+};
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Advance(u64),
+    Acquire(u64),
+    /// Which of those that are held, and the used share in quarters; more than four is a debt.
+    Release(usize, u64),
+    SetCapacity(u64),
+    Pause(u64),
+    Resume,
+    Look,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0_u64..3_000_000_000).prop_map(Step::Advance),
+        2 => (0_u64..200).prop_map(Step::Advance),
+        6 => (0_u64..12).prop_map(Step::Acquire),
+        4 => (0_usize..8, 0_u64..7).prop_map(|(which, quarters)| Step::Release(which, quarters)),
+        1 => (1_u64..12).prop_map(Step::SetCapacity),
+        1 => (0_u64..1_000_000_000).prop_map(Step::Pause),
+        1 => Just(Step::Resume),
+        1 => Just(Step::Look),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = (RateLimitAlgorithm, u64, u64)> {
+    let algorithm = prop_oneof![
+        Just(RateLimitAlgorithm::Gcra),
+        Just(RateLimitAlgorithm::TokenBucket),
+        Just(RateLimitAlgorithm::LeakyBucket),
+    ];
+    // Among them those whose units do not divide evenly, and one for which no lane will do.
+    let window =
+        prop_oneof![Just(1), Just(7), Just(999_999_937), Just(1_000_000_000), Just(86_400_000_000_000)];
+    (algorithm, 1_u64..12, window)
+}
+
+struct World {
+    set: LimitSet,
+    clock: Arc<ManualClock>,
+    held: Vec<LimitSetAcquisition>,
+    key: &'static str,
+}
+
+impl World {
+    fn new(limit: impl Limit + 'static, key: &'static str, laned: bool) -> Self {
+        let clock = Arc::new(ManualClock::new());
+        let builder = LimitSet::builder().clock(clock.clone()).limit(limit);
+        let builder = if laned { builder } else { builder.limit(ResourceLimit::new("beside", u64::MAX)) };
+        Self { set: builder.build().unwrap(), clock, held: Vec::new(), key }
+    }
+
+    /// What this step shows.
+    fn take(&mut self, step: &Step) -> String {
+        match *step {
+            Step::Advance(nanos) => self.clock.advance(Duration::from_nanos(nanos)),
+            Step::Acquire(amount) => match self.set.try_acquire([(self.key, amount)]) {
+                Ok(acquired) => self.held.push(acquired),
+                Err(error) => return error.to_string(),
+            },
+            Step::Release(which, quarters) if !self.held.is_empty() => {
+                let mut acquired = self.held.swap_remove(which % self.held.len());
+                let used = acquired.requested(self.key).unwrap_or_default() * quarters / 4;
+                let told = acquired.update([(self.key, used)]).map_err(|error| error.to_string());
+                return format!("{told:?} {:?}", acquired.release().map_err(|error| error.to_string()));
+            }
+            Step::Release(..) => {}
+            Step::SetCapacity(capacity) => self.set.set_capacity(self.key, capacity).unwrap(),
+            Step::Pause(nanos) => self.set.pause(self.key, Duration::from_nanos(nanos)).unwrap(),
+            Step::Resume => self.set.resume(self.key).unwrap(),
+            Step::Look => return format!("{:?}", self.set.stats().limit(self.key)),
+        }
+        format!("{:?}", self.set.would_admit([(self.key, 1)]))
+    }
+}
+
+fn agree(mut laned: World, mut locked: World, steps: &[Step]) -> Result<(), TestCaseError> {
+    for step in steps.iter().chain([&Step::Look]) {
+        prop_assert_eq!(laned.take(step), locked.take(step), "at {:?}", step);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn a_rate_counts_past_the_lock_as_it_does_under_it(
+        (algorithm, capacity, window) in kind(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let limit = || {
+            RateLimit::new("tokens", capacity, Duration::from_nanos(window))
+                .algorithm(algorithm)
+                .overrun(Overrun::Debt)
+        };
+        agree(World::new(limit(), "tokens", true), World::new(limit(), "tokens", false), &steps)?;
+    }
+
+    #[test]
+    fn a_resource_counts_past_the_lock_as_it_does_under_it(
+        capacity in 1_u64..12,
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let limit = || ResourceLimit::new("doors", capacity);
+        agree(World::new(limit(), "doors", true), World::new(limit(), "doors", false), &steps)?;
+    }
+}
+
+#[test]
+fn a_count_of_admissions_that_outgrows_its_bits_is_carried_over() {
+    let clock = Arc::new(ManualClock::new());
+    let calls = CallLimit::new(1_000_000, Window::SECOND).algorithm(RateLimitAlgorithm::Gcra);
+    let set = LimitSet::builder().clock(clock).limit(calls).build().unwrap();
+    for _ in 0..5_000 {
+        set.try_acquire(()).unwrap().release().unwrap();
+    }
+    let stats = set.stats();
+    let calls = stats.limit("call_count").unwrap();
+    assert_eq!((calls.admitted, calls.in_use, calls.refused), (5_000, 5_000, 0));
+}
+
+#[test]
+fn a_time_that_outgrows_its_bits_is_counted_from_later_on() {
+    let clock = Arc::new(ManualClock::new());
+    let calls = CallLimit::new(7, Window::SECOND).algorithm(RateLimitAlgorithm::TokenBucket);
+    let set = LimitSet::builder().clock(clock.clone()).limit(calls).build().unwrap();
+    for _ in 0..40 {
+        for _ in 0..7 {
+            set.try_acquire(()).unwrap().release().unwrap();
+        }
+        assert!(set.try_acquire(()).is_err());
+        clock.advance(Duration::from_secs(86_400 * 3));
+    }
+    assert_eq!(set.stats().limits[0].admitted, 280);
+}
+
+#[test]
+fn many_threads_past_the_lock_never_hold_more_than_there_is() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let set = LimitSet::builder().limit(ResourceLimit::new("doors", 3)).build().unwrap();
+    let (inside, admitted) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let (set, inside, admitted) = (set.clone(), &inside, &admitted);
+            scope.spawn(move || {
+                for round in 0..2_000 {
+                    // Waiting, trying and looking close and open the lane over and over.
+                    let acquired = if (round + number) % 3 == 0 {
+                        set.acquire(()).ok()
+                    } else {
+                        set.try_acquire(()).ok()
+                    };
+                    if let Some(acquired) = acquired {
+                        assert!(inside.fetch_add(1, Ordering::SeqCst) < 3);
+                        admitted.fetch_add(1, Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        drop(acquired);
+                    }
+                    if round % 64 == 0 {
+                        assert!(set.stats().limits[0].in_use <= 3);
+                    }
+                }
+            });
+        }
+    });
+    let stats = set.stats();
+    assert_eq!((stats.limits[0].in_use, stats.limits[0].waiting), (0, 0));
+    assert_eq!(stats.limits[0].admitted, admitted.into_inner());
+}

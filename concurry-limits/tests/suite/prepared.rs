@@ -1,0 +1,110 @@
+//! A request that is looked up once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use concurry_core::clock::ManualClock;
+use concurry_core::park::block_on;
+use concurry_limits::{
+    CallLimit, LimitError, LimitSet, RateLimit, RateLimitAlgorithm, ResourceLimit, Window,
+};
+
+fn account() -> (LimitSet, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new());
+    let set = LimitSet::builder()
+        .clock(clock.clone())
+        .limit(CallLimit::new(10, Window::SECOND).algorithm(RateLimitAlgorithm::Gcra))
+        .limit(RateLimit::new("tokens", 100, Window::SECOND).algorithm(RateLimitAlgorithm::TokenBucket))
+        .limit(ResourceLimit::new("doors", 2))
+        .config(serde_json::json!({"region": "us"}))
+        .build()
+        .unwrap();
+    (set, clock)
+}
+
+#[test]
+fn it_takes_tells_and_gives_back_as_the_request_itself_does() {
+    let (set, _clock) = account();
+    let prompt = set.prepare([("tokens", 60)]).unwrap();
+    let mut acquired = prompt.acquire().unwrap();
+    assert_eq!((acquired.requested("tokens"), acquired.requested("doors")), (Some(60), Some(1)));
+    assert_eq!(acquired.config()["region"], "us");
+    assert_eq!(set.stats().limit("doors").unwrap().in_use, 1);
+    acquired.update([("tokens", 30)]).unwrap();
+    acquired.update([("tokens", 20)]).unwrap(); // the later one holds
+    acquired.release().unwrap();
+    acquired.release().unwrap();
+    assert_eq!(acquired.update([("tokens", 1)]), Err(LimitError::Released));
+    drop(acquired);
+    let stats = set.stats();
+    assert_eq!(stats.limit("tokens").unwrap().in_use, 20);
+    assert_eq!((stats.limit("doors").unwrap().in_use, stats.limit("call_count").unwrap().in_use), (0, 1));
+}
+
+#[test]
+fn mistakes_show_when_it_is_prepared() {
+    let (set, _clock) = account();
+    assert!(matches!(set.prepare([("tokenz", 1)]), Err(LimitError::UnknownKey { .. })));
+    assert!(matches!(set.prepare(()), Err(LimitError::AmountRequired { .. })));
+    assert!(matches!(set.prepare([("tokens", 1), ("tokens", 2)]), Err(LimitError::DuplicateKey { .. })));
+    let too_much = set.prepare([("tokens", 101)]).unwrap();
+    assert!(matches!(too_much.acquire(), Err(LimitError::Never { .. })));
+}
+
+#[test]
+fn an_untold_usage_is_an_error_after_everything_was_given_back() {
+    let (set, _clock) = account();
+    let prompt = set.prepare([("tokens", 60)]).unwrap();
+    let mut acquired = prompt.acquire().unwrap();
+    assert!(matches!(acquired.release(), Err(LimitError::MissingUpdate { keys }) if keys == ["tokens"]));
+    assert_eq!(set.stats().limit("doors").unwrap().in_use, 0);
+    assert_eq!(set.stats().limit("tokens").unwrap().in_use, 60);
+}
+
+#[test]
+fn an_update_that_is_wrong_changes_nothing() {
+    let (set, _clock) = account();
+    let prompt = set.prepare([("tokens", 60)]).unwrap();
+    let mut acquired = prompt.acquire().unwrap();
+    assert!(matches!(acquired.update([("tokens", 61)]), Err(LimitError::UsageExceedsRequested { .. })));
+    assert!(matches!(acquired.update([("tokens", 1), ("other", 1)]), Err(LimitError::NotAcquired { .. })));
+    assert!(acquired.release().is_err(), "nothing was told");
+}
+
+#[test]
+fn it_waits_its_turn_and_times_out() {
+    let (set, clock) = account();
+    let prompt = set.prepare([("tokens", 10)]).unwrap();
+    let (first, second) = (prompt.try_acquire().unwrap(), prompt.try_acquire().unwrap());
+    assert!(matches!(prompt.try_acquire(), Err(LimitError::Unavailable { key, .. }) if key == "doors"));
+    let waiter = std::thread::spawn({
+        let prompt = prompt.clone();
+        move || {
+            prompt
+                .acquire()
+                .map(|mut acquired| acquired.update([("tokens", 10)]).and_then(|()| acquired.release()))
+        }
+    });
+    while set.stats().limit("doors").unwrap().waiting == 0 {
+        std::thread::yield_now();
+    }
+    drop(first);
+    waiter.join().unwrap().unwrap().unwrap();
+    drop(second);
+    let rate = set.prepare([("tokens", 90)]).unwrap();
+    let refused = rate.acquire_timeout(Duration::from_millis(1));
+    assert!(matches!(refused, Err(LimitError::Timeout { key, .. }) if key == "tokens"));
+    clock.advance(Duration::from_secs(1));
+    let mut acquired = block_on(rate.acquire_async()).unwrap();
+    acquired.update([("tokens", 0)]).unwrap();
+    acquired.release().unwrap();
+}
+
+#[test]
+fn the_empty_set_admits_it_with_any_key() {
+    let anything = LimitSet::empty().prepare([("tokens", 5)]).unwrap();
+    let mut acquired = anything.acquire().unwrap();
+    acquired.update([("tokens", 7)]).unwrap();
+    assert_eq!(acquired.requested("tokens"), None);
+    acquired.release().unwrap();
+}
