@@ -59,7 +59,7 @@ impl World {
         let clock = Arc::new(ManualClock::new());
         let builder = LimitSet::builder().clock(clock.clone()).limit(limit);
         let builder = if laned { builder } else { builder.limit(ResourceLimit::new("beside", u64::MAX)) };
-        Self { set: builder.build().unwrap(), clock, held: Vec::new(), key }
+        Self { set: builder.build().expect("the limits are right"), clock, held: Vec::new(), key }
     }
 
     /// What this step shows.
@@ -77,9 +77,13 @@ impl World {
                 return format!("{told:?} {:?}", acquired.release().map_err(|error| error.to_string()));
             }
             Step::Release(..) => {}
-            Step::SetCapacity(capacity) => self.set.set_capacity(self.key, capacity).unwrap(),
-            Step::Pause(nanos) => self.set.pause(self.key, Duration::from_nanos(nanos)).unwrap(),
-            Step::Resume => self.set.resume(self.key).unwrap(),
+            Step::SetCapacity(capacity) => {
+                self.set.set_capacity(self.key, capacity).expect("the limit is there")
+            }
+            Step::Pause(nanos) => {
+                self.set.pause(self.key, Duration::from_nanos(nanos)).expect("the limit is there")
+            }
+            Step::Resume => self.set.resume(self.key).expect("the limit is there"),
             Step::Look => return format!("{:?}", self.set.stats().limit(self.key)),
         }
         format!("{:?}", self.set.would_admit([(self.key, 1)]))

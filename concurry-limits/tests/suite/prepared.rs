@@ -18,7 +18,7 @@ fn account() -> (LimitSet, Arc<ManualClock>) {
         .limit(ResourceLimit::new("doors", 2))
         .config(serde_json::json!({"region": "us"}))
         .build()
-        .unwrap();
+        .expect("the limits are right");
     (set, clock)
 }
 
