@@ -36,11 +36,19 @@ pub(crate) fn tell(items: &mut [Item], told: &[(usize, u64)]) {
     }
 }
 
+/// A bit for each place in `items` of which a usage has to be told.
+pub(crate) fn must_tell(definition: &Definition, items: &[Item]) -> u128 {
+    let needed = items.iter().enumerate().filter(|(_, item)| needs_update(definition, item));
+    needed.fold(0, |mask, (place, _)| mask | 1 << place)
+}
+
+fn needs_update(definition: &Definition, item: &Item) -> bool {
+    definition.rule(item.index()).needs_update(item.requested)
+}
+
 /// The keys of those of which a usage had to be told and was not.
 pub(crate) fn missing(definition: &Definition, items: &[Item]) -> Vec<String> {
-    let missing = items
-        .iter()
-        .filter(|item| item.told().is_none() && definition.rule(item.index()).needs_update(item.requested));
+    let missing = items.iter().filter(|item| item.told().is_none() && needs_update(definition, item));
     missing.map(|item| definition.key(item.index()).to_owned()).collect()
 }
 

@@ -1,7 +1,7 @@
 //! What a set is made of: the part that never changes, and that travels.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,11 +25,33 @@ pub(crate) struct Definition {
     pub(crate) lenient: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) private: bool,
+    /// What is asked of each limit again and again.
+    #[serde(skip)]
+    pub(super) known: OnceLock<Vec<Known>>,
     #[serde(skip)]
     pub(crate) warned: Mutex<BTreeSet<String>>,
 }
 
+/// What a limit says of itself, which never changes.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) key: Box<str>,
+    pub(crate) default_amount: Option<u64>,
+    rule: UsageRule,
+}
+
 impl Definition {
+    pub(crate) fn known(&self) -> &[Known] {
+        self.known.get_or_init(|| {
+            let known = self.limits.iter().map(|limit| Known {
+                key: limit.key().into(),
+                default_amount: limit.default_amount(),
+                rule: limit.usage_rule(),
+            });
+            known.collect()
+        })
+    }
+
     /// Whether a set can be made of this.
     pub(crate) fn validate(&self) -> Result<(), LimitSetError> {
         let count = self.limits.len();
@@ -47,16 +69,16 @@ impl Definition {
     }
 
     pub(crate) fn index(&self, key: &str) -> Option<usize> {
-        self.limits.iter().position(|limit| limit.key() == key)
+        self.known().iter().position(|limit| *limit.key == *key)
     }
 
     /// The key of a limit by its index; empty for an index that another version of the set may have had.
     pub(crate) fn key(&self, index: usize) -> &str {
-        self.limits.get(index).map_or("", |limit| limit.key())
+        self.known().get(index).map_or("", |limit| &limit.key)
     }
 
     pub(crate) fn rule(&self, index: usize) -> UsageRule {
-        self.limits.get(index).map_or(UsageRule::Held, |limit| limit.usage_rule())
+        self.known().get(index).map_or(UsageRule::Held, |limit| limit.rule)
     }
 
     pub(crate) fn keys(&self) -> Vec<String> {

@@ -85,11 +85,11 @@ impl Demand {
             }
         });
         outcome?;
-        for (index, limit) in definition.limits.iter().enumerate() {
-            match limit.default_amount() {
+        for (index, limit) in definition.known().iter().enumerate() {
+            match limit.default_amount {
                 _ if named & (1 << index) != 0 => {}
                 Some(amount) => demand.push(index, amount, false),
-                None if empty => return Err(LimitError::AmountRequired { key: limit.key().to_owned() }),
+                None if empty => return Err(LimitError::AmountRequired { key: limit.key.to_string() }),
                 None => {}
             }
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use concurry_core::clock::Timestamp;
 use serde_json::Value;
 
 use super::demand::Demand;
@@ -13,7 +14,7 @@ use super::plan::Plan;
 use super::waiting::Entry;
 use super::{Acquire, Engine};
 use crate::remote::Wait;
-use crate::usage::{self, Told};
+use crate::usage;
 use crate::{Feedback, LimitError, LimitSetAcquisition, Request};
 
 /// A request whose keys were looked up and checked in its set; made by [`LimitSet::prepare`].
@@ -53,9 +54,9 @@ enum Target {
 struct Here {
     engine: Arc<Engine>,
     demand: Demand,
-    /// Whether a usage has to be told.
-    must_tell: bool,
-    /// Whether nothing is to be done at a release, if nothing was told.
+    /// A bit for each place whose usage has to be told.
+    must_tell: u128,
+    /// Whether nothing is to be given back of what was used wholly.
     spent: bool,
 }
 
@@ -81,10 +82,10 @@ pub struct PreparedAcquisition<'a> {
 enum Held<'a> {
     /// Of the empty set.
     Nothing(&'a LimitSet),
-    /// Exactly what was prepared, and the usage that was told of it.
+    /// Exactly what was prepared, and the usage that was told of one of its limits, by its place.
     AsPrepared {
         here: &'a Here,
-        told: Told,
+        told: Option<(usize, u64)>,
     },
     Released(&'a Here),
     Whole(Box<LimitSetAcquisition>),
@@ -101,8 +102,8 @@ impl LimitSet {
         let target = match &self.repr {
             Repr::Local(engine) => {
                 let demand = Demand::of(&request, &engine.definition)?;
-                let must_tell = !usage::missing(&engine.definition, &demand.items).is_empty();
-                let spent = engine.are_spent(&demand.items) && !must_tell;
+                let must_tell = usage::must_tell(&engine.definition, &demand.items);
+                let spent = engine.are_spent(&demand.items);
                 Target::Here(Here { engine: Arc::clone(engine), demand, must_tell, spent })
             }
             Repr::Empty(_) | Repr::Remote(_) => {
@@ -162,7 +163,7 @@ impl PreparedRequest {
     fn blocking(&self, wait: Wait) -> Result<PreparedAcquisition<'_>, LimitError> {
         let held = match &self.target {
             Target::Here(here) => match here.engine.take_in_lane(&here.demand) {
-                Some(_) => Held::AsPrepared { here, told: Told::new() },
+                Some(_) => Held::AsPrepared { here, told: None },
                 None => here.admit(wait)?,
             },
             Target::Elsewhere { set, .. } if set.is_empty() => Held::Nothing(set),
@@ -176,22 +177,33 @@ impl Here {
     fn admit(&self, wait: Wait) -> Result<Held<'_>, LimitError> {
         let patience = Patience::new(wait, &*self.engine.clock);
         Ok(match self.engine.admit(&self.demand, patience)? {
-            Some(_) => Held::AsPrepared { here: self, told: Told::new() },
+            Some(_) => Held::AsPrepared { here: self, told: None },
             None => Held::Whole(Box::new(self.plan(patience).block()?)),
         })
     }
 
     /// Gives everything back; the keys of which a usage had to be told.
     #[inline]
-    fn settle(&self, told: &[(usize, u64)]) -> Vec<String> {
-        if told.is_empty() && !self.must_tell {
-            self.engine.settle(&self.demand.items);
-            return Vec::new();
+    fn settle(&self, told: Option<(usize, u64)>) -> Vec<String> {
+        let items = &self.demand.items;
+        match told {
+            Some((place, used)) if used != items[place].requested => {
+                let mut items = items.clone();
+                usage::tell(&mut items, &[(place, used)]);
+                self.engine.settle(&items);
+            }
+            _ if self.spent => {}
+            _ => self.engine.settle(items),
         }
+        let untold = told.map_or(self.must_tell, |(place, _)| self.must_tell & !(1 << place));
+        if untold == 0 { Vec::new() } else { self.missing(told) }
+    }
+
+    #[cold]
+    fn missing(&self, told: Option<(usize, u64)>) -> Vec<String> {
         let mut items = self.demand.items.clone();
-        usage::tell(&mut items, told);
-        self.engine.settle(&items);
-        if self.must_tell { usage::missing(&self.engine.definition, &items) } else { Vec::new() }
+        usage::tell(&mut items, told.as_slice());
+        usage::missing(&self.engine.definition, &items)
     }
 
     fn plan(&self, patience: Patience) -> Plan {
@@ -211,8 +223,20 @@ impl PreparedAcquisition<'_> {
             Held::Nothing(_) => Ok(()),
             Held::AsPrepared { here, told } => {
                 let new = usage::read(&here.engine.definition, &here.demand.items, &usage)?;
-                told.retain(|(place, _)| new.iter().all(|(later, _)| later != place));
-                told.extend(new);
+                match (&new[..], *told) {
+                    ([], _) => {}
+                    ([one], None) => *told = Some(*one),
+                    ([one], Some((place, _))) if one.0 == place => *told = Some(*one),
+                    (several, earlier) => {
+                        let mut items = here.demand.items.clone();
+                        usage::tell(&mut items, earlier.as_slice());
+                        usage::tell(&mut items, several);
+                        // When it was taken matters only to who never got it.
+                        let taken_at = Timestamp::default();
+                        let whole = LimitSetAcquisition::local(Arc::clone(&here.engine), items, taken_at, 0);
+                        self.held = Held::Whole(Box::new(whole));
+                    }
+                }
                 Ok(())
             }
             Held::Whole(acquisition) => acquisition.update(usage),
@@ -238,7 +262,7 @@ impl PreparedAcquisition<'_> {
     fn settle(&mut self) -> Vec<String> {
         let Held::AsPrepared { here, told } = &self.held else { return Vec::new() };
         let here = *here;
-        let missing = here.settle(told);
+        let missing = here.settle(*told);
         self.held = Held::Released(here);
         missing
     }
@@ -278,10 +302,7 @@ impl Drop for PreparedAcquisition<'_> {
     #[inline]
     fn drop(&mut self) {
         let Held::AsPrepared { here, told } = &self.held else { return };
-        if here.spent && told.is_empty() {
-            return;
-        }
-        let missing = here.settle(told);
+        let missing = here.settle(*told);
         if !missing.is_empty() && !std::thread::panicking() {
             usage::warn_of(&missing);
         }

@@ -78,10 +78,10 @@ impl World {
             }
             Step::Release(..) => {}
             Step::SetCapacity(capacity) => {
-                self.set.set_capacity(self.key, capacity).expect("the limit is there")
+                self.set.set_capacity(self.key, capacity).expect("the limit is there");
             }
             Step::Pause(nanos) => {
-                self.set.pause(self.key, Duration::from_nanos(nanos)).expect("the limit is there")
+                self.set.pause(self.key, Duration::from_nanos(nanos)).expect("the limit is there");
             }
             Step::Resume => self.set.resume(self.key).expect("the limit is there"),
             Step::Look => return format!("{:?}", self.set.stats().limit(self.key)),

@@ -108,3 +108,26 @@ fn the_empty_set_admits_it_with_any_key() {
     assert_eq!(acquired.requested("tokens"), None);
     acquired.release().unwrap();
 }
+
+#[test]
+fn usages_of_several_limits_are_told_at_once_or_one_by_one() {
+    for at_once in [true, false] {
+        let clock = Arc::new(ManualClock::new());
+        let rate = |key| RateLimit::new(key, 100, Window::SECOND).algorithm(RateLimitAlgorithm::TokenBucket);
+        let set =
+            LimitSet::builder().clock(clock).limit(rate("in")).limit(rate("out")).build().expect("right");
+        let request = set.prepare([("in", 50), ("out", 60)]).expect("it fits");
+        let mut acquired = request.acquire().expect("there is plenty");
+        if at_once {
+            acquired.update([("in", 20), ("out", 30)]).expect("less than was acquired");
+        } else {
+            acquired.update([("in", 10)]).expect("less than was acquired");
+            acquired.update([("out", 30)]).expect("less than was acquired");
+            acquired.update([("in", 20)]).expect("less than was acquired");
+        }
+        assert_eq!(acquired.requested("out"), Some(60));
+        acquired.release().expect("all was told");
+        let stats = set.stats();
+        assert_eq!((stats.limits[0].in_use, stats.limits[1].in_use), (20, 30));
+    }
+}

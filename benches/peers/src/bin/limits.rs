@@ -1,9 +1,12 @@
-//! Acquire and release of each kind of limit, beside governor and tokio's semaphore.
+//! Acquire and release of each kind of limit, alone, contended, in full windows and a tenant each, beside governor and tokio's
+//! semaphore.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
+use concurry::KeyedLimits;
 use concurry::prelude::*;
-use concurry_peers::{group, repeat};
+use concurry_peers::{batch, group, repeat};
 use governor::{Quota, RateLimiter};
 
 const COUNT: u32 = 200_000;
@@ -53,11 +56,16 @@ fn main() {
     ];
     let sets: Vec<_> =
         algorithms.map(|(name, algorithm)| (name, set(vec![rate("tokens", algorithm)]))).into();
+    let tokens = sets[0].1.prepare([("tokens", 1)]).expect("right");
     let mut rows = vec![
         repeat("governor: check", COUNT, || governor.check().is_ok()),
         repeat("concurry: CallLimit Gcra, prepared", COUNT, || call.acquire().is_ok()),
         repeat("concurry: CallLimit Gcra", COUNT, || calls.acquire(()).is_ok()),
     ];
+    rows.push(repeat("concurry: RateLimit Gcra, with update, prepared", COUNT, || {
+        let mut acquired = tokens.acquire().expect("there is plenty");
+        acquired.update([("tokens", 1)]).expect("as much as was acquired");
+    }));
     rows.extend(sets.iter().map(|(name, set)| repeat(name, COUNT, move || acquire_and_tell(set, "tokens"))));
     group("one rate limit, admitted at once", rows);
 
@@ -94,4 +102,62 @@ fn main() {
             }),
         ],
     );
+
+    group(
+        "one rate limit, two threads",
+        vec![
+            batch("governor: check", CONTENDED, |count| in_two_threads(count, || governor.check().is_ok())),
+            batch("concurry: CallLimit Gcra, prepared", CONTENDED, |count| {
+                in_two_threads(count, || call.acquire().is_ok())
+            }),
+            batch("concurry: CallLimit Gcra", CONTENDED, |count| {
+                in_two_threads(count, || calls.acquire(()).is_ok())
+            }),
+        ],
+    );
+
+    let roomy = |full: u64| {
+        let set = LimitSet::builder().limit(CallLimit::new(PLENTY, Duration::from_nanos(full * 250))).build();
+        set.expect("right")
+    };
+    let (small, large) = (roomy(100), roomy(100_000));
+    let admissions = |set: &LimitSet| (0..1_000_000).filter(|_| set.acquire(()).is_ok()).count();
+    group(
+        "SlidingWindow, 1,000,000 admissions through a window of 25 us, and of 25 ms",
+        vec![
+            batch("concurry: about 100 in the window", 1_000_000, |_| admissions(&small)),
+            batch("concurry: about 100,000 in the window", 1_000_000, |_| admissions(&large)),
+        ],
+    );
+
+    let a_tenant =
+        LimitSet::builder().limit(CallLimit::new(PLENTY, Window::SECOND).algorithm(RateLimitAlgorithm::Gcra));
+    let keyed = KeyedLimits::<u64>::builder(a_tenant).build().expect("right");
+    let peers = RateLimiter::keyed(quota);
+    let mut turn = 0_u64;
+    let mut other_turn = 0_u64;
+    group(
+        "a limit a tenant, 10,000 tenants in turn",
+        vec![
+            repeat("governor: check_key", COUNT, || {
+                turn = (turn + 1) % 10_000;
+                peers.check_key(&turn).is_ok()
+            }),
+            repeat("concurry: KeyedLimits acquire", COUNT, || {
+                other_turn = (other_turn + 1) % 10_000;
+                keyed.acquire(&other_turn, ()).is_ok()
+            }),
+        ],
+    );
+}
+
+const CONTENDED: u32 = 400_000;
+
+/// Does half of `count` on each of two threads.
+fn in_two_threads(count: u32, operation: impl Fn() -> bool + Sync) {
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..count / 2).filter(|_| operation()).count());
+        }
+    });
 }
