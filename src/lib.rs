@@ -23,7 +23,7 @@ pub use concurry_limits::{
     LimitPoolStats, LimitSet, LimitSetAcquisition, LimitSetBuilder, LimitSetError, LimitSetStats, LimitState,
     LimitStats, Overrun, PackedState, ParseAlgorithmError, ParseBalancingError, ParseWindowError,
     PooledSetStats, PreparedAcquisition, PreparedRequest, RateLimit, RateLimitAlgorithm, Request,
-    ResourceLimit, Until, UsageRule, Verdict, Window,
+    ResourceLimit, Until, UsageRule, Verdict, Window, assert_limit_conforms,
 };
 pub use concurry_macros::worker;
 pub use concurry_workers::limit_server::{ConnectLimits, LimitAddress, LimitServer};

@@ -61,6 +61,13 @@ fn it_is_acquired_together_with_others_and_frees_what_was_not_spent() {
 }
 
 #[test]
+fn it_keeps_what_a_set_relies_on() {
+    for cents in [1, 5, 1_000] {
+        concurry::assert_limit_conforms(&MoneyBudget::new("spend", Money::from_milli_cents(cents)));
+    }
+}
+
+#[test]
 fn what_it_demands_of_usages_is_enforced() {
     let (_clock, set) = purse();
     let mut acquired = set.acquire([("spend", 5)]).unwrap();

@@ -28,6 +28,7 @@
 
 mod acquisition;
 mod algorithm;
+mod conformance;
 mod error;
 mod feedback;
 mod keyed;
@@ -43,6 +44,7 @@ mod window;
 
 pub use acquisition::LimitSetAcquisition;
 pub use algorithm::{ParseAlgorithmError, RateLimitAlgorithm};
+pub use conformance::assert_limit_conforms;
 pub use error::{LimitError, LimitSetError};
 pub use feedback::{Feedback, FeedbackError, FeedbackHeaders};
 pub use keyed::{KeyedLimitStats, KeyedLimits, KeyedLimitsBuilder, KeyedLimitsStats};

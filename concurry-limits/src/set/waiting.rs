@@ -101,7 +101,9 @@ impl Waiting {
         }
     }
 
-    fn acquisition(&self, grant: Grant) -> LimitSetAcquisition {
+    fn acquisition(&mut self, grant: Grant) -> LimitSetAcquisition {
+        // Who grants has taken it out of that queue.
+        self.places[grant.branch] = None;
         let entry = &self.entries[grant.branch];
         LimitSetAcquisition::local(Arc::clone(&entry.engine), grant.items, grant.taken_at, entry.position)
     }

@@ -4,6 +4,7 @@ mod algorithms;
 mod cancelling;
 mod common;
 mod configuration;
+mod conformance;
 mod control;
 mod fairness;
 mod feedback;
