@@ -169,7 +169,7 @@ impl<'a> History<'a> {
             Verdict::NotBefore(at) if at < Timestamp::MAX => self.wait_until(amount, at),
             Verdict::NotBefore(_) => {}
             Verdict::OnRelease => {
-                self.holds(!self.held.is_empty(), "it waits for a release where nothing is held")
+                self.holds(!self.held.is_empty(), "it waits for a release where nothing is held");
             }
             Verdict::Never(_) => self.holds(false, "an amount within the capacity is refused for ever"),
         }
@@ -251,7 +251,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// SplitMix64: the same numbers everywhere.
+/// `SplitMix64`: the same numbers everywhere.
 struct Random(u64);
 
 impl Random {
