@@ -61,8 +61,8 @@ fn on_tokio() -> Latencies {
 }
 
 /// A waiter notes when it runs; `release` lets it.
-fn handovers(
-    wait: impl Fn() + Send + Sync + 'static,
+fn handovers<T>(
+    wait: impl Fn() -> T + Send + Sync + 'static,
     waiting: impl Fn() -> bool,
     release: impl Fn(),
 ) -> Latencies {
@@ -74,8 +74,10 @@ fn handovers(
             let waiter = std::thread::spawn({
                 let (ran, wait) = (Arc::clone(&ran), Arc::clone(&wait));
                 move || {
-                    wait();
+                    let waited_for = wait();
                     ran.store(nanos(), Ordering::SeqCst);
+                    // Giving it back may wake the next one, which is not what is measured.
+                    drop(waited_for);
                 }
             });
             while !waiting() {
@@ -121,7 +123,7 @@ fn resource_handover() -> Latencies {
     let held = Mutex::new(Some(set.acquire(()).expect("free")));
     let (there, here) = (set.clone(), set.clone());
     handovers(
-        move || drop(there.acquire(()).expect("admitted")),
+        move || there.acquire(()).expect("admitted"),
         move || here.stats().limits[0].waiting == 1,
         move || {
             drop(held.lock().expect("no panic").take());
