@@ -47,9 +47,13 @@ fn needs_update(definition: &Definition, item: &Item) -> bool {
 }
 
 /// The keys of those of which a usage had to be told and was not.
+#[inline]
 pub(crate) fn missing(definition: &Definition, items: &[Item]) -> Vec<String> {
-    let missing = items.iter().filter(|item| item.told().is_none() && needs_update(definition, item));
-    missing.map(|item| definition.key(item.index()).to_owned()).collect()
+    let is_missing = |item: &&Item| item.told().is_none() && needs_update(definition, item);
+    if !items.iter().any(|item| is_missing(&item)) {
+        return Vec::new();
+    }
+    items.iter().filter(is_missing).map(|item| definition.key(item.index()).to_owned()).collect()
 }
 
 /// Logs what [`missing`] found.

@@ -41,6 +41,9 @@ impl Level {
     /// Frees what time has freed by `now`.
     fn advance(&mut self, now: Timestamp) {
         let elapsed = now.as_nanos().saturating_sub(self.as_of.as_nanos());
+        if elapsed == 0 {
+            return;
+        }
         self.as_of = self.as_of.max(now);
         // The product of two numbers below 2⁶⁴ fits.
         self.used = self.used.saturating_sub(u128::from(elapsed) * u128::from(self.capacity));
