@@ -4,7 +4,7 @@
 //!
 //! * [`prelude`]: what most programs use.
 //! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do.
-//! * [`Call`], [`CallError`], [`gather`]: results.
+//! * [`Call`], [`CallError`]: results. [`gather`], [`as_completed`], [`wait`](fn@wait), [`submit_all`]: many at once.
 //! * [`LimitSet`], [`LimitPool`], [`RateLimit`], [`CallLimit`], [`ResourceLimit`]: limits.
 //! * [`KeyedLimits`]: a limit a tenant. [`Limit`]: limits of your own, with [`typetag`].
 //! * [`guide`]: how to choose.
@@ -13,7 +13,10 @@
 pub mod guide;
 pub mod prelude;
 
-pub use concurry_core::batch::{Gather, Gatherable, Progress, ProgressUpdate, gather};
+pub use concurry_core::batch::{
+    AsCompleted, Gather, GatherError, Gatherable, Progress, ProgressUpdate, ReturnWhen, SubmitAll, Unordered,
+    as_completed, gather, submit_all, wait, wait_async,
+};
 pub use concurry_core::call::{Call, CallError, NotSent, Outcome, Panicked, WorkerDied};
 pub use concurry_core::clock;
 pub use concurry_core::mode::{ExecutionMode, UnknownMode};

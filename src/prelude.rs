@@ -3,6 +3,7 @@
 pub use crate::{
     Call, CallError, CallLimit, ConnectLimits, ExecutionMode, Feedback, InitError, LimitError, LimitPool,
     LimitPoolBalancing, LimitSet, LimitSetAcquisition, Outcome, Overrun, Progress, RateLimit,
-    RateLimitAlgorithm, ResourceLimit, Window, Workers, gather, worker,
+    RateLimitAlgorithm, ResourceLimit, ReturnWhen, Window, Workers, as_completed, gather, submit_all, wait,
+    wait_async, worker,
 };
 pub use serde_json::json;

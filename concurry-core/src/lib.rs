@@ -10,6 +10,8 @@ pub mod batch;
 pub mod call;
 pub mod clock;
 pub mod mode;
+#[doc(hidden)]
+pub mod panics;
 pub mod park;
 #[doc(hidden)]
 pub mod sync;

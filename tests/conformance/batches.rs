@@ -81,7 +81,124 @@ every_mode! {
     }
 }
 
+every_mode! {
+    fn a_tuple_of_different_calls_is_gathered(mode: ExecutionMode) {
+        let echo = Echo::options(mode, (), workers(mode)).init().unwrap();
+        let (one, odd, many) = gather((echo.echo(1), echo.odd(3), vec![echo.echo(4), echo.echo(5)])).result().unwrap();
+        assert_eq!((one, odd, many), (1, 3, vec![4, 5]));
+        let error = gather((echo.echo(1), echo.odd(2))).result().unwrap_err();
+        assert_eq!(error.place(), Some(1));
+        assert!(matches!(error.part(), Some(CallError::Failed(TestError::Own(text))) if text == "2"));
+    }
+
+    fn calls_that_are_done_come_out_once_each(mode: ExecutionMode) {
+        let echo = Echo::options(mode, (), workers(mode)).init().unwrap();
+        let mut seen = [false; 200];
+        for (index, outcome) in as_completed((0..200).map(|n| echo.echo(n))) {
+            assert_eq!(outcome.unwrap(), index as u64);
+            assert!(!std::mem::replace(&mut seen[index], true));
+        }
+        assert!(seen.into_iter().all(|seen| seen));
+        assert!(as_completed(Vec::<Call<u64>>::new()).next().is_none());
+        crate::block_on(async {
+            let mut completed = as_completed([echo.odd(1), echo.odd(2)]);
+            while let Some((index, outcome)) = completed.next_async().await {
+                assert_eq!(outcome.is_ok(), index == 0);
+            }
+        });
+    }
+
+    fn a_wait_gives_back_what_is_done(mode: ExecutionMode) {
+        let echo = Echo::options(mode, (), workers(mode)).init().unwrap();
+        let (done, pending) = wait((0..20).map(|n| echo.echo(n)), ReturnWhen::AllCompleted, None);
+        assert!(pending.is_empty());
+        assert_eq!(gather(done).result().unwrap(), (0..20).collect::<Vec<_>>());
+        let (done, _) = wait([echo.odd(1), echo.odd(2)], ReturnWhen::FirstException, Some(Duration::MAX));
+        assert!(done.into_iter().any(|call| call.result().is_err()));
+        let (done, _) = crate::block_on(wait_async([echo.echo(1)], ReturnWhen::FirstCompleted, None));
+        assert_eq!(done.len(), 1);
+    }
+
+    fn all_is_submitted_as_the_outcomes_are_asked_for(mode: ExecutionMode) {
+        let echo = Echo::options(mode, (), workers(mode)).init().unwrap();
+        let submitted = AtomicUsize::new(0);
+        let submit = |n| {
+            submitted.fetch_add(1, Ordering::SeqCst);
+            echo.odd(n)
+        };
+        for (n, outcome) in (0..100).zip(submit_all(0.., 8, submit)) {
+            assert_eq!(outcome.is_ok(), n % 2 == 1);
+            assert!(submitted.load(Ordering::SeqCst) <= n as usize + 8 + 1);
+        }
+        submitted.store(0, Ordering::SeqCst);
+        let mut indices: Vec<_> = submit_all(0..100, 8, submit).unordered().map(|(index, _)| index).collect();
+        indices.sort_unstable();
+        assert!(indices.into_iter().eq(0..100));
+        assert_eq!(submitted.load(Ordering::SeqCst), 100);
+        drop(submit_all(0.., 8, submit).take(5).collect::<Vec<_>>());
+        assert!(submitted.load(Ordering::SeqCst) <= 100 + 5 + 8, "dropped in the middle");
+    }
+
+    fn calls_are_mapped_and_chained(mode: ExecutionMode) {
+        let echo = Echo::options(mode, (), workers(mode)).init().unwrap();
+        assert_eq!(echo.echo(20).map(|n| n + 1).map(|n| n.to_string()).result().unwrap(), "21");
+        let next = echo.clone();
+        assert_eq!(echo.odd(3).and_then(move |n| next.odd(n + 2)).result().unwrap(), 5);
+        let next = echo.clone();
+        let chained = echo.echo(3).widen().and_then(move |n| next.odd(n + 1));
+        assert_eq!(chained.result().unwrap_err().into_failed(), Some(TestError::Own("4".into())));
+        let panicked = echo.echo(1).map(|n| -> u64 { panic!("in a closure on {n}") }).result();
+        let Err(CallError::Panicked(panic)) = panicked else { panic!("{panicked:?}") };
+        assert_eq!(panic.message(), "in a closure on 1");
+        assert_eq!(echo.echo(2).result().unwrap(), 2, "the worker goes on");
+    }
+}
+
 every_mode_in_background! {
+    fn a_wait_that_times_out_leaves_the_calls_running(mode: ExecutionMode) {
+        let gate = gate();
+        let closed = gate.acquire(()).unwrap();
+        let acquirer = Acquirer::options(mode, &gate, 2).init().unwrap();
+        let waits = acquirer.acquire(amounts([("gate", 1)]), vec![]);
+        let fails = acquirer.acquire(amounts([("unknown", 1)]), vec![]);
+        let (done, pending) = wait([waits, fails], ReturnWhen::FirstException, None);
+        assert_eq!((done.len(), pending.len()), (1, 1));
+        let (none, pending) = wait(pending, ReturnWhen::AllCompleted, Some(Duration::from_millis(1)));
+        assert!(none.is_empty());
+        drop(closed);
+        let (done, pending) = wait(pending, ReturnWhen::FirstCompleted, None);
+        assert_eq!((done.len(), pending.len()), (1, 0));
+        gather(done).result().unwrap();
+    }
+
+    fn calls_come_out_as_they_are_done_while_others_run(mode: ExecutionMode) {
+        let gate = gate();
+        let closed = gate.acquire(()).unwrap();
+        let acquirer = Acquirer::options(mode, &gate, 2).init().unwrap();
+        let waits = acquirer.acquire(amounts([("gate", 1)]), vec![]);
+        let fails = acquirer.acquire(amounts([("unknown", 1)]), vec![]);
+        let mut completed = as_completed([waits, fails]);
+        assert!(matches!(completed.next(), Some((1, Err(_)))));
+        drop(closed);
+        assert!(matches!(completed.next(), Some((0, Ok(_)))));
+        assert!(completed.next().is_none());
+    }
+
+    fn cancelling_a_mapped_call_keeps_its_source_from_being_run(mode: ExecutionMode) {
+        let gate = gate();
+        let closed = gate.acquire(()).unwrap();
+        let acquirer = Acquirer::options(mode, &gate, 1).init().unwrap();
+        let first = acquirer.acquire(amounts([("gate", 1)]), vec![]);
+        let second = acquirer.acquire(amounts([("gate", 1)]), vec![]).map(|region| region.len());
+        crate::eventually(|| gate.stats().limits[0].waiting == 1);
+        assert!(second.cancel());
+        drop(closed);
+        first.result().unwrap();
+        assert!(matches!(second.result(), Err(CallError::Cancelled)));
+        acquirer.stop();
+        assert_eq!(gate.stats().limits[0].admitted, 2, "this test's own and the first call's");
+    }
+
     fn an_error_ends_the_wait_while_others_still_run(mode: ExecutionMode) {
         let gate = gate();
         let closed = gate.acquire(()).unwrap();

@@ -1,18 +1,16 @@
 //! Waiting for all calls of a batch.
 
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::gatherable::Gatherable;
-use super::latch::Latch;
-use super::progress::{Progress, Reporter};
+use super::latch::{Latch, Until};
+use super::progress::{Progress, ProgressUpdate, Reporter};
+use super::waiting::{End, Waiting};
 use crate::call::Watch;
-use crate::clock::{self, Clock, Timestamp};
-use crate::park;
 
 /// Waits for all of `calls`.
 ///
@@ -60,6 +58,26 @@ impl<C: Gatherable> Gather<C> {
         self
     }
 
+    /// Calls `callback` after each completion, on the thread that completed the call: short for
+    /// [`Progress::callback`]. Keep it short. A panic in it is logged and goes no further.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::{batch::gather, call::channel};
+    /// use std::convert::Infallible;
+    /// use std::sync::mpsc;
+    ///
+    /// let (promises, calls): (Vec<_>, Vec<_>) = (0..3).map(|_| channel::<u64, Infallible>()).unzip();
+    /// promises.into_iter().for_each(|promise| promise.complete(Ok(1)));
+    /// let (tell, told) = mpsc::channel();
+    /// gather(calls).progress_with(move |update| tell.send(update.done).unwrap()).result().unwrap();
+    /// assert_eq!(told.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    /// ```
+    pub fn progress_with(self, callback: impl Fn(&ProgressUpdate) + Send + Sync + 'static) -> Self {
+        self.progress(Progress::callback(callback))
+    }
+
     /// Waits for `timeout` at most, counted from the start of the wait.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -71,32 +89,60 @@ impl<C: Gatherable> Gather<C> {
     /// # Errors
     ///
     /// The error of the first call to fail, as soon as it fails; [`CallError::Timeout`](crate::call::CallError::Timeout)
-    /// when the timeout ends the wait.
+    /// when the timeout ends the wait. Of a tuple, a [`GatherError`](super::GatherError) around it.
     pub fn result(self) -> Result<C::Results, C::Error> {
-        let (wait, calls) = self.start(true);
-        match wait.block() {
-            End::AllDone => calls.into_results(),
-            End::Failed(index) => Err(calls.into_error(index)),
-            End::TimedOut => Err(calls.into_error(usize::MAX)),
-        }
+        let (waiting, calls) = self.start(Until::Failure);
+        let end = waiting.block();
+        conclude(calls, end)
     }
 
     /// Blocks until all calls are done; how each of them ended. Calls that are not done when the timeout ends the wait
     /// are [`CallError::Timeout`](crate::call::CallError::Timeout), and go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::batch::gather;
+    /// use concurry_core::call::{CallError, channel};
+    ///
+    /// let (good, first) = channel::<u64, &str>();
+    /// let (bad, second) = channel::<u64, &str>();
+    /// good.complete(Ok(1));
+    /// bad.complete(Err(CallError::Failed("no")));
+    /// let outcomes = gather([first, second]).outcomes();
+    /// assert!(outcomes[0].is_ok() && outcomes[1].is_err());
+    /// ```
     pub fn outcomes(self) -> C::Outcomes {
-        let (wait, calls) = self.start(false);
-        wait.block();
+        let (waiting, calls) = self.start(Until::All);
+        waiting.block();
         calls.into_outcomes()
     }
 
-    fn start(self, stop_at_failure: bool) -> (Wait, C) {
+    /// As [`outcomes`](Self::outcomes), awaited.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the calls go on and their outcomes are lost.
+    pub async fn outcomes_async(self) -> C::Outcomes {
+        let (waiting, calls) = self.start(Until::All);
+        waiting.wait().await;
+        calls.into_outcomes()
+    }
+
+    fn start(self, until: Until) -> (Waiting, C) {
         let total = self.calls.count();
         let reporter = self.progress.map(|progress| Reporter::start(progress, total));
-        let latch = Arc::new(Latch::new(total, reporter));
-        self.calls.watch(&(Arc::clone(&latch) as Arc<dyn Watch>));
-        let clock = clock::system();
-        let deadline = self.timeout.map(|timeout| clock.now() + timeout);
-        (Wait { latch, clock, deadline, stop_at_failure }, self.calls)
+        let latch = Arc::new(Latch::new(total, until, reporter));
+        self.calls.watch(&(Arc::clone(&latch) as Arc<dyn Watch>), 0);
+        (Waiting::new(latch, self.timeout), self.calls)
+    }
+}
+
+fn conclude<C: Gatherable>(calls: C, end: End) -> Result<C::Results, C::Error> {
+    match end {
+        End::Done => calls.into_results(),
+        End::Failed(index) => Err(calls.into_error(index)),
+        End::TimedOut => Err(C::timed_out()),
     }
 }
 
@@ -108,69 +154,10 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let (wait, calls) = self.start(true);
+        let (waiting, calls) = self.start(Until::Failure);
         Box::pin(async move {
-            match wait.done().await {
-                End::AllDone => calls.into_results(),
-                End::Failed(index) => Err(calls.into_error(index)),
-                End::TimedOut => Err(calls.into_error(usize::MAX)),
-            }
+            let end = waiting.wait().await;
+            conclude(calls, end)
         })
-    }
-}
-
-/// How a wait ended.
-enum End {
-    AllDone,
-    Failed(usize),
-    TimedOut,
-}
-
-struct Wait {
-    latch: Arc<Latch>,
-    clock: Arc<dyn Clock>,
-    deadline: Option<Timestamp>,
-    stop_at_failure: bool,
-}
-
-impl Wait {
-    fn block(&self) -> End {
-        let calls_done = pin!(self.calls_done());
-        match self.deadline {
-            None => park::block_on(calls_done),
-            Some(deadline) => {
-                park::block_on_until(calls_done, &*self.clock, deadline).unwrap_or(End::TimedOut)
-            }
-        }
-    }
-
-    async fn done(&self) -> End {
-        let mut calls_done = pin!(self.calls_done());
-        let mut alarm = None;
-        poll_fn(|context| {
-            if let Poll::Ready(end) = calls_done.as_mut().poll(context) {
-                return Poll::Ready(end);
-            }
-            let Some(deadline) = self.deadline else { return Poll::Pending };
-            if self.clock.now() >= deadline {
-                return Poll::Ready(End::TimedOut);
-            }
-            alarm = Some(self.clock.wake_at(deadline, context.waker().clone()));
-            Poll::Pending
-        })
-        .await
-    }
-
-    async fn calls_done(&self) -> End {
-        match poll_fn(|context| self.latch.poll(context, self.stop_at_failure)).await {
-            Some(index) => End::Failed(index),
-            None => End::AllDone,
-        }
-    }
-}
-
-impl Drop for Wait {
-    fn drop(&mut self) {
-        self.latch.finish();
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::call::{Call, CallError, Outcome, Watch};
 
-/// A collection of calls that [`gather`](super::gather) can wait for: a `Vec` or an array of calls, or a map with calls
-/// as values. An iterator of calls is collected first.
+/// What [`gather`](super::gather) can wait for: a `Vec` or an array of calls, a map with calls as values, a tuple of up
+/// to twelve different calls, and collections of collections of calls. An iterator of calls is collected first.
 ///
 /// # Examples
 ///
@@ -21,9 +21,26 @@ use crate::call::{Call, CallError, Outcome, Watch};
 /// let by_name: HashMap<&str, u64> = gather(HashMap::from([("seven", call)])).result().unwrap();
 /// assert_eq!(by_name["seven"], 7);
 /// ```
+///
+/// Collections nest:
+///
+/// ```
+/// use concurry_core::{batch::gather, call::channel};
+/// use std::convert::Infallible;
+///
+/// let done = |n| {
+///     let (promise, call) = channel::<u64, Infallible>();
+///     promise.complete(Ok(n));
+///     call
+/// };
+/// let rows = vec![vec![done(1), done(2)], vec![], vec![done(3)]];
+/// assert_eq!(gather(rows).result().unwrap(), [vec![1, 2], vec![], vec![3]]);
+/// let (head, rest) = gather((done(1), [done(2), done(3)])).result().unwrap();
+/// assert_eq!((head, rest), (1, vec![2, 3]));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a collection of calls",
-    label = "expected a Vec, an array or a map of calls",
+    label = "expected a Vec, an array, a map or a tuple of calls",
     note = "an iterator of calls is collected into a Vec first"
 )]
 pub trait Gatherable: Sized {
@@ -36,8 +53,8 @@ pub trait Gatherable: Sized {
 
     /// How many calls there are.
     fn count(&self) -> usize;
-    /// Hangs `watch` on each call.
-    fn watch(&self, watch: &Arc<dyn Watch>);
+    /// Hangs `watch` on each call, the first as `first`, the others as what follows.
+    fn watch(&self, watch: &Arc<dyn Watch>, first: usize);
     /// The outcomes; a call that is not done counts as timed out.
     fn into_outcomes(self) -> Self::Outcomes;
     /// The results of calls that are all done.
@@ -46,99 +63,134 @@ pub trait Gatherable: Sized {
     ///
     /// The error of the first call, in the order of the collection, that has one.
     fn into_results(self) -> Result<Self::Results, Self::Error>;
-    /// The error of the call that was watched as `index`, or a time-out when it has none.
+    /// The error of the call at `index`, counted from the first, or a time-out when it has none.
     fn into_error(self, index: usize) -> Self::Error;
+    /// The error of a wait that timed out.
+    fn timed_out() -> Self::Error;
 }
 
-fn take<T, E>(call: &Call<T, E>) -> Outcome<T, E> {
-    call.try_take().unwrap_or(Err(CallError::Timeout))
-}
-
-fn error_of<T, E>(call: Option<&Call<T, E>>) -> CallError<E> {
-    match call.map(take) {
-        Some(Err(error)) => error,
-        Some(Ok(_)) | None => CallError::Timeout,
-    }
-}
-
-impl<T, E> Gatherable for Vec<Call<T, E>> {
-    type Results = Vec<T>;
-    type Outcomes = Vec<Outcome<T, E>>;
+impl<T, E> Gatherable for Call<T, E> {
+    type Results = T;
+    type Outcomes = Outcome<T, E>;
     type Error = CallError<E>;
 
     fn count(&self) -> usize {
-        self.len()
+        1
     }
 
-    fn watch(&self, watch: &Arc<dyn Watch>) {
-        self.iter().enumerate().for_each(|(index, call)| call.watch(Arc::clone(watch), index));
-    }
-
-    fn into_outcomes(self) -> Self::Outcomes {
-        self.iter().map(take).collect()
-    }
-
-    fn into_results(self) -> Result<Self::Results, Self::Error> {
-        self.iter().map(take).collect()
-    }
-
-    fn into_error(self, index: usize) -> Self::Error {
-        error_of(self.get(index))
-    }
-}
-
-impl<T, E, const N: usize> Gatherable for [Call<T, E>; N] {
-    type Results = Vec<T>;
-    type Outcomes = Vec<Outcome<T, E>>;
-    type Error = CallError<E>;
-
-    fn count(&self) -> usize {
-        N
-    }
-
-    fn watch(&self, watch: &Arc<dyn Watch>) {
-        self.iter().enumerate().for_each(|(index, call)| call.watch(Arc::clone(watch), index));
+    fn watch(&self, watch: &Arc<dyn Watch>, first: usize) {
+        Call::watch(self, watch, first);
     }
 
     fn into_outcomes(self) -> Self::Outcomes {
-        self.iter().map(take).collect()
+        self.try_take().unwrap_or(Err(CallError::Timeout))
     }
 
     fn into_results(self) -> Result<Self::Results, Self::Error> {
-        self.iter().map(take).collect()
+        self.into_outcomes()
     }
 
-    fn into_error(self, index: usize) -> Self::Error {
-        error_of(self.get(index))
+    fn into_error(self, _: usize) -> Self::Error {
+        self.into_outcomes().err().unwrap_or(CallError::Timeout)
+    }
+
+    fn timed_out() -> Self::Error {
+        CallError::Timeout
     }
 }
+
+/// Hangs `watch` on all calls of `parts`, numbered on from `first`.
+fn watch_all<'a, G: Gatherable + 'a>(
+    parts: impl Iterator<Item = &'a G>,
+    watch: &Arc<dyn Watch>,
+    mut first: usize,
+) {
+    for part in parts {
+        part.watch(watch, first);
+        first += part.count();
+    }
+}
+
+/// The error of the call at `index` of all calls of `parts`.
+fn error_of<G: Gatherable>(parts: impl IntoIterator<Item = G>, mut index: usize) -> G::Error {
+    for part in parts {
+        let count = part.count();
+        if index < count {
+            return part.into_error(index);
+        }
+        index -= count;
+    }
+    G::timed_out()
+}
+
+/// Lists differ in their type alone.
+macro_rules! gatherable_list {
+    ([$($size:tt)*] $list:ty) => {
+        impl<G: Gatherable, $($size)*> Gatherable for $list {
+            type Results = Vec<G::Results>;
+            type Outcomes = Vec<G::Outcomes>;
+            type Error = G::Error;
+
+            fn count(&self) -> usize {
+                self.iter().map(G::count).sum()
+            }
+
+            fn watch(&self, watch: &Arc<dyn Watch>, first: usize) {
+                watch_all(self.iter(), watch, first);
+            }
+
+            fn into_outcomes(self) -> Self::Outcomes {
+                self.into_iter().map(G::into_outcomes).collect()
+            }
+
+            fn into_results(self) -> Result<Self::Results, Self::Error> {
+                self.into_iter().map(G::into_results).collect()
+            }
+
+            fn into_error(self, index: usize) -> Self::Error {
+                error_of(self, index)
+            }
+
+            fn timed_out() -> Self::Error {
+                G::timed_out()
+            }
+        }
+    };
+}
+
+gatherable_list!([] Vec<G>);
+gatherable_list!([const N: usize] [G; N]);
 
 /// Maps differ in their bounds alone.
 macro_rules! gatherable_map {
     ([$($generics:tt)*] $map:ident<$($extra:ident)?> where $($bounds:tt)*) => {
-        impl<K, T, E, $($generics)*> Gatherable for $map<K, Call<T, E> $(, $extra)?> where $($bounds)* {
-            type Results = $map<K, T $(, $extra)?>;
-            type Outcomes = $map<K, Outcome<T, E> $(, $extra)?>;
-            type Error = CallError<E>;
+        impl<K, G: Gatherable, $($generics)*> Gatherable for $map<K, G $(, $extra)?> where $($bounds)* {
+            type Results = $map<K, G::Results $(, $extra)?>;
+            type Outcomes = $map<K, G::Outcomes $(, $extra)?>;
+            type Error = G::Error;
 
             fn count(&self) -> usize {
-                self.len()
+                self.values().map(G::count).sum()
             }
 
-            fn watch(&self, watch: &Arc<dyn Watch>) {
-                self.values().enumerate().for_each(|(index, call)| call.watch(Arc::clone(watch), index));
+            fn watch(&self, watch: &Arc<dyn Watch>, first: usize) {
+                watch_all(self.values(), watch, first);
             }
 
             fn into_outcomes(self) -> Self::Outcomes {
-                self.into_iter().map(|(key, call)| (key, take(&call))).collect()
+                self.into_iter().map(|(key, part)| (key, part.into_outcomes())).collect()
             }
 
             fn into_results(self) -> Result<Self::Results, Self::Error> {
-                self.into_iter().map(|(key, call)| Ok((key, take(&call)?))).collect()
+                self.into_iter().map(|(key, part)| Ok((key, part.into_results()?))).collect()
             }
 
             fn into_error(self, index: usize) -> Self::Error {
-                error_of(self.values().nth(index))
+                error_of(self.into_values(), index)
+            }
+
+            fn timed_out() -> Self::Error {
+                G::timed_out()
             }
         }
     };

@@ -1,46 +1,68 @@
 //! Counts completions down and wakes the one who waits.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use super::progress::Reporter;
+use super::waiter::Waiter;
 use crate::call::Watch;
-use crate::sync::lock;
 
 /// No call has failed yet.
 const NONE: usize = usize::MAX;
 
+/// What a wait waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// All calls are done.
+    All,
+    /// One has failed, or all are done.
+    Failure,
+    /// One is done, or there are none.
+    First,
+}
+
 /// Hung on each call of a batch.
 pub(super) struct Latch {
+    until: Until,
     remaining: AtomicUsize,
     first_failed: AtomicUsize,
     failed: AtomicUsize,
     total: usize,
-    waker: Mutex<Option<Waker>>,
+    waiter: Waiter,
     reporter: Option<Reporter>,
 }
 
 impl Latch {
-    pub(super) fn new(total: usize, reporter: Option<Reporter>) -> Self {
+    pub(super) fn new(total: usize, until: Until, reporter: Option<Reporter>) -> Self {
         Self {
+            until,
             remaining: AtomicUsize::new(total),
             first_failed: AtomicUsize::new(NONE),
             failed: AtomicUsize::new(0),
             total,
-            waker: Mutex::new(None),
+            waiter: Waiter::default(),
             reporter,
         }
     }
 
-    /// Ready when all calls are done, or, if `stop_at_failure`, when one has failed: its index then.
-    pub(super) fn poll(&self, context: &Context<'_>, stop_at_failure: bool) -> Poll<Option<usize>> {
-        *lock(&self.waker) = Some(context.waker().clone());
+    /// Ready when what is waited for has come; the index of the first call that failed, when that is what ended the wait.
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Option<usize>> {
+        let seen = self.look();
+        if seen.is_ready() {
+            return seen;
+        }
+        self.waiter.register(context);
+        self.look()
+    }
+
+    fn look(&self) -> Poll<Option<usize>> {
         let failed = self.first_failed.load(Ordering::SeqCst);
-        if stop_at_failure && failed != NONE {
+        if self.until == Until::Failure && failed != NONE {
             return Poll::Ready(Some(failed));
         }
-        if self.remaining.load(Ordering::SeqCst) == 0 { Poll::Ready(None) } else { Poll::Pending }
+        let remaining = self.remaining.load(Ordering::SeqCst);
+        let one_is_done = self.until == Until::First && remaining < self.total;
+        if remaining == 0 || one_is_done { Poll::Ready(None) } else { Poll::Pending }
     }
 
     /// Ends the report, whatever came of the batch.
@@ -53,23 +75,18 @@ impl Latch {
 
 impl Watch for Latch {
     fn done(&self, index: usize, failed: bool) {
-        let mut wake = false;
-        let failures = if failed {
+        let mut ends_wait = self.until == Until::First;
+        if failed {
             let first = self.first_failed.compare_exchange(NONE, index, Ordering::SeqCst, Ordering::SeqCst);
-            wake = first.is_ok();
-            self.failed.fetch_add(1, Ordering::SeqCst) + 1
-        } else {
-            self.failed.load(Ordering::Relaxed)
-        };
+            ends_wait |= first.is_ok() && self.until == Until::Failure;
+            self.failed.fetch_add(1, Ordering::SeqCst);
+        }
         let remaining = self.remaining.fetch_sub(1, Ordering::SeqCst) - 1;
         if let Some(reporter) = &self.reporter {
-            reporter.report(self.total - remaining, failures);
+            reporter.report(self.total - remaining, self.failed.load(Ordering::SeqCst), failed);
         }
-        if remaining == 0 || wake {
-            let waker = lock(&self.waker).take();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+        if remaining == 0 || ends_wait {
+            self.waiter.wake();
         }
     }
 }

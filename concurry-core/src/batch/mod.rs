@@ -1,15 +1,32 @@
 //! Many calls at once.
 //!
 //! * [`gather`]: all results in the order of the input, or all outcomes.
-//! * [`Gatherable`]: what can be gathered: lists and maps of calls.
-//! * `latch`: counts completions down and wakes the one who waits; no thread and no poll a call.
+//! * [`as_completed`]: outcomes in the order in which calls are done.
+//! * [`wait`]: which calls are done once one, one that failed, or all are.
+//! * [`submit_all`]: submits as the input comes, with so many calls in flight; [`unordered`](SubmitAll::unordered).
+//! * [`Gatherable`]: what can be gathered: lists, maps and tuples of calls. `tuples`: those, and [`GatherError`].
 //! * [`Progress`]: a bar in a terminal, or a callback.
+//! * `latch`, `ready`: what hangs on the calls: one counts them down, the other lists those that are done.
+//! * `waiter`, `waiting`: the one who waits, and one wait with its deadline.
 
+mod as_completed;
 mod gather;
 mod gatherable;
 mod latch;
 mod progress;
+mod ready;
+mod submit_all;
+mod tuples;
+mod unordered;
+mod wait;
+mod waiter;
+mod waiting;
 
+pub use as_completed::{AsCompleted, as_completed};
 pub use gather::{Gather, gather};
 pub use gatherable::Gatherable;
 pub use progress::{Progress, ProgressUpdate};
+pub use submit_all::{SubmitAll, submit_all};
+pub use tuples::GatherError;
+pub use unordered::Unordered;
+pub use wait::{ReturnWhen, wait, wait_async};

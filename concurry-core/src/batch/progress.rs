@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::panics::catch;
+
 /// How far a batch is.
 ///
 /// # Examples
@@ -47,7 +49,8 @@ enum Kind {
 }
 
 impl Progress {
-    /// Calls `callback` after each completion, on the thread that completed the call. Keep it short.
+    /// Calls `callback` after each completion, on the thread that completed the call. Keep it short. A panic in it
+    /// is logged and goes no further.
     pub fn callback(callback: impl Fn(&ProgressUpdate) + Send + Sync + 'static) -> Self {
         Self(Kind::Callback(Arc::new(callback)))
     }
@@ -83,7 +86,7 @@ pub(super) struct Reporter {
 enum Running {
     #[cfg(feature = "progress")]
     Bar(indicatif::ProgressBar),
-    #[cfg(not(feature = "progress"))]
+    /// A bar that nobody would see.
     Hidden,
     Callback(Arc<dyn Fn(&ProgressUpdate) + Send + Sync>),
 }
@@ -97,25 +100,35 @@ impl Reporter {
         Self { total, kind }
     }
 
-    pub(super) fn report(&self, done: usize, failed: usize) {
+    /// One more call is done; `failed_now` when it is this one that failed.
+    #[cfg_attr(
+        not(feature = "progress"),
+        expect(unused_variables, reason = "only a bar asks for the difference")
+    )]
+    pub(super) fn report(&self, done: usize, failed: usize, failed_now: bool) {
         match &self.kind {
             #[cfg(feature = "progress")]
             Running::Bar(bar) => {
-                bar.inc(1);
-                if failed > 0 {
+                if failed_now {
                     bar.set_message(format!("{failed} failed"));
                 }
+                bar.inc(1);
             }
-            #[cfg(not(feature = "progress"))]
             Running::Hidden => {}
-            Running::Callback(callback) => callback(&ProgressUpdate { done, failed, total: self.total }),
+            Running::Callback(callback) => {
+                let update = ProgressUpdate { done, failed, total: self.total };
+                if catch(|| callback(&update)).is_err() {
+                    tracing::error!("a progress callback panicked; the calls are not affected");
+                }
+            }
         }
     }
 
     pub(super) fn finish(&self) {
-        #[cfg(feature = "progress")]
-        if let Running::Bar(bar) = &self.kind {
-            bar.abandon();
+        match &self.kind {
+            #[cfg(feature = "progress")]
+            Running::Bar(bar) => bar.abandon(),
+            Running::Hidden | Running::Callback(_) => {}
         }
     }
 }
@@ -123,14 +136,39 @@ impl Reporter {
 #[cfg(feature = "progress")]
 fn bar(title: String, total: usize) -> Running {
     let bar = indicatif::ProgressBar::new(total as u64).with_prefix(title);
-    let template = "{prefix} [{bar:30}] {pos}/{len} {per_sec} eta {eta} {msg}";
+    if bar.is_hidden() {
+        return Running::Hidden;
+    }
+    let template = "{prefix} [{bar:30}] {pos}/{len} {rate} eta {eta} {msg}";
     if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+        let rate = |state: &indicatif::ProgressState, out: &mut dyn fmt::Write| {
+            // A rate that cannot be written is a rate that is not shown.
+            out.write_str(&rate(state.per_sec())).unwrap_or_default();
+        };
+        bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
     }
     Running::Bar(bar)
+}
+
+/// A rate with as many digits as mean something: a rate below ten keeps one decimal.
+#[cfg(feature = "progress")]
+fn rate(per_second: f64) -> String {
+    let decimals = usize::from(per_second < 9.95);
+    format!("{per_second:.decimals$}/s")
 }
 
 #[cfg(not(feature = "progress"))]
 fn bar(_title: String, _total: usize) -> Running {
     Running::Hidden
+}
+
+#[cfg(all(test, feature = "progress"))]
+mod tests {
+    use super::rate;
+
+    #[test]
+    fn a_rate_is_shown_rounded() {
+        let shown = [0.0, 0.123_456, 9.949, 9.951, 1234.5678].map(rate);
+        assert_eq!(shown, ["0.0/s", "0.1/s", "9.9/s", "10/s", "1235/s"]);
+    }
 }

@@ -113,15 +113,19 @@ impl<T, E> Cell<T, E> {
     }
 
     /// Has `watch` told when the call is done; at once when it is done already.
-    pub(super) fn watch(&self, watch: Arc<dyn Watch>, index: usize) {
-        let failed = match &mut *lock(&self.state) {
+    pub(super) fn watch(&self, watch: &Arc<dyn Watch>, index: usize) {
+        let mut state = lock(&self.state);
+        let failed = match &mut *state {
             State::Pending(pending) => {
-                pending.watch = Some((watch, index));
+                let earlier = pending.watch.replace((Arc::clone(watch), index));
+                drop(state);
+                drop(earlier);
                 return;
             }
             State::Done(outcome) => outcome.is_err(),
             State::Taken => true,
         };
+        drop(state);
         watch.done(index, failed);
     }
 

@@ -76,6 +76,30 @@ impl<E> CallError<E> {
             _ => None,
         }
     }
+
+    /// Converts the method's own error, if that is what happened; everything else stays as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use concurry_core::call::CallError;
+    /// let error = CallError::Failed("no such file").map_failed(str::len);
+    /// assert_eq!(error.into_failed(), Some(12));
+    /// ```
+    pub fn map_failed<E2>(self, f: impl FnOnce(E) -> E2) -> CallError<E2> {
+        match self {
+            Self::Failed(error) => CallError::Failed(f(error)),
+            Self::Panicked(panic) => CallError::Panicked(panic),
+            Self::WorkerDied(died) => CallError::WorkerDied(died),
+            Self::Stopped => CallError::Stopped,
+            Self::Cancelled => CallError::Cancelled,
+            Self::Timeout => CallError::Timeout,
+            Self::WouldDeadlock => CallError::WouldDeadlock,
+            Self::NotSent(error) => CallError::NotSent(error),
+            Self::WorkerLost { reason } => CallError::WorkerLost { reason },
+            Self::Taken => CallError::Taken,
+        }
+    }
 }
 
 impl CallError<Infallible> {
@@ -89,18 +113,7 @@ impl CallError<Infallible> {
     /// assert!(matches!(error, CallError::Stopped));
     /// ```
     pub fn widen<E>(self) -> CallError<E> {
-        match self {
-            Self::Failed(never) => match never {},
-            Self::Panicked(panic) => CallError::Panicked(panic),
-            Self::WorkerDied(died) => CallError::WorkerDied(died),
-            Self::Stopped => CallError::Stopped,
-            Self::Cancelled => CallError::Cancelled,
-            Self::Timeout => CallError::Timeout,
-            Self::WouldDeadlock => CallError::WouldDeadlock,
-            Self::NotSent(error) => CallError::NotSent(error),
-            Self::WorkerLost { reason } => CallError::WorkerLost { reason },
-            Self::Taken => CallError::Taken,
-        }
+        self.map_failed(|never| match never {})
     }
 }
 

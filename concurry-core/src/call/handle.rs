@@ -40,6 +40,10 @@ impl<T, E> Call<T, E> {
         Self { cell }
     }
 
+    pub(super) fn cell(&self) -> &Arc<Cell<T, E>> {
+        &self.cell
+    }
+
     /// Blocks until the call is done and takes its result.
     ///
     /// # Errors
@@ -90,7 +94,7 @@ impl<T, E> Call<T, E> {
 
     /// Has `watch` told when the call is done. One watcher a call: a later one takes the place of an earlier.
     #[doc(hidden)]
-    pub fn watch(&self, watch: Arc<dyn Watch>, index: usize) {
+    pub fn watch(&self, watch: &Arc<dyn Watch>, index: usize) {
         self.cell.watch(watch, index);
     }
 

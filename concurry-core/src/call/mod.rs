@@ -6,9 +6,11 @@
 //! * `cell`: the state that both ends share, and who may change it.
 //! * [`promise`](Promise): the worker's end.
 //! * [`handle`](Call): the caller's end: waiting, awaiting, cancelling.
+//! * `chain`: calls made of other calls: `map`, `and_then`.
 //! * [`error`](CallError): what can go wrong with a call.
 
 mod cell;
+mod chain;
 mod error;
 mod handle;
 mod promise;

@@ -38,6 +38,13 @@ impl<T, E> Promise<T, E> {
     pub fn is_open(&self) -> bool {
         self.cell.as_ref().is_some_and(|cell| cell.is_open())
     }
+
+    /// Runs `callback` with the outcome once there is one, as [`Call::on_done`](super::Call::on_done).
+    pub(super) fn on_done(&self, callback: impl FnOnce(&Outcome<T, E>) + Send + 'static) {
+        if let Some(cell) = &self.cell {
+            cell.on_done(Box::new(callback));
+        }
+    }
 }
 
 impl<T, E> Drop for Promise<T, E> {

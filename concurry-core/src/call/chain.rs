@@ -1,0 +1,190 @@
+//! Calls made of other calls, without a thread and without a poll.
+//!
+//! A link owns the call that comes first and is hung on it as its watcher: when that call is done, the link takes the
+//! outcome and answers the call that comes after, on the thread that completed the first one. The other way round, the
+//! call that comes after cancels the one before when it is cancelled itself.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use super::cell::Watch;
+use super::{Call, CallError, Outcome, Promise, channel};
+use crate::panics::catch;
+use crate::sync::lock;
+
+struct Link<T, E, F> {
+    source: Call<T, E>,
+    then: Mutex<Option<F>>,
+}
+
+impl<T, E, F> Watch for Link<T, E, F>
+where
+    T: Send,
+    E: Send,
+    F: FnOnce(Outcome<T, E>) + Send,
+{
+    fn done(&self, _: usize, _: bool) {
+        let then = lock(&self.then).take();
+        if let Some(then) = then {
+            then(self.source.try_take().unwrap_or(Err(CallError::Taken)));
+        }
+    }
+}
+
+impl<T, E> Call<T, E>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    /// The call whose result is `f(result)`; an error stays as it is.
+    ///
+    /// `f` runs once the call is done, on the thread that completes it, or here and now when it is done already: keep it
+    /// short. Cancelling the mapped call cancels this one, and `f` is not run. Dropping the mapped call cancels nothing.
+    /// A panic in `f` is [`CallError::Panicked`] of the mapped call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::call::channel;
+    /// use std::convert::Infallible;
+    ///
+    /// let (promise, call) = channel::<&str, Infallible>();
+    /// let length = call.map(str::len);
+    /// promise.complete(Ok("seven and"));
+    /// assert_eq!(length.result().unwrap(), 9);
+    /// ```
+    pub fn map<U, F>(self, f: F) -> Call<U, E>
+    where
+        U: Send + 'static,
+        F: FnOnce(T) -> U + Send + 'static,
+    {
+        self.link(move |outcome, promise| promise.complete(outcome.and_then(|value| run(|| f(value)))))
+    }
+
+    /// The call whose own error is `f(error)`; a result, and what else may happen to a call, stay as they are.
+    ///
+    /// When and where `f` runs, and what a panic in it does, is as in [`map`](Self::map).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::call::{CallError, channel};
+    ///
+    /// let (promise, call) = channel::<u64, &str>();
+    /// let call = call.map_err(str::len);
+    /// promise.complete(Err(CallError::Failed("no")));
+    /// assert_eq!(call.result().unwrap_err().into_failed(), Some(2));
+    /// ```
+    pub fn map_err<E2, F>(self, f: F) -> Call<T, E2>
+    where
+        E2: Send + 'static,
+        F: FnOnce(E) -> E2 + Send + 'static,
+    {
+        self.link(move |outcome: Outcome<T, E>, promise: Promise<T, E2>| {
+            let mapped = outcome.or_else(|error| run(|| error.map_failed(f)).and_then(Err));
+            promise.complete(mapped);
+        })
+    }
+
+    /// The call that comes after this one: once this one has a result, `f` makes the next call of it, whose outcome is
+    /// that of the whole. An error of this one ends it, and `f` is not run.
+    ///
+    /// Both have the same error, as in [`Result::and_then`]. A call that cannot fail is [widened](Call::widen) to the error
+    /// of the other; another error is converted by [`map_err`](Self::map_err).
+    ///
+    /// `f` runs where the closure of [`map`](Self::map) would, and a panic in it is [`CallError::Panicked`] of the whole.
+    /// It should submit and return, not wait. Cancelling the whole cancels whichever of the two is not done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::call::channel;
+    /// use std::io;
+    ///
+    /// let (promise, read) = channel::<Vec<u8>, io::Error>();
+    /// let stored = read.and_then(|bytes| {
+    ///     let (promise, store) = channel::<usize, io::Error>(); // `disk.store(bytes)`
+    ///     promise.complete(Ok(bytes.len()));
+    ///     store
+    /// });
+    /// promise.complete(Ok(vec![1, 2, 3]));
+    /// assert_eq!(stored.result().unwrap(), 3);
+    /// ```
+    pub fn and_then<U, F>(self, f: F) -> Call<U, E>
+    where
+        U: Send + 'static,
+        F: FnOnce(T) -> Call<U, E> + Send + 'static,
+    {
+        self.link(move |outcome, promise: Promise<U, E>| match outcome.and_then(|value| run(|| f(value))) {
+            Ok(next) => next.answer(promise, |outcome, promise| promise.complete(outcome)),
+            Err(error) => promise.complete(Err(error)),
+        })
+    }
+
+    /// The call that `then` answers with the outcome of this one.
+    fn link<U, E2>(self, then: impl FnOnce(Outcome<T, E>, Promise<U, E2>) + Send + 'static) -> Call<U, E2>
+    where
+        U: Send + 'static,
+        E2: Send + 'static,
+    {
+        let (promise, call) = channel();
+        self.answer(promise, then);
+        call
+    }
+
+    /// Has `then` answer `promise` with the outcome of this call, unless it was cancelled before.
+    fn answer<U, E2>(
+        self,
+        promise: Promise<U, E2>,
+        then: impl FnOnce(Outcome<T, E>, Promise<U, E2>) + Send + 'static,
+    ) where
+        U: Send + 'static,
+        E2: Send + 'static,
+    {
+        let cell = Arc::clone(self.cell());
+        promise.on_done(move |outcome| {
+            if matches!(outcome, Err(CallError::Cancelled)) {
+                drop(cell.close(Err(CallError::Cancelled)));
+            }
+        });
+        if !promise.is_open() {
+            // Cancelled, and perhaps taken, before the line above could see it.
+            self.cancel();
+            return;
+        }
+        let then = move |outcome| {
+            if promise.is_open() {
+                then(outcome, promise);
+            }
+        };
+        let link = Arc::new(Link { source: self, then: Mutex::new(Some(then)) });
+        let watch = Arc::clone(&link) as Arc<dyn Watch>;
+        link.source.watch(&watch, 0);
+    }
+}
+
+impl<T> Call<T, Infallible>
+where
+    T: Send + 'static,
+{
+    /// The same call with an error that it never has, to stand beside calls that may fail.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::call::{Call, channel};
+    /// use std::{convert::Infallible, io};
+    ///
+    /// let (promise, call) = channel::<u64, Infallible>();
+    /// let call: Call<u64, io::Error> = call.widen();
+    /// promise.complete(Ok(1));
+    /// assert_eq!(call.result().unwrap(), 1);
+    /// ```
+    pub fn widen<E: Send + 'static>(self) -> Call<T, E> {
+        self.link(|outcome, promise| promise.complete(outcome.map_err(CallError::widen)))
+    }
+}
+
+fn run<R, E>(body: impl FnOnce() -> R) -> Result<R, CallError<E>> {
+    catch(body).map_err(CallError::Panicked)
+}
