@@ -126,9 +126,9 @@ every_mode! {
             submitted.fetch_add(1, Ordering::SeqCst);
             echo.odd(n)
         };
-        for (n, outcome) in (0..100).zip(submit_all(0.., 8, submit)) {
+        for (n, outcome) in (0usize..100).zip(submit_all(0.., 8, submit)) {
             assert_eq!(outcome.is_ok(), n % 2 == 1);
-            assert!(submitted.load(Ordering::SeqCst) <= n as usize + 8 + 1);
+            assert!(submitted.load(Ordering::SeqCst) <= n + 8 + 1);
         }
         submitted.store(0, Ordering::SeqCst);
         let mut indices: Vec<_> = submit_all(0..100, 8, submit).unordered().map(|(index, _)| index).collect();
