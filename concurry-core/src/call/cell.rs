@@ -159,3 +159,17 @@ fn run_callback<T, E>(callback: Callback<T, E>, outcome: &Outcome<T, E>) {
         tracing::error!("a callback given to `Call::on_done` panicked; the call itself is not affected");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::Cell;
+
+    #[test]
+    fn a_pending_call_is_a_small_thing() {
+        let counts = 2 * size_of::<usize>();
+        let sizes = [size_of::<Cell<u64, Infallible>>(), size_of::<Cell<String, std::io::Error>>()];
+        assert!(sizes.iter().all(|size| counts + size <= 128), "{sizes:?}");
+    }
+}

@@ -127,7 +127,11 @@ impl CallError<Infallible> {
 /// assert_eq!(panic.to_string(), "the method panicked at src/main.rs:7:5: division by zero");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub struct Panicked {
+pub struct Panicked(Box<Panic>);
+
+/// Boxed: an error that hardly ever happens must not make every outcome larger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Panic {
     message: String,
     location: Option<String>,
 }
@@ -135,25 +139,25 @@ pub struct Panicked {
 impl Panicked {
     /// A panic with this message, at this `file:line:column` if that is known.
     pub fn new(message: String, location: Option<String>) -> Self {
-        Self { message, location }
+        Self(Box::new(Panic { message, location }))
     }
 
     /// The panic's message.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Where it panicked, as `file:line:column`, if that is known.
     pub fn location(&self) -> Option<&str> {
-        self.location.as_deref()
+        self.0.location.as_deref()
     }
 }
 
 impl fmt::Display for Panicked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.location {
-            Some(location) => write!(f, "the method panicked at {location}: {}", self.message),
-            None => write!(f, "the method panicked: {}", self.message),
+        match self.location() {
+            Some(location) => write!(f, "the method panicked at {location}: {}", self.message()),
+            None => write!(f, "the method panicked: {}", self.message()),
         }
     }
 }
@@ -212,8 +216,12 @@ impl fmt::Display for WorkerDied {
 /// assert!(error.to_string().contains("alloc::rc::Rc<u8>"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{what} of type `{type_name}` could not travel between processes: {reason}")]
-pub struct NotSent {
+#[error("{} of type `{}` could not travel between processes: {}", .0.what, .0.type_name, .0.reason)]
+pub struct NotSent(Box<Unsent>);
+
+/// Boxed as [`Panic`] is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Unsent {
     what: String,
     type_name: String,
     reason: String,
@@ -222,6 +230,6 @@ pub struct NotSent {
 impl NotSent {
     /// `what` ("the arguments of `complete`") of type `type_name` could not be sent because of `reason`.
     pub fn new(what: impl Into<String>, type_name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { what: what.into(), type_name: type_name.into(), reason: reason.into() }
+        Self(Box::new(Unsent { what: what.into(), type_name: type_name.into(), reason: reason.into() }))
     }
 }
