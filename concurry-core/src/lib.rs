@@ -4,6 +4,7 @@
 //! * [`clock`]: monotonic time as an argument, the one timer, and a clock for tests that is moved by hand.
 //! * [`park`]: parking a thread until a [`Waker`](std::task::Waker) is woken; running a future on this thread.
 //! * [`call`]: the cell between a caller and a worker, its two ends, and the errors of a call.
+//! * [`retry`]: trying again: how often, and how long to wait in between.
 //! * [`batch`]: `gather`, and progress.
 
 pub mod batch;
@@ -13,5 +14,6 @@ pub mod mode;
 #[doc(hidden)]
 pub mod panics;
 pub mod park;
+pub mod retry;
 #[doc(hidden)]
 pub mod sync;

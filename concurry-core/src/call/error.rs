@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::RetriesExhausted;
+
 /// Why a call has no result.
 ///
 /// `E` is the method's own error. Everything else says what happened to the call on its way.
@@ -35,7 +37,10 @@ pub enum CallError<E = Infallible> {
     /// The process of the worker ended while it ran this call. The method may have run in part.
     #[error(transparent)]
     WorkerDied(WorkerDied),
-    /// The pool was stopped before the call was run; it did not run.
+    /// The call was tried as often, or for as long, as it may be; every attempt's result and verdict.
+    #[error("{0}")]
+    RetriesExhausted(RetriesExhausted<E>),
+    /// The pool was stopped before the call was run, or run again; it does not run.
     #[error("the worker pool was stopped before it ran this call")]
     Stopped,
     /// The call was cancelled by [`Call::cancel`](super::Call::cancel).
@@ -91,6 +96,7 @@ impl<E> CallError<E> {
             Self::Failed(error) => CallError::Failed(f(error)),
             Self::Panicked(panic) => CallError::Panicked(panic),
             Self::WorkerDied(died) => CallError::WorkerDied(died),
+            Self::RetriesExhausted(exhausted) => CallError::RetriesExhausted(exhausted.widen()),
             Self::Stopped => CallError::Stopped,
             Self::Cancelled => CallError::Cancelled,
             Self::Timeout => CallError::Timeout,

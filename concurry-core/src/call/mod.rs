@@ -8,15 +8,18 @@
 //! * [`handle`](Call): the caller's end: waiting, awaiting, cancelling.
 //! * `chain`: calls made of other calls: `map`, `and_then`.
 //! * [`error`](CallError): what can go wrong with a call.
+//! * [`exhausted`](RetriesExhausted): a call that was tried as often as it may be.
 
 mod cell;
 mod chain;
 mod error;
+mod exhausted;
 mod handle;
 mod promise;
 
 pub use cell::Watch;
 pub use error::{CallError, NotSent, Panicked, WorkerDied};
+pub use exhausted::{AttemptEnd, AttemptVerdict, FailedAttempt, RetriesExhausted};
 pub use handle::Call;
 pub use promise::Promise;
 
