@@ -83,6 +83,14 @@ pub enum InitError {
         /// What is not `Send` or `Sync`.
         what: String,
     },
+    /// Methods are to be tried again, but their arguments cannot be cloned for that.
+    #[error("`{worker}` cannot have this retry: {what} is not Clone; derive Clone for it, or drop `.retry(…)`")]
+    NotClonable {
+        /// The worker's type.
+        worker: &'static str,
+        /// The methods and types, as a text.
+        what: String,
+    },
     /// This build has no such mode.
     #[error("execution mode {mode} is not there: {reason}")]
     Unsupported {

@@ -10,6 +10,7 @@
 //! * [`construct`]: one run of a constructor, with the limits that it sees.
 //! * [`probe`]: what a worker's types can do (travel, be sent), found out by method resolution.
 //! * [`pool`]: queue, handle, statistics.
+//! * [`retry`]: calls that are tried again.
 //! * [`runtime`]: a file a mode.
 //! * [`limit_server`]: limits that are shared with other programs.
 //! * [`process`]: child processes: frames, transport, both ends, limits over frames.
@@ -23,6 +24,7 @@ mod panics;
 pub mod pool;
 pub mod probe;
 pub mod process;
+pub mod retry;
 pub mod runtime;
 pub mod worker;
 

@@ -4,11 +4,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use concurry_core::clock::{self, Clock};
 use concurry_core::mode::ExecutionMode;
+use concurry_core::retry::Retry;
 use concurry_limits::{IntoLimits, LimitPool, LimitSetError};
 
 use crate::error::InitError;
-use crate::pool::PoolHandle;
+use crate::pool::{PoolHandle, Queue};
+use crate::retry::rules;
 use crate::runtime::{self, Setup};
 use crate::worker::Worker;
 
@@ -67,6 +70,8 @@ pub struct WorkerOptions<W, A> {
     workers: Workers,
     max_queued_calls: usize,
     name: Option<String>,
+    retry: Option<Retry>,
+    clock: Arc<dyn Clock>,
     marker: PhantomData<fn(A) -> W>,
 }
 
@@ -89,12 +94,14 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             workers: workers.into(),
             max_queued_calls: usize::MAX,
             name: None,
+            retry: None,
+            clock: clock::system(),
             marker: PhantomData,
         }
     }
 
     /// How many calls may wait for a worker, 1 or more; no bound by default. Submitting to a full pool blocks until there
-    /// is room. Mode sync has no queue.
+    /// is room. Calls that wait to be tried again count, but are never held back themselves. Mode sync has no queue.
     pub fn max_queued_calls(mut self, calls: usize) -> Self {
         self.max_queued_calls = calls;
         self
@@ -103,6 +110,30 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     /// The pool's name, in statistics and in the names of its threads; by default the worker's type.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// How the methods that return a `Result` are tried again when they fail; a method's own `#[retry(…)]` overrides this
+    /// field by field. Each attempt gets a clone of the arguments.
+    ///
+    /// While a call backs off it holds neither a worker nor a limit, and then it takes its old place in the queue. In mode
+    /// sync the caller waits.
+    ///
+    /// ```
+    /// use concurry_core::retry::Retry;
+    /// use std::time::Duration;
+    ///
+    /// let retry = Retry::exponential(5).wait(Duration::from_millis(200)).max_wait(Duration::from_secs(20));
+    /// # let _ = retry;
+    /// ```
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// The clock that the waits between attempts are measured on; the system's by default, another one for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -126,16 +157,18 @@ impl<W: Worker, A> WorkerOptions<W, A> {
         if limits.is_empty() {
             return Err(InitError::UnusableLimits(concurry_limits::LimitError::EmptyPool));
         }
+        let rules = rules(std::any::type_name::<W>(), self.retry, &W::retries())?;
+        let queue = Queue::new(self.max_queued_calls, self.clock);
         let setup = Setup {
             mode: self.mode,
             limits,
             workers,
-            max_queued_calls: self.max_queued_calls,
+            queue: Arc::clone(&queue),
             name: self.name.unwrap_or_else(|| short_name(std::any::type_name::<W>()).to_owned()),
             args,
         };
         let runtime: Arc<_> = runtime::start::<W>(setup)?;
-        Ok(PoolHandle::new(runtime).into())
+        Ok(PoolHandle::new(runtime, queue, rules).into())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::attempt::Ran;
 use crate::error::BoxError;
 use crate::pool::PoolHandle;
 use crate::process::{Answer, Outbound};
+use crate::retry::MethodRetry;
 use crate::runtime::Start;
 
 /// A run of an async method on a worker that it borrows through a guard.
@@ -148,6 +149,9 @@ pub trait Worker: Sized + 'static {
 
     /// What of this worker cannot travel to another process, as "argument `T` of `method`"; empty when all can.
     fn unable_to_travel() -> Vec<String>;
+
+    /// The methods that can be tried again.
+    fn retries() -> Vec<MethodRetry>;
 
     /// The constructor's arguments as bytes.
     ///

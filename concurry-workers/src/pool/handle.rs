@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concurry_core::call::CallError;
+use concurry_core::call::{Call, CallError, Promise};
+use concurry_core::retry::Retry;
 
-use super::PoolStats;
+use super::{PoolStats, Queue};
+use crate::retry::{self, Recipe, Rules};
 use crate::runtime::Runtime;
 use crate::worker::Worker;
 
@@ -34,6 +36,8 @@ pub struct PoolHandle<W: Worker> {
 /// The last one out closes the queue.
 struct Owner<W: Worker> {
     runtime: Arc<dyn Runtime<W>>,
+    queue: Arc<Queue<W::Message>>,
+    rules: Rules,
 }
 
 impl<W: Worker> Drop for Owner<W> {
@@ -43,14 +47,41 @@ impl<W: Worker> Drop for Owner<W> {
 }
 
 impl<W: Worker> PoolHandle<W> {
-    pub(crate) fn new(runtime: Arc<dyn Runtime<W>>) -> Self {
-        Self { owner: Arc::new(Owner { runtime }) }
+    pub(crate) fn new(runtime: Arc<dyn Runtime<W>>, queue: Arc<Queue<W::Message>>, rules: Rules) -> Self {
+        Self { owner: Arc::new(Owner { runtime, queue, rules }) }
     }
 
     /// Submits a call; a pool that is stopped answers it at once.
     #[doc(hidden)]
     pub fn submit(&self, message: W::Message) {
-        if let Err(message) = self.owner.runtime.submit(message) {
+        self.submit_aged(None, message);
+    }
+
+    /// The retry of a method, by its number; none when it is tried once.
+    #[doc(hidden)]
+    pub fn retry(&self, method: u16) -> Option<Retry> {
+        self.owner.rules.get(usize::from(method)).copied().flatten()
+    }
+
+    /// Submits a call that is tried again.
+    #[doc(hidden)]
+    pub fn submit_retried<A, T, E>(
+        &self,
+        retry: Retry,
+        ends: (Promise<T, E>, &Call<T, E>),
+        args: A,
+        recipe: Recipe<W::Message, A, T, E>,
+    ) where
+        A: Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let submit = |age, message| self.submit_aged(Some(age), message);
+        retry::submit(&self.owner.queue, retry, ends, args, recipe, submit);
+    }
+
+    fn submit_aged(&self, age: Option<u64>, message: W::Message) {
+        if let Err(message) = self.owner.runtime.submit(age, message) {
             W::refuse(message, self.owner.runtime.refusal());
         }
     }

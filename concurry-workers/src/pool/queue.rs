@@ -1,15 +1,15 @@
 //! The one queue of a pool.
 //!
-//! Promises: first in, first out; a worker that is idle is woken for each call that comes; a full queue holds the
+//! Promises: first in, first out, by age; a call that is tried again comes back to its old place (`comeback`); a worker that is idle is woken for each call that comes; a full queue holds the
 //! submitter back until there is room; after `close` nothing more comes in, and what is in is either still handed out
 //! (drain) or given back to be refused (stop). Nobody polls: workers, submitters and those who wait for the end leave
 //! a waker.
 //!
 //! One lock guards it all. Wakers are called after it is released.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use concurry_core::clock::{Clock, Timestamp};
@@ -17,24 +17,60 @@ use concurry_core::park;
 
 use concurry_core::sync::lock;
 
+use super::comeback::BackingOff;
+
 /// The queue; `M` is the message of a call.
 pub(crate) struct Queue<M> {
-    state: Mutex<State<M>>,
+    pub(super) state: Mutex<State<M>>,
     /// How many calls may wait; submitters wait beyond that.
     capacity: usize,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
-struct State<M> {
-    waiting: VecDeque<M>,
+pub(super) struct State<M> {
+    /// Calls that may be taken, each with its age, the oldest first.
+    pub(super) waiting: VecDeque<(u64, M)>,
+    /// Calls that wait for their time to be tried again, by age.
+    pub(super) backing_off: BTreeMap<u64, BackingOff<M>>,
+    pub(super) next_age: u64,
+    /// Calls with a retry that are not answered yet: while there are any, calls may come back.
+    pub(super) returning: usize,
+    /// How often a call came back.
+    pub(super) retried: u64,
+    /// Nothing is to be run any more, and nothing comes back.
+    pub(super) stopped: bool,
     /// Calls taken by a worker and not yet finished.
-    running: usize,
+    pub(super) running: usize,
     /// Workers that are there: they, and only they, take calls.
     workers: usize,
-    open: bool,
+    pub(super) open: bool,
     /// Each idle worker's waker, by its number; the one that went idle last is woken first: its caches are warm.
-    idle: Vec<(usize, Waker)>,
-    submitters: VecDeque<Waker>,
+    pub(super) idle: Vec<(usize, Waker)>,
+    pub(super) submitters: VecDeque<Waker>,
     observers: Vec<Waker>,
+}
+
+impl<M> State<M> {
+    /// Puts a call to its place. A call of old age stands near the front, so little is moved.
+    pub(super) fn place(&mut self, age: u64, message: M) {
+        let is_youngest = self.waiting.back().is_none_or(|(last, _)| *last < age);
+        let place = if is_youngest {
+            self.waiting.len()
+        } else {
+            self.waiting.partition_point(|(other, _)| *other < age)
+        };
+        self.waiting.insert(place, (age, message));
+    }
+
+    /// The age of a call that comes now.
+    pub(super) fn age(&mut self) -> u64 {
+        self.next_age += 1;
+        self.next_age
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.running == 0 && self.returning == 0
+    }
 }
 
 /// What a worker finds.
@@ -49,9 +85,14 @@ pub(crate) enum Popped<M> {
 
 impl<M> Queue<M> {
     /// A queue in which `capacity` calls may wait, without workers as yet.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, clock: Arc<dyn Clock>) -> Arc<Self> {
         let state = State {
             waiting: VecDeque::new(),
+            backing_off: BTreeMap::new(),
+            next_age: 0,
+            returning: 0,
+            retried: 0,
+            stopped: false,
             running: 0,
             workers: 0,
             open: true,
@@ -59,11 +100,14 @@ impl<M> Queue<M> {
             submitters: VecDeque::new(),
             observers: Vec::new(),
         };
-        Self { state: Mutex::new(state), capacity: capacity.max(1) }
+        Arc::new(Self { state: Mutex::new(state), capacity: capacity.max(1), clock })
     }
 
-    /// Appends `message`; blocks while the queue is full. Gives it back when the queue is closed.
-    pub(crate) fn push(&self, message: M) -> Result<(), M> {
+    /// Appends `message`, or puts it to the place of its `age` if it has one; blocks while the queue is full. Gives it back
+    /// when the queue is closed.
+    ///
+    /// Calls that back off count as well: they are the pool's backlog. They themselves never wait for room.
+    pub(crate) fn push(&self, age: Option<u64>, message: M) -> Result<(), M> {
         let mut message = Some(message);
         loop {
             let idle = {
@@ -71,8 +115,11 @@ impl<M> Queue<M> {
                 if !state.open {
                     break;
                 }
-                if state.waiting.len() < self.capacity {
-                    state.waiting.extend(message.take());
+                if state.waiting.len() + state.backing_off.len() < self.capacity {
+                    if let Some(message) = message.take() {
+                        let age = age.unwrap_or_else(|| state.age());
+                        state.place(age, message);
+                    }
                     Some(state.idle.pop())
                 } else {
                     state.submitters.push_back(park::thread_waker());
@@ -107,14 +154,14 @@ impl<M> Queue<M> {
             wake(heir.map(|(_, waker)| waker));
             return Poll::Ready(Popped::Interrupted);
         }
-        if let Some(message) = state.waiting.pop_front() {
+        if let Some((_, message)) = state.waiting.pop_front() {
             state.running += 1;
             let submitter = state.submitters.pop_front();
             drop(state);
             wake(submitter);
             return Poll::Ready(Popped::Message(message));
         }
-        if !state.open {
+        if !state.open && (state.stopped || state.returning == 0) {
             return Poll::Ready(Popped::Closed);
         }
         state.idle.push((number, context.waker().clone()));
@@ -158,13 +205,16 @@ impl<M> Queue<M> {
         submitters.into_iter().for_each(Waker::wake);
     }
 
-    /// Lets nothing more in and gives back what waits.
+    /// Lets nothing more in and gives back what waits, also for its time.
     pub(crate) fn stop(&self) -> VecDeque<M> {
+        lock(&self.state).stopped = true;
         self.close();
         let mut state = lock(&self.state);
-        let refused = std::mem::take(&mut state.waiting);
+        let waiting = std::mem::take(&mut state.waiting);
+        let backing_off = std::mem::take(&mut state.backing_off);
         tell(state);
-        refused
+        let backing_off = backing_off.into_values().map(BackingOff::into_message);
+        waiting.into_iter().map(|(_, message)| message).chain(backing_off).collect()
     }
 
     /// Whether no worker is left to take a call.
@@ -174,8 +224,7 @@ impl<M> Queue<M> {
 
     /// Blocks until no call waits or runs, until `deadline` at most; says whether that came true.
     pub(crate) fn wait_until_empty(&self, clock: &dyn Clock, deadline: Timestamp) -> bool {
-        let empty =
-            poll_fn(|context| self.observe(context, |state| state.waiting.is_empty() && state.running == 0));
+        let empty = poll_fn(|context| self.observe(context, State::is_empty));
         park::block_on_until(empty, clock, deadline).is_some()
     }
 
@@ -184,7 +233,11 @@ impl<M> Queue<M> {
         park::block_on(poll_fn(|context| self.observe(context, |state| state.workers == 0)));
     }
 
-    fn observe(&self, context: &Context<'_>, condition: impl Fn(&State<M>) -> bool) -> Poll<()> {
+    pub(super) fn observe(
+        &self,
+        context: &Context<'_>,
+        condition: impl Fn(&State<M>) -> bool,
+    ) -> Poll<()> {
         let mut state = lock(&self.state);
         if condition(&state) {
             return Poll::Ready(());
@@ -193,15 +246,30 @@ impl<M> Queue<M> {
         Poll::Pending
     }
 
-    /// Calls that wait, calls that run, and workers.
-    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+    /// What there is right now.
+    pub(crate) fn counts(&self) -> Counts {
         let state = lock(&self.state);
-        (state.waiting.len(), state.running, state.workers)
+        Counts {
+            queued: state.waiting.len() + state.backing_off.len(),
+            running: state.running,
+            workers: state.workers,
+            retried: state.retried,
+        }
     }
 }
 
+/// What there is in a queue, and around it.
+pub(crate) struct Counts {
+    /// Calls that wait, for a worker or for their time.
+    pub(crate) queued: usize,
+    pub(crate) running: usize,
+    pub(crate) workers: usize,
+    /// How often a call came back.
+    pub(crate) retried: u64,
+}
+
 /// Wakes those who wait for the end, if this may be it.
-fn tell<M>(mut state: MutexGuard<'_, State<M>>) {
+pub(super) fn tell<M>(mut state: MutexGuard<'_, State<M>>) {
     if state.observers.is_empty() {
         return;
     }
@@ -210,7 +278,7 @@ fn tell<M>(mut state: MutexGuard<'_, State<M>>) {
     observers.into_iter().for_each(Waker::wake);
 }
 
-fn wake(waker: Option<Waker>) {
+pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
     }
@@ -221,6 +289,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::Wake;
+
+    use concurry_core::clock;
 
     use super::*;
 
@@ -240,23 +310,23 @@ mod tests {
 
     #[test]
     fn calls_come_out_in_the_order_in_which_they_went_in() {
-        let queue = Queue::new(10);
-        (0..5).for_each(|n| queue.push(n).unwrap());
+        let queue = Queue::new(10, clock::system());
+        (0..5).for_each(|n| queue.push(None, n).unwrap());
         assert_eq!((0..5).filter_map(|_| pop_now(&queue)).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn a_full_queue_holds_the_submitter_back_until_there_is_room() {
-        let queue = Arc::new(Queue::new(1));
-        queue.push(1).unwrap();
+        let queue = Queue::new(1, clock::system());
+        queue.push(None, 1).unwrap();
         let submitter = std::thread::spawn({
             let queue = Arc::clone(&queue);
-            move || queue.push(2)
+            move || queue.push(None, 2)
         });
         while lock(&queue.state).submitters.is_empty() {
             std::thread::yield_now();
         }
-        assert_eq!(queue.counts().0, 1);
+        assert_eq!(queue.counts().queued, 1);
         assert_eq!(pop_now(&queue), Some(1));
         submitter.join().unwrap().unwrap();
         assert_eq!(pop_now(&queue), Some(2));
@@ -264,10 +334,10 @@ mod tests {
 
     #[test]
     fn a_closed_queue_gives_new_calls_back_and_hands_out_the_old() {
-        let queue = Queue::new(10);
-        queue.push(1).unwrap();
+        let queue = Queue::new(10, clock::system());
+        queue.push(None, 1).unwrap();
         queue.close();
-        assert_eq!(queue.push(2), Err(2));
+        assert_eq!(queue.push(None, 2), Err(2));
         assert_eq!(pop_now(&queue), Some(1));
         assert!(matches!(
             queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false),
@@ -277,11 +347,11 @@ mod tests {
 
     #[test]
     fn stopping_frees_a_submitter_that_waits_for_room() {
-        let queue = Arc::new(Queue::new(1));
-        queue.push(1).unwrap();
+        let queue = Queue::new(1, clock::system());
+        queue.push(None, 1).unwrap();
         let submitter = std::thread::spawn({
             let queue = Arc::clone(&queue);
-            move || queue.push(2)
+            move || queue.push(None, 2)
         });
         while lock(&queue.state).submitters.is_empty() {
             std::thread::yield_now();
@@ -292,12 +362,12 @@ mod tests {
 
     #[test]
     fn an_interrupted_worker_hands_its_wake_up_on() {
-        let queue = Queue::new(10);
+        let queue = Queue::new(10, clock::system());
         let woken = Arc::new(AtomicBool::new(false));
         let other = Waker::from(Arc::new(Flag(Arc::clone(&woken))));
         assert!(queue.poll_pop(1, &Context::from_waker(&other), &|| false).is_pending());
         assert!(queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false).is_pending());
-        queue.push(1).unwrap(); // wakes worker 0, which went idle last
+        queue.push(None, 1).unwrap(); // wakes worker 0, which went idle last
         let interrupted = queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| true);
         assert!(matches!(interrupted, Poll::Ready(Popped::Interrupted)));
         assert!(woken.load(Ordering::SeqCst));

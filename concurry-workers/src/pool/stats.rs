@@ -24,14 +24,16 @@ pub struct PoolStats {
     pub mode: ExecutionMode,
     /// Workers that are there.
     pub workers: usize,
-    /// Calls that wait for a worker.
+    /// Calls that wait for a worker, or to be tried again.
     pub queued: usize,
     /// Calls that run.
     pub running: usize,
     /// Calls that were taken from the queue and ended, in whatever way.
     pub done: u64,
-    /// Calls that panicked, or whose process died.
+    /// Attempts at calls that panicked, or whose process died.
     pub crashed: u64,
+    /// How often a call was, or is to be, tried again.
+    pub retried: u64,
     /// Workers that were made anew after a panic or a death.
     pub restarts: u64,
 }

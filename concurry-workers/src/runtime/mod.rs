@@ -23,7 +23,7 @@ use concurry_core::mode::ExecutionMode;
 use concurry_limits::LimitPool;
 
 use crate::error::InitError;
-use crate::pool::PoolStats;
+use crate::pool::{PoolStats, Queue};
 use crate::worker::Worker;
 
 pub use own::block_on;
@@ -36,7 +36,7 @@ pub struct Setup<W: Worker> {
     pub(crate) mode: ExecutionMode,
     pub(crate) limits: LimitPool,
     pub(crate) workers: usize,
-    pub(crate) max_queued_calls: usize,
+    pub(crate) queue: Arc<Queue<W::Message>>,
     pub(crate) name: String,
     pub(crate) args: W::Args,
 }
@@ -46,12 +46,12 @@ pub type Start<W> = fn(Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError>;
 
 /// The workers of one pool, in whatever mode.
 pub trait Runtime<W: Worker>: Send + Sync {
-    /// Takes a call, or gives it back when the pool takes no more.
+    /// Takes a call, or gives it back when the pool takes no more. One with an age has a retry, and may come back.
     ///
     /// # Errors
     ///
     /// The message, to be refused.
-    fn submit(&self, message: W::Message) -> Result<(), W::Message>;
+    fn submit(&self, age: Option<u64>, message: W::Message) -> Result<(), W::Message>;
     /// Why calls are refused.
     fn refusal(&self) -> CallError;
     /// Takes no more calls; those that wait are still run.

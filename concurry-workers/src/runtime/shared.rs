@@ -14,13 +14,13 @@ use concurry_limits::LimitPool;
 use super::Setup;
 use crate::construct::construct;
 use crate::error::InitError;
-use crate::pool::{Counters, PoolStats, Queue};
+use crate::pool::{Counters, Counts, PoolStats, Queue};
 use crate::worker::Worker;
 use concurry_core::sync::lock;
 
 /// The part of a pool that its workers and its handle share.
 pub(crate) struct Shared<W: Worker> {
-    pub(crate) queue: Queue<W::Message>,
+    pub(crate) queue: Arc<Queue<W::Message>>,
     pub(crate) args: Mutex<W::Args>,
     pub(crate) limits: LimitPool,
     pub(crate) counters: Counters,
@@ -36,7 +36,7 @@ pub(crate) struct Shared<W: Worker> {
 impl<W: Worker> Shared<W> {
     pub(crate) fn new(setup: Setup<W>) -> Arc<Self> {
         Arc::new(Self {
-            queue: Queue::new(setup.max_queued_calls),
+            queue: setup.queue,
             args: Mutex::new(setup.args),
             limits: setup.limits,
             counters: Counters::default(),
@@ -101,14 +101,16 @@ impl<W: Worker> Shared<W> {
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
-        let (queued, running, workers) = self.queue.counts();
+        let Counts { queued, running, workers, retried } = self.queue.counts();
         PoolStats {
             name: self.name.clone(),
             mode: self.mode,
             workers,
             queued,
             running,
-            done: self.counters.done.load(Ordering::Relaxed),
+            // Each time that a call came back, an attempt had ended, not the call.
+            done: self.counters.done.load(Ordering::Relaxed).saturating_sub(retried),
+            retried,
             crashed: self.counters.crashed.load(Ordering::Relaxed),
             restarts: self.counters.restarts.load(Ordering::Relaxed),
         }

@@ -45,31 +45,8 @@ impl<W: Worker + Send> Sync<W> {
         *lock(&self.holder) == Some(std::thread::current().id())
     }
 
-    /// Ends the worker once it is free; does nothing from one of its own methods, where `submit` does it afterwards.
-    fn end(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        if !self.is_mine() {
-            self.end_worker(lock(&self.worker).take());
-        }
-    }
-
-    fn end_worker(&self, worker: Option<W>) {
-        if let Some(worker) = worker {
-            dismiss(worker);
-            self.shared.worker_ended(None);
-        }
-    }
-}
-
-impl<W: Worker + Send> Runtime<W> for Sync<W> {
-    fn submit(&self, message: W::Message) -> Result<(), W::Message> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(message);
-        }
-        if self.is_mine() {
-            W::refuse(message, CallError::WouldDeadlock);
-            return Ok(());
-        }
+    /// Runs one attempt; gives it back when there is no worker.
+    fn run(&self, message: W::Message) -> Result<(), W::Message> {
         let mut slot = lock(&self.worker);
         let Some(worker) = slot.as_mut() else { return Err(message) };
         *lock(&self.holder) = Some(std::thread::current().id());
@@ -83,8 +60,47 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
         }
         self.shared.count(ran == Ran::Panicked);
         *lock(&self.holder) = None;
-        if self.closed.load(Ordering::SeqCst) {
+        if self.closed.load(Ordering::SeqCst) && self.shared.queue.returning() == 0 {
             self.end_worker(slot.take());
+        }
+        Ok(())
+    }
+
+    /// Ends the worker once it is free and no call may come back; does nothing from one of its own methods, where `run`
+    /// does it afterwards.
+    fn end(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        if !self.is_mine() {
+            let mut slot = lock(&self.worker);
+            if self.shared.queue.returning() == 0 {
+                self.end_worker(slot.take());
+            }
+        }
+    }
+
+    fn end_worker(&self, worker: Option<W>) {
+        if let Some(worker) = worker {
+            dismiss(worker);
+            self.shared.worker_ended(None);
+        }
+    }
+}
+
+impl<W: Worker + Send> Runtime<W> for Sync<W> {
+    fn submit(&self, age: Option<u64>, message: W::Message) -> Result<(), W::Message> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(message);
+        }
+        if self.is_mine() {
+            W::refuse(message, CallError::WouldDeadlock);
+            return Ok(());
+        }
+        self.run(message)?;
+        // While it backs off, here, others have their turns.
+        while let Some(message) = age.and_then(|age| self.shared.queue.take(age)) {
+            if let Err(message) = self.run(message) {
+                W::refuse(message, self.shared.refusal());
+            }
         }
         Ok(())
     }
@@ -98,12 +114,16 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
     }
 
     fn stop(&self) -> VecDeque<W::Message> {
+        self.closed.store(true, Ordering::SeqCst);
+        for message in self.shared.queue.stop() {
+            W::refuse(message, CallError::Stopped);
+        }
         self.end();
         VecDeque::new()
     }
 
-    fn wait_until_empty(&self, _: Duration) -> bool {
-        true
+    fn wait_until_empty(&self, deadline: Duration) -> bool {
+        self.is_mine() || self.shared.wait_until_empty(deadline)
     }
 
     fn wait_until_ended(&self) {}

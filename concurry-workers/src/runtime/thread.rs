@@ -106,8 +106,8 @@ pub(super) fn report_failure<W: Worker>(shared: &Shared<W>, ready: &Ready, error
 }
 
 impl<W: Worker> Runtime<W> for Threads<W> {
-    fn submit(&self, message: W::Message) -> Result<(), W::Message> {
-        self.shared.queue.push(message)
+    fn submit(&self, age: Option<u64>, message: W::Message) -> Result<(), W::Message> {
+        self.shared.queue.push(age, message)
     }
 
     fn refusal(&self) -> CallError {

@@ -198,8 +198,8 @@ async fn replace<W: Worker + Send + Sync>(
 }
 
 impl<W: Worker> Runtime<W> for Tasks<W> {
-    fn submit(&self, message: W::Message) -> Result<(), W::Message> {
-        self.shared.queue.push(message)
+    fn submit(&self, age: Option<u64>, message: W::Message) -> Result<(), W::Message> {
+        self.shared.queue.push(age, message)
     }
 
     fn refusal(&self) -> CallError {

@@ -1,0 +1,235 @@
+//! Calls that come back: the part of the queue that knows of retries.
+//!
+//! A call with a retry has a [`Ticket`] from before it is submitted until it is answered: its age, which is its place in
+//! the queue each time it comes back, and the reason for workers of a closed pool to stay. While a call backs off it waits
+//! here, with one request to the clock, and holds nobody up: when its time has come, the clock's timer puts it to its
+//! place and wakes a worker. Coming back never blocks, however full the queue is.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use concurry_core::clock::{Timestamp, WakeGuard};
+use concurry_core::park;
+use concurry_core::sync::lock;
+
+use super::queue::{Queue, State, tell, wake};
+
+/// A call that waits for its time.
+pub(super) struct BackingOff<M> {
+    message: M,
+    /// The request to be woken then; none for the moment in which it is made.
+    timer: Option<WakeGuard>,
+}
+
+impl<M> BackingOff<M> {
+    pub(super) fn into_message(self) -> M {
+        self.message
+    }
+}
+
+/// A call that may come back, until it is answered.
+pub(crate) struct Ticket<M> {
+    pub(crate) queue: Arc<Queue<M>>,
+    pub(crate) age: u64,
+}
+
+impl<M> Drop for Ticket<M> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.queue.state);
+        state.returning -= 1;
+        // Workers of a closed pool stayed for what might come back.
+        let idle =
+            if state.open || state.returning > 0 { Vec::new() } else { std::mem::take(&mut state.idle) };
+        tell(state);
+        idle.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+}
+
+/// Puts one call to its place when its time has come.
+struct Due<M> {
+    queue: Weak<Queue<M>>,
+    age: u64,
+}
+
+impl<M: Send + 'static> Wake for Due<M> {
+    fn wake(self: Arc<Self>) {
+        if let Some(queue) = self.queue.upgrade() {
+            queue.is_due(self.age);
+        }
+    }
+}
+
+impl<M> Queue<M> {
+    /// A ticket for a call that is about to be submitted.
+    pub(crate) fn ticket(self: &Arc<Self>) -> Ticket<M> {
+        let mut state = lock(&self.state);
+        state.returning += 1;
+        Ticket { age: state.age(), queue: Arc::clone(self) }
+    }
+
+    /// How many calls may still come back.
+    pub(crate) fn returning(&self) -> usize {
+        lock(&self.state).returning
+    }
+
+    fn is_due(&self, age: u64) {
+        let mut state = lock(&self.state);
+        let Some(BackingOff { message, timer }) = state.backing_off.remove(&age) else { return };
+        state.place(age, message);
+        self.announce(state);
+        drop(timer);
+    }
+
+    /// Wakes a worker for a call that was put to its place, and whoever waits for this very call.
+    fn announce(&self, mut state: std::sync::MutexGuard<'_, State<M>>) {
+        let idle = state.idle.pop();
+        tell(state);
+        wake(idle.map(|(_, waker)| waker));
+    }
+
+    /// Takes a call out that waits, because nobody needs its result any more.
+    pub(crate) fn withdraw(&self, age: u64) {
+        let mut state = lock(&self.state);
+        let found = state.backing_off.remove(&age);
+        let place = state.waiting.binary_search_by_key(&age, |(age, _)| *age).ok();
+        let waiting = place.and_then(|place| state.waiting.remove(place));
+        let submitter =
+            if found.is_some() || waiting.is_some() { state.submitters.pop_front() } else { None };
+        tell(state);
+        wake(submitter);
+        // Its promise is dropped with it, outside of the lock: that runs foreign code.
+        drop((found, waiting));
+    }
+
+    /// The call of this age, as soon as its time has come; `None` when it waits no more, or never did. For sync mode, where
+    /// the caller runs its own calls.
+    pub(crate) fn take(&self, age: u64) -> Option<M> {
+        park::block_on(poll_fn(|context| self.poll_take(age, context)))
+    }
+
+    fn poll_take(&self, age: u64, context: &Context<'_>) -> Poll<Option<M>> {
+        let pending = self.observe(context, |state| !state.backing_off.contains_key(&age)).is_pending();
+        if pending {
+            return Poll::Pending;
+        }
+        let mut state = lock(&self.state);
+        let place = state.waiting.binary_search_by_key(&age, |(age, _)| *age).ok();
+        Poll::Ready(place.and_then(|place| state.waiting.remove(place)).map(|(_, message)| message))
+    }
+}
+
+impl<M: Send + 'static> Queue<M> {
+    /// Takes a call back, to be run not before `at`. Gives it back when nothing is run any more.
+    pub(crate) fn come_back(self: &Arc<Self>, age: u64, at: Timestamp, message: M) -> Result<(), M> {
+        let is_due = at <= self.clock.now();
+        let mut state = lock(&self.state);
+        if state.stopped {
+            return Err(message);
+        }
+        state.retried += 1;
+        if is_due {
+            state.place(age, message);
+            self.announce(state);
+            return Ok(());
+        }
+        state.backing_off.insert(age, BackingOff { message, timer: None });
+        drop(state);
+        let due = Waker::from(Arc::new(Due { queue: Arc::downgrade(self), age }));
+        // The clock may call the waker right here, so not under the lock.
+        let timer = self.clock.wake_at(at, due);
+        let mut state = lock(&self.state);
+        // When it is gone again by now, the request is dropped, after the lock.
+        let unused = match state.backing_off.get_mut(&age) {
+            Some(waiting) => waiting.timer.replace(timer),
+            None => Some(timer),
+        };
+        drop(state);
+        drop(unused);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use concurry_core::clock::{Clock, ManualClock};
+
+    use super::super::Popped;
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn queue(capacity: usize) -> (ManualClock, Arc<Queue<u32>>) {
+        let clock = ManualClock::new();
+        (clock.clone(), Queue::new(capacity, Arc::new(clock)))
+    }
+
+    fn pop_now(queue: &Queue<u32>) -> Option<u32> {
+        match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
+            Poll::Ready(Popped::Message(message)) => Some(message),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_call_comes_back_to_its_old_place_when_its_time_has_come() {
+        let (clock, queue) = queue(10);
+        let ticket = queue.ticket();
+        queue.push(Some(ticket.age), 1).unwrap();
+        queue.push(None, 2).unwrap();
+        queue.push(None, 3).unwrap();
+        assert_eq!(pop_now(&queue), Some(1));
+        queue.come_back(ticket.age, clock.now() + SECOND, 1).unwrap();
+        assert_eq!(pop_now(&queue), Some(2), "it holds nobody up");
+        clock.advance(SECOND);
+        assert_eq!([pop_now(&queue), pop_now(&queue)], [Some(1), Some(3)]);
+        assert_eq!(clock.next_wake(), None);
+    }
+
+    #[test]
+    fn coming_back_never_waits_for_room_but_takes_some() {
+        let (clock, queue) = queue(1);
+        let ticket = queue.ticket();
+        queue.push(Some(ticket.age), 1).unwrap();
+        assert_eq!(pop_now(&queue), Some(1));
+        queue.push(None, 2).unwrap();
+        queue.come_back(ticket.age, clock.now(), 1).unwrap();
+        queue.come_back(ticket.age + 10, clock.now() + SECOND, 3).unwrap();
+        assert_eq!(queue.counts().queued, 3);
+        assert_eq!([pop_now(&queue), pop_now(&queue)], [Some(1), Some(2)]);
+        assert_eq!(queue.counts().queued, 1);
+    }
+
+    #[test]
+    fn a_closed_queue_waits_for_what_may_come_back_and_a_stopped_one_does_not() {
+        let (clock, queue) = queue(10);
+        let ticket = queue.ticket();
+        queue.close();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(queue.poll_pop(0, &context, &|| false).is_pending());
+        queue.come_back(ticket.age, clock.now() + SECOND, 1).unwrap();
+        assert!(queue.poll_pop(0, &context, &|| false).is_pending());
+        assert_eq!(queue.stop(), [1]);
+        assert_eq!(clock.next_wake(), None, "its request to the clock is taken back");
+        assert!(matches!(queue.poll_pop(0, &context, &|| false), Poll::Ready(Popped::Closed)));
+        assert_eq!(queue.come_back(ticket.age, clock.now(), 1), Err(1));
+        drop(ticket);
+        context = Context::from_waker(Waker::noop());
+        assert!(matches!(queue.poll_pop(0, &context, &|| false), Poll::Ready(Popped::Closed)));
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_gone() {
+        let (clock, queue) = queue(10);
+        let ticket = queue.ticket();
+        queue.come_back(ticket.age, clock.now() + SECOND, 1).unwrap();
+        queue.withdraw(ticket.age);
+        assert_eq!((queue.counts().queued, clock.next_wake()), (0, None));
+        queue.come_back(ticket.age, clock.now(), 1).unwrap();
+        queue.withdraw(ticket.age);
+        assert_eq!(pop_now(&queue), None);
+        assert_eq!(queue.take(ticket.age), None);
+    }
+}

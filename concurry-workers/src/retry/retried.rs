@@ -1,0 +1,219 @@
+//! The call that is tried again.
+//!
+//! The caller's promise is answered exactly once: by the end of the chain, or by a cancellation, which takes a waiting
+//! attempt out of the queue. No lock is held while the user's code runs (predicates, clones, callbacks of the promise).
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use concurry_core::call::{
+    Call, CallError, FailedAttempt, Outcome, Promise, RetriesExhausted, Watch, channel,
+};
+use concurry_core::clock::Timestamp;
+use concurry_core::retry::{Attempt, Retry};
+use concurry_core::sync::lock;
+
+use super::decide::{self, Next};
+use super::predicates::Predicates;
+use crate::panics;
+use crate::pool::{Queue, Ticket};
+
+/// How `#[worker]` makes the attempts at a call of one method.
+pub struct Recipe<M, A, T, E> {
+    /// The method's name.
+    pub name: &'static str,
+    /// The message of an attempt.
+    pub message: fn(A, Promise<T, E>) -> M,
+    /// A clone of the arguments; `init` has made sure that there is one.
+    pub clone: fn(&A) -> Option<A>,
+    /// The user's functions.
+    pub predicates: Predicates<T, E>,
+}
+
+struct Retried<M, A, T, E> {
+    me: Weak<Self>,
+    recipe: Recipe<M, A, T, E>,
+    retry: Retry,
+    queue: Arc<Queue<M>>,
+    age: u64,
+    submitted: Timestamp,
+    state: Mutex<State<M, A, T, E>>,
+}
+
+struct State<M, A, T, E> {
+    /// None once the call was answered.
+    caller: Option<(Promise<T, E>, Ticket<M>)>,
+    args: Option<A>,
+    /// The attempt that waits or runs.
+    attempt: Option<Call<T, E>>,
+    failed: Vec<FailedAttempt<E>>,
+}
+
+/// Makes the first attempt at a call, whose caller holds `call`; `submit` puts a message of this age into the pool.
+pub(crate) fn submit<M, A, T, E>(
+    queue: &Arc<Queue<M>>,
+    retry: Retry,
+    (promise, call): (Promise<T, E>, &Call<T, E>),
+    args: A,
+    recipe: Recipe<M, A, T, E>,
+    submit: impl FnOnce(u64, M),
+) where
+    M: Send + 'static,
+    A: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let ticket = queue.ticket();
+    let retried = Arc::new_cyclic(|me: &Weak<Retried<M, A, T, E>>| Retried {
+        me: Weak::clone(me),
+        recipe,
+        retry,
+        queue: Arc::clone(queue),
+        age: ticket.age,
+        submitted: queue.clock.now(),
+        state: Mutex::new(State {
+            caller: Some((promise, ticket)),
+            args: Some(args),
+            attempt: None,
+            failed: Vec::new(),
+        }),
+    });
+    let weak = Arc::downgrade(&retried);
+    call.on_done(move |outcome| {
+        if let (Err(CallError::Cancelled), Some(retried)) = (outcome, weak.upgrade()) {
+            retried.withdraw();
+        }
+    });
+    if let Some(message) = retried.attempt(1) {
+        submit(retried.age, message);
+    }
+}
+
+impl<M, A, T, E> Retried<M, A, T, E>
+where
+    M: Send + 'static,
+    A: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    /// The message of attempt `number`; `None` when the arguments could not be cloned, which answers the call.
+    fn attempt(&self, number: u32) -> Option<M> {
+        // Out of the lock, since a clone is the user's code; nobody else asks for them meanwhile.
+        let args = lock(&self.state).args.take()?;
+        let (args, kept) = if number >= self.retry.attempts() {
+            (Some(args), None)
+        } else {
+            match panics::catch(|| (self.recipe.clone)(&args)) {
+                Ok(clone) => (clone, Some(args)),
+                Err(panic) => {
+                    self.answer(Err(CallError::Panicked(panic)));
+                    return None;
+                }
+            }
+        };
+        let Some(args) = args else {
+            self.answer(Err(CallError::Stopped));
+            return None;
+        };
+        let (promise, call) = channel();
+        let message = (self.recipe.message)(args, promise);
+        let me = self.me.upgrade()?;
+        {
+            let mut state = lock(&self.state);
+            state.args = kept;
+            state.attempt = Some(call);
+            let call = state.attempt.as_ref();
+            // The attempt cannot be done as yet: its promise is in `message`.
+            call.into_iter().for_each(|call| call.watch(Arc::clone(&me) as Arc<dyn Watch>, 0));
+        }
+        Some(message)
+    }
+
+    fn ended(&self, outcome: Outcome<T, E>) {
+        let number = {
+            let state = lock(&self.state);
+            match &state.caller {
+                Some((promise, _)) if promise.is_open() => {
+                    u32::try_from(state.failed.len()).unwrap_or(u32::MAX).saturating_add(1)
+                }
+                _ => 0,
+            }
+        };
+        if number == 0 {
+            return self.answer(Err(CallError::Cancelled));
+        }
+        let attempt = Attempt::new(number, self.queue.clock.now() - self.submitted, self.recipe.name);
+        match decide::next(outcome, &attempt, &self.retry, &self.recipe.predicates, random(self.age, number)) {
+            Next::Answer(outcome) => self.answer(outcome),
+            Next::GiveUp(failed) => {
+                let mut attempts = std::mem::take(&mut lock(&self.state).failed);
+                attempts.push(failed);
+                self.answer(Err(RetriesExhausted::new(self.recipe.name, attempts).into()));
+            }
+            Next::Again(failed, wait) => {
+                lock(&self.state).failed.push(failed);
+                self.again(number + 1, wait);
+            }
+        }
+    }
+
+    /// Puts attempt `number` into the queue.
+    fn again(&self, number: u32, wait: Duration) {
+        tracing::debug!(method = self.recipe.name, attempt = number, ?wait, "a call is tried again");
+        let Some(message) = self.attempt(number) else { return };
+        let at = self.queue.clock.now() + wait;
+        if let Err(message) = self.queue.come_back(self.age, at, message) {
+            drop(message); // answers the attempt with Stopped, and so the call
+        }
+        // The caller may have cancelled while no attempt was there to be withdrawn.
+        let is_open = lock(&self.state).caller.as_ref().is_some_and(|(promise, _)| promise.is_open());
+        if !is_open {
+            self.withdraw();
+        }
+    }
+
+    /// Nobody needs the result: what waits does not run, and what runs is not tried again.
+    fn withdraw(&self) {
+        let attempt = lock(&self.state).attempt.take();
+        if let Some(attempt) = attempt {
+            attempt.cancel();
+        }
+        self.queue.withdraw(self.age);
+    }
+
+    /// Answers the caller, who may have cancelled, and lets go of all that was kept.
+    fn answer(&self, outcome: Outcome<T, E>) {
+        let (caller, args) = {
+            let mut state = lock(&self.state);
+            (state.caller.take(), state.args.take())
+        };
+        drop(args);
+        if let Some((promise, ticket)) = caller {
+            promise.complete(outcome);
+            drop(ticket);
+        }
+    }
+}
+
+impl<M, A, T, E> Watch for Retried<M, A, T, E>
+where
+    M: Send + 'static,
+    A: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    /// An attempt is done.
+    fn done(&self, _: usize, _: bool) {
+        let attempt = lock(&self.state).attempt.take();
+        // It is not there when it was withdrawn.
+        let outcome = attempt.and_then(|attempt| attempt.try_take());
+        self.ended(outcome.unwrap_or(Err(CallError::Cancelled)));
+    }
+}
+
+/// What decides the jitter of one wait: no two calls of a crowd have the same.
+fn random(age: u64, number: u32) -> u64 {
+    RandomState::new().hash_one((age, number))
+}

@@ -1,0 +1,101 @@
+//! What each method of a pool has for a retry.
+
+use concurry_core::retry::{InvalidRetry, Retry, RetryOverrides};
+
+use crate::error::InitError;
+
+/// What `#[worker]` tells of a method that can be tried again.
+#[derive(Debug)]
+pub struct MethodRetry {
+    /// Its number.
+    pub number: u16,
+    /// Its name.
+    pub name: &'static str,
+    /// What stands in its `#[retry(…)]`, if it has one.
+    pub overrides: Option<RetryOverrides>,
+    /// It has an `until`, which judges even a single attempt.
+    pub has_until: bool,
+    /// Its arguments that are not `Clone`, as "argument `T` of `method`".
+    pub not_clone: Vec<String>,
+}
+
+/// The retry of each method, by number; none for those that are tried once.
+pub(crate) type Rules = Box<[Option<Retry>]>;
+
+/// What a pool with this `retry` does for each of `methods`.
+pub(crate) fn rules(
+    worker: &'static str,
+    retry: Option<Retry>,
+    methods: &[MethodRetry],
+) -> Result<Rules, InitError> {
+    if let Some(retry) = retry {
+        retry.check().map_err(|error| invalid(error, None))?;
+    }
+    let (mut rules, mut not_clone) = (Vec::new(), Vec::new());
+    for method in methods {
+        let rule = match (method.overrides, retry) {
+            (Some(overrides), base) => overrides.over(base.unwrap_or_default()),
+            (None, Some(retry)) => retry,
+            (None, None) => continue,
+        };
+        rule.check().map_err(|error| invalid(error, Some(method.name)))?;
+        if rule.attempts() == 1 && !method.has_until {
+            continue;
+        }
+        not_clone.extend(method.not_clone.iter().map(String::as_str));
+        let place = usize::from(method.number);
+        rules.resize(rules.len().max(place + 1), None);
+        rules[place] = Some(rule);
+    }
+    if not_clone.is_empty() {
+        Ok(rules.into())
+    } else {
+        Err(InitError::NotClonable { worker, what: not_clone.join(", ") })
+    }
+}
+
+fn invalid(error: InvalidRetry, method: Option<&str>) -> InitError {
+    let InvalidRetry { option, value, expected } = error;
+    let value = match method {
+        Some(method) => format!("{value} for `{method}`"),
+        None => value,
+    };
+    InitError::InvalidOption { option, value, expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn method(number: u16, overrides: Option<RetryOverrides>) -> MethodRetry {
+        MethodRetry { number, name: "get", overrides, has_until: false, not_clone: Vec::new() }
+    }
+
+    #[test]
+    fn a_method_without_attribute_has_the_retry_of_the_pool() {
+        let rules = rules("W", Some(Retry::fixed(4)), &[method(2, None)]).unwrap();
+        assert_eq!(&rules[..], [None, None, Some(Retry::fixed(4))]);
+    }
+
+    #[test]
+    fn without_a_pools_retry_only_methods_with_an_attribute_have_one() {
+        let overrides = RetryOverrides { attempts: Some(2), ..RetryOverrides::default() };
+        let rules = rules("W", None, &[method(0, None), method(1, Some(overrides))]).unwrap();
+        assert_eq!(&rules[..], [None, Some(Retry::exponential(2))]);
+    }
+
+    #[test]
+    fn a_single_attempt_is_none_unless_until_judges_it() {
+        let mut judged = method(1, None);
+        judged.has_until = true;
+        let rules = rules("W", Some(Retry::fixed(1)), &[method(0, None), judged]).unwrap();
+        assert_eq!(&rules[..], [None, Some(Retry::fixed(1))]);
+    }
+
+    #[test]
+    fn a_mistake_names_the_method() {
+        let overrides = RetryOverrides { jitter: Some(2.0), ..RetryOverrides::default() };
+        let error = rules("W", None, &[method(0, Some(overrides))]).unwrap_err();
+        assert!(error.to_string().starts_with("retry jitter is 2 for `get`"), "{error}");
+    }
+}
