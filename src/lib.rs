@@ -5,6 +5,8 @@
 //! * [`prelude`]: what most programs use.
 //! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do.
 //! * [`Call`], [`CallError`]: results. [`gather`], [`as_completed`], [`wait`](fn@wait), [`submit_all`]: many at once.
+//! * [`Call`], [`CallError`], [`gather`]: results.
+//! * [`Retry`]: calls that are tried again; [`RetriesExhausted`]: what became of each attempt.
 //! * [`LimitSet`], [`LimitPool`], [`RateLimit`], [`CallLimit`], [`ResourceLimit`]: limits.
 //! * [`KeyedLimits`]: a limit a tenant. [`Limit`]: limits of your own, with [`typetag`].
 //! * [`guide`]: how to choose.
@@ -18,8 +20,14 @@ pub use concurry_core::batch::{
     as_completed, gather, submit_all, wait, wait_async,
 };
 pub use concurry_core::call::{Call, CallError, NotSent, Outcome, Panicked, WorkerDied};
+pub use concurry_core::batch::{Gather, Gatherable, Progress, ProgressUpdate, gather};
+pub use concurry_core::call::{
+    AttemptEnd, AttemptVerdict, Call, CallError, FailedAttempt, NotSent, Outcome, Panicked, RetriesExhausted,
+    WorkerDied,
+};
 pub use concurry_core::clock;
 pub use concurry_core::mode::{ExecutionMode, UnknownMode};
+pub use concurry_core::retry::{Attempt, InvalidRetry, Retry, RetryAlgorithm};
 pub use concurry_limits::{
     Acquire, Admission, CallLimit, Feedback, FeedbackError, FeedbackHeaders, IntoLimits, KeyedLimitStats,
     KeyedLimits, KeyedLimitsBuilder, KeyedLimitsStats, Limit, LimitError, LimitPool, LimitPoolBalancing,
@@ -42,16 +50,18 @@ pub use typetag;
 #[doc(hidden)]
 pub mod __private {
     pub use concurry_core::call::{CallError, NotSent, Promise, channel};
+    pub use concurry_core::retry::{RetryAlgorithm, RetryOverrides};
     pub use concurry_limits::IntoLimits;
     pub use concurry_workers::attempt::{Ran, run};
     pub use concurry_workers::construct::constructing;
     pub use concurry_workers::probe::{
-        IntoJob, MethodResult, NeverAsync, NeverSync, NoAnswers, NoJob, PlainAnswers, Probe, ResultAnswers,
-        SendableFuture, Started, StartsAsync, StartsSync, Stays, Travel, Travels, UnsendableFuture,
-        future_of, no_answer, no_method, wrong_kind,
+        Clones, Dull, IntoJob, MethodResult, NeverAsync, NeverCloned, NeverSync, NoAnswers, NoJob,
+        PlainAnswers, Probe, ResultAnswers, SendableFuture, Shows, Started, StartsAsync, StartsSync, Stays,
+        Travel, Travels, UnsendableFuture, future_of, no_answer, no_method, wrong_kind,
     };
     pub use concurry_workers::process::registry::Registration;
     pub use concurry_workers::process::{Answer, Outbound, refuse};
+    pub use concurry_workers::retry::{MethodRetry, Predicates, Recipe, ask, ask_one, ask_two};
     pub use concurry_workers::runtime::{Start, block_on};
     pub use concurry_workers::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
     pub use concurry_workers::{BoxError, submit};

@@ -84,7 +84,9 @@ pub enum InitError {
         what: String,
     },
     /// Methods are to be tried again, but their arguments cannot be cloned for that.
-    #[error("`{worker}` cannot have this retry: {what} is not Clone; derive Clone for it, or drop `.retry(…)`")]
+    #[error(
+        "`{worker}` cannot have this retry: {what} is not Clone; derive Clone for it, or drop `.retry(…)`"
+    )]
     NotClonable {
         /// The worker's type.
         worker: &'static str,

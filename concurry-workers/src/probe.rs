@@ -243,6 +243,66 @@ impl<F: Future> UnsendableFuture for &Probe<F> {
     }
 }
 
+/// Where `T` can be cloned.
+pub trait Clones<T> {
+    /// Whether it can.
+    fn is_clone(&self) -> bool;
+    /// A clone.
+    fn cloned(&self, value: &T) -> Option<T>;
+}
+
+impl<T: Clone> Clones<T> for Probe<T> {
+    fn is_clone(&self) -> bool {
+        true
+    }
+
+    fn cloned(&self, value: &T) -> Option<T> {
+        Some(value.clone())
+    }
+}
+
+/// Where it cannot.
+pub trait NeverCloned<T> {
+    /// Whether it can be cloned: no.
+    fn is_clone(&self) -> bool;
+    /// None.
+    fn cloned(&self, value: &T) -> Option<T>;
+}
+
+impl<T> NeverCloned<T> for &Probe<T> {
+    fn is_clone(&self) -> bool {
+        false
+    }
+
+    fn cloned(&self, _: &T) -> Option<T> {
+        None
+    }
+}
+
+/// Where `T` has a text.
+pub trait Shows<T> {
+    /// Its `Debug` text.
+    fn shown(&self, value: &T) -> String;
+}
+
+impl<T: std::fmt::Debug> Shows<T> for Probe<T> {
+    fn shown(&self, value: &T) -> String {
+        format!("{value:?}")
+    }
+}
+
+/// Where it has none.
+pub trait Dull<T> {
+    /// The name of its type.
+    fn shown(&self, value: &T) -> String;
+}
+
+impl<T> Dull<T> for &Probe<T> {
+    fn shown(&self, _: &T) -> String {
+        format!("of type `{}`", type_name::<T>())
+    }
+}
+
 /// A future with the promise that it will answer, to be made a job if it can be sent.
 pub struct Started<F, T, E>(Cell<Option<(F, Promise<T, E>)>>);
 

@@ -20,6 +20,7 @@ mod limits;
 mod panics;
 mod pools;
 mod process;
+mod retries;
 mod warnings;
 mod workers;
 

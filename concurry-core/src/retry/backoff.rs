@@ -21,7 +21,8 @@ impl Retry {
     /// assert_eq!(waits, [10, 10, 20, 30, 50, 80]);
     /// ```
     pub fn backoff(&self, number: u32, random: u64) -> Duration {
-        let full = nanos(self.wait).saturating_mul(factor(self.algorithm, number)).min(nanos(self.max_wait));
+        let most = self.max_wait.unwrap_or(self.wait.max(Duration::from_secs(60)));
+        let full = nanos(self.wait).saturating_mul(factor(self.algorithm, number)).min(nanos(most));
         // Both factors are below 2⁶⁵, so the products have room in 128 bits.
         let spread = (u128::from(full) * u128::from(fixed_point(self.jitter))) >> 32;
         let less = ((spread + 1) * u128::from(random)) >> 64;

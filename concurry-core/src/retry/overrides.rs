@@ -25,7 +25,7 @@ impl RetryOverrides {
             attempts: self.attempts.unwrap_or(base.attempts),
             algorithm: self.algorithm.unwrap_or(base.algorithm),
             wait: self.wait.unwrap_or(base.wait),
-            max_wait: self.max_wait.unwrap_or(base.max_wait),
+            max_wait: self.max_wait.or(base.max_wait),
             jitter: self.jitter.unwrap_or(base.jitter),
             budget: self.budget.or(base.budget),
             panics: self.panics.unwrap_or(base.panics),

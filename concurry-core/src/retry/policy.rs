@@ -27,7 +27,8 @@ pub enum RetryAlgorithm {
 /// How a call is tried again: how often, how long the waits are, and what else than the method's own errors is retried.
 ///
 /// Give it to a pool with `.retry(…)` for all of its methods that return a `Result`; `#[retry(…)]` on a method overrides
-/// it field by field. What is not said: a first wait of 1 s, waits of at most 60 s, a jitter of 0.3, no budget, and no
+/// it field by field. What is not said: a first wait of 1 s, waits of at most 60 s
+/// (or of the first one, if that is longer), a jitter of 0.3, no budget, and no
 /// retry of panics and deaths.
 ///
 /// # Examples
@@ -49,7 +50,7 @@ pub struct Retry {
     pub(super) attempts: u32,
     pub(super) algorithm: RetryAlgorithm,
     pub(super) wait: Duration,
-    pub(super) max_wait: Duration,
+    pub(super) max_wait: Option<Duration>,
     pub(super) jitter: f64,
     pub(super) budget: Option<Duration>,
     pub(super) panics: bool,
@@ -90,7 +91,7 @@ impl Retry {
             attempts,
             algorithm,
             wait: Duration::from_secs(1),
-            max_wait: Duration::from_secs(60),
+            max_wait: None,
             jitter: 0.3,
             budget: None,
             panics: false,
@@ -124,10 +125,10 @@ impl Retry {
         self
     }
 
-    /// The longest wait that the algorithm may come to; 60 s by default. A wait that an error itself asks for (`after`)
+    /// The longest wait that the algorithm may come to; by default 60 s, or the first wait if that is longer. A wait that an error itself asks for (`after`)
     /// is kept even when it is longer.
     pub fn max_wait(mut self, max_wait: Duration) -> Self {
-        self.max_wait = max_wait;
+        self.max_wait = Some(max_wait);
         self
     }
 

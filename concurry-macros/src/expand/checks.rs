@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Type;
 
-use super::at;
+use super::{at, retry};
 use crate::model::{Made, Returns, WorkerImpl};
 
 /// `ty`, if all of `checks` hold: what an array of it holds.
@@ -23,7 +23,8 @@ pub(super) fn of_methods(model: &WorkerImpl) -> TokenStream {
         let cfgs = method.cfgs();
         let types = method.types.iter().chain(method.returns.parts());
         let checks = types.map(|ty| quote_spanned!(at(ty)=> __asked::sent::<#ty>();));
-        emit!(#(#cfgs)* { #(#checks)* })
+        let retry = retry::checks(method);
+        emit!(#(#cfgs)* { #(#checks)* #retry })
     });
     emit!(#(#methods)*)
 }
@@ -71,6 +72,7 @@ pub(super) fn expand() -> TokenStream {
         mod __asked {
             pub const fn sent<T: ::core::marker::Send + 'static>() {}
             pub const fn kept<T: ::core::clone::Clone + ::core::marker::Send + 'static>() {}
+            pub const fn cloned<T: ::core::clone::Clone>() {}
             pub const fn is_result<T: ::concurry::__private::MethodResult>() {}
 
             #[diagnostic::on_unimplemented(

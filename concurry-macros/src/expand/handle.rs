@@ -3,12 +3,12 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 
-use super::checks;
+use super::{checks, retry};
 use crate::model::{Method, Returns, Stub, WorkerImpl};
 
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
-    let (handle, message) = (model.handle(), model.message());
-    let methods = model.methods.iter().map(|method| {
+    let handle = model.handle();
+    let methods = model.methods.iter().zip(0u16..).map(|(method, number)| {
         let Method { name, visibility, attributes, names, types, returns, .. } = method;
         let (ok, err) = checks::call_types(returns);
         let signature = |ok, err| {
@@ -18,10 +18,10 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
             }
         };
         let real = signature(ok, err);
+        let submit = retry::submit(model, method, number);
         let body = emit! {
             let (promise, call) = ::concurry::__private::channel();
-            let message = #message::#name { args: (#(#names,)*), promise };
-            ::concurry::PoolHandle::submit(<#handle>::__pool(self), message);
+            #submit
             call
         };
         let Returns::Alias(ty) = returns else { return emit!(#real { #body }) };

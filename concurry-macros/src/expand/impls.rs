@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use super::{at, checks, dispatch, handle, wire};
+use super::{at, checks, dispatch, handle, retry, wire};
 use crate::args::Args;
 use crate::model::{Made, WorkerImpl};
 
@@ -17,6 +17,7 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
         (checks::expand(), dispatch::message(model), dispatch::runners(model), dispatch::future_fns(model));
     let (wire, handle, options, construct) =
         (wire::expand(model), handle::expand(model), options(model), construct(model));
+    let (recipes, retries) = (retry::recipes(model), retry::retries(model));
     let must_travel = if args.process.is_some() { wire::must_travel(model) } else { TokenStream::new() };
     // At the worker's name, so that a second block is an error there.
     let place = at(worker);
@@ -33,6 +34,7 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
             }
 
             #runners
+            #retries
             #wire
         }
     };
@@ -46,6 +48,7 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
             #checks
             #message
             #futures
+            #recipes
             #must_travel
             #options
             #handle

@@ -3,6 +3,7 @@
 use quote::format_ident;
 use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, TypePath, Visibility};
 
+use super::retry::is_retry;
 use super::{Constructor, Method, Stub};
 use crate::errors::Errors;
 
@@ -41,15 +42,16 @@ impl Block {
         if has_arguments || !item.generics.params.is_empty() {
             return Self::Generic(item);
         }
-        Self::Worker(Box::new(WorkerImpl::new(path.clone(), item)))
+        Self::Worker(Box::new(WorkerImpl::new(path.clone(), item, errors)))
     }
 }
 
 impl WorkerImpl {
-    fn new(worker: Path, item: ItemImpl) -> Self {
+    fn new(worker: Path, item: ItemImpl, errors: &mut Errors) -> Self {
         let constructor = Constructor::default();
         let mut model = Self { item, worker, constructor, methods: Vec::new(), stubs: Vec::new() };
         model.read_items();
+        model.strip_retries(errors);
         model
     }
 
@@ -89,6 +91,22 @@ impl WorkerImpl {
         // What is there twice would be an error once more.
         for index in misplaced.into_iter().rev() {
             self.item.items.remove(index);
+        }
+    }
+
+    /// Takes `#[retry]` off, which the compiler does not know; on what the handle has not, it is a mistake.
+    fn strip_retries(&mut self, errors: &mut Errors) {
+        for item in &mut self.item.items {
+            let ImplItem::Fn(function) = item else { continue };
+            if !is_for_the_handle(function) || function.sig.ident == "options" {
+                for attribute in function.attrs.iter().filter(|attribute| is_retry(attribute)) {
+                    errors.at(
+                        attribute,
+                        "#[retry] goes on a method of the handle: one that is `pub` and has a receiver",
+                    );
+                }
+            }
+            function.attrs.retain(|attribute| !is_retry(attribute));
         }
     }
 

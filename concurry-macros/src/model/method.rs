@@ -9,6 +9,7 @@ use syn::{
     Type, Visibility,
 };
 
+use super::RetryArgs;
 use super::types::{ResultShape, check_owned, check_unconditional, is_worker, result_shape, without_self};
 use crate::errors::Errors;
 
@@ -27,6 +28,8 @@ pub(crate) struct Method {
     /// `&mut self`.
     pub(crate) is_exclusive: bool,
     pub(crate) is_async: bool,
+    /// What stands in its `#[retry(…)]`, if it has one.
+    pub(crate) retry: Option<RetryArgs>,
 }
 
 /// What stands on the handle for a method with mistakes, so that its callers add no errors of their own.
@@ -109,6 +112,9 @@ impl Method {
         if let ReturnType::Type(_, ty) = &signature.output {
             check_owned(ty, "the result of a worker's method", &mut errors);
         }
+        let returns = Returns::of(&signature.output, worker);
+        let can_fail = !matches!(returns, Returns::Plain(_));
+        let retry = RetryArgs::of(&function.attrs, can_fail, &mut errors);
         if !errors.is_empty() {
             return Err(Stub::new(function, errors));
         }
@@ -118,9 +124,10 @@ impl Method {
             attributes: carried_over(&function.attrs),
             names,
             types,
-            returns: Returns::of(&signature.output, worker),
+            returns,
             is_exclusive: is_exclusive.unwrap_or_default(),
             is_async: signature.asyncness.is_some(),
+            retry,
         })
     }
 

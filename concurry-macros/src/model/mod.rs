@@ -3,6 +3,7 @@
 //! * `structs`: the struct that becomes a worker.
 //! * `impls`: the `impl` block: its constructor and its methods.
 //! * `method`: one method of the handle.
+//! * `retry`: the `#[retry(…)]` of a method.
 //! * `constructor`: `new`.
 //! * `types`: what types may stand in a signature.
 //!
@@ -12,11 +13,13 @@
 mod constructor;
 mod impls;
 mod method;
+mod retry;
 mod structs;
 mod types;
 
 pub(crate) use constructor::{Constructor, Made};
 pub(crate) use impls::{Block, WorkerImpl};
 pub(crate) use method::{Method, Returns, Stub};
+pub(crate) use retry::RetryArgs;
 pub(crate) use structs::WorkerStruct;
 pub(crate) use types::{has_reference, is_same};

@@ -36,8 +36,20 @@ pub struct PoolHandle<W: Worker> {
 /// The last one out closes the queue.
 struct Owner<W: Worker> {
     runtime: Arc<dyn Runtime<W>>,
-    queue: Arc<Queue<W::Message>>,
+    queue: Box<dyn HasQueue<W>>,
     rules: Rules,
+}
+
+/// Keeps the type of messages out of the handle's own: a message may hold a handle of this very pool, and the compiler would
+/// go round in a circle when it asks whether that can be sent.
+trait HasQueue<W: Worker>: Send + Sync {
+    fn queue(&self) -> &Arc<Queue<W::Message>>;
+}
+
+impl<W: Worker> HasQueue<W> for Arc<Queue<W::Message>> {
+    fn queue(&self) -> &Arc<Queue<W::Message>> {
+        self
+    }
 }
 
 impl<W: Worker> Drop for Owner<W> {
@@ -48,7 +60,7 @@ impl<W: Worker> Drop for Owner<W> {
 
 impl<W: Worker> PoolHandle<W> {
     pub(crate) fn new(runtime: Arc<dyn Runtime<W>>, queue: Arc<Queue<W::Message>>, rules: Rules) -> Self {
-        Self { owner: Arc::new(Owner { runtime, queue, rules }) }
+        Self { owner: Arc::new(Owner { runtime, queue: Box::new(queue), rules }) }
     }
 
     /// Submits a call; a pool that is stopped answers it at once.
@@ -77,7 +89,7 @@ impl<W: Worker> PoolHandle<W> {
         E: Send + 'static,
     {
         let submit = |age, message| self.submit_aged(Some(age), message);
-        retry::submit(&self.owner.queue, retry, ends, args, recipe, submit);
+        retry::submit(self.owner.queue.queue(), retry, ends, args, recipe, submit);
     }
 
     fn submit_aged(&self, age: Option<u64>, message: W::Message) {

@@ -233,11 +233,7 @@ impl<M> Queue<M> {
         park::block_on(poll_fn(|context| self.observe(context, |state| state.workers == 0)));
     }
 
-    pub(super) fn observe(
-        &self,
-        context: &Context<'_>,
-        condition: impl Fn(&State<M>) -> bool,
-    ) -> Poll<()> {
+    pub(super) fn observe(&self, context: &Context<'_>, condition: impl Fn(&State<M>) -> bool) -> Poll<()> {
         let mut state = lock(&self.state);
         if condition(&state) {
             return Poll::Ready(());

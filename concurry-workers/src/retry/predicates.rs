@@ -35,7 +35,8 @@ impl<T, E> Predicates<T, E> {
     }
 
     pub(super) fn shown(&self, value: &T, attempt: &Attempt) -> String {
-        guarded("Debug", attempt, || (self.show)(value)).unwrap_or_else(|Broken| "of a broken Debug".to_owned())
+        guarded("Debug", attempt, || (self.show)(value))
+            .unwrap_or_else(|Broken| "of a broken Debug".to_owned())
     }
 }
 

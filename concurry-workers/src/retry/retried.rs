@@ -145,7 +145,8 @@ where
             return self.answer(Err(CallError::Cancelled));
         }
         let attempt = Attempt::new(number, self.queue.clock.now() - self.submitted, self.recipe.name);
-        match decide::next(outcome, &attempt, &self.retry, &self.recipe.predicates, random(self.age, number)) {
+        match decide::next(outcome, &attempt, &self.retry, &self.recipe.predicates, random(self.age, number))
+        {
             Next::Answer(outcome) => self.answer(outcome),
             Next::GiveUp(failed) => {
                 let mut attempts = std::mem::take(&mut lock(&self.state).failed);

@@ -1,0 +1,177 @@
+//! Retries: what a pool is told of its methods, and how the attempts at a call are made.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Expr;
+use syn::ext::IdentExt;
+
+use super::{at, checks};
+use crate::model::{Method, Returns, WorkerImpl};
+
+/// Whether calls of a method may be tried again: when it can fail, or says so.
+pub(super) fn is_retried(method: &Method) -> bool {
+    method.retry.is_some() || !matches!(method.returns, Returns::Plain(_))
+}
+
+/// Its method of the handle submits the call, with the retry that the pool has for it.
+pub(super) fn submit(model: &WorkerImpl, method: &Method, number: u16) -> TokenStream {
+    let (handle, message, worker) = (model.handle(), model.message(), &model.worker);
+    let (Method { name, names, .. }, recipe) = (method, recipe_fn(&method.name));
+    let once = emit! {
+        let message = #message::#name { args: (#(#names,)*), promise };
+        ::concurry::PoolHandle::submit(<#handle>::__pool(self), message);
+    };
+    if !is_retried(method) {
+        return once;
+    }
+    emit! {
+        if let ::core::option::Option::Some(retry) = ::concurry::PoolHandle::retry(<#handle>::__pool(self), #number) {
+            let (ends, recipe) = ((promise, &call), <#worker>::#recipe());
+            ::concurry::PoolHandle::submit_retried(<#handle>::__pool(self), retry, ends, (#(#names,)*), recipe);
+        } else {
+            #once
+        }
+    }
+}
+
+fn recipe_fn(name: &Ident) -> Ident {
+    format_ident!("__recipe_of_{}", name.unraw())
+}
+
+/// For each method that may be tried again, the way to make its attempts. They stand in an `impl` block of the worker, where
+/// the predicates' `Self` is the worker.
+pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
+    let (worker, message) = (&model.worker, model.message());
+    let recipes = model.methods.iter().filter(|method| is_retried(method)).map(|method| {
+        let Method { name, types, .. } = method;
+        let (function, cfgs, text) = (recipe_fn(name), method.cfgs(), method.text());
+        let (ok, err) = checks::call_types(&method.returns);
+        let predicates = predicates(method, &ok, &err);
+        let places = (0..types.len()).map(syn::Index::from);
+        emit! {
+            #(#cfgs)*
+            #[allow(private_interfaces, clippy::redundant_closure_for_method_calls, clippy::unused_unit)]
+            fn #function() -> ::concurry::__private::Recipe<#message, (#(#types,)*), #ok, #err> {
+                use ::concurry::__private::{Clones as _, Dull as _, NeverCloned as _, Shows as _};
+                ::concurry::__private::Recipe {
+                    name: #text,
+                    message: |args, promise| #message::#name { args, promise },
+                    clone: |args| {
+                        let _ = args;
+                        ::core::option::Option::Some((
+                            #((&::concurry::__private::Probe::<#types>::NEW).cloned(&args.#places)?,)*
+                        ))
+                    },
+                    predicates: #predicates,
+                }
+            }
+        }
+    });
+    emit! {
+        #[allow(dead_code)]
+        impl #worker {
+            #(#recipes)*
+        }
+    }
+}
+
+fn predicates(method: &Method, ok: &TokenStream, err: &TokenStream) -> TokenStream {
+    let args = method.retry.as_ref();
+    let on = predicate(args.and_then(|args| args.on.as_ref()), err, &emit!(bool));
+    let until = predicate(args.and_then(|args| args.until.as_ref()), ok, &emit!(bool));
+    let wait = emit!(::core::option::Option<::core::time::Duration>);
+    let after = predicate(args.and_then(|args| args.after.as_ref()), err, &wait);
+    emit! {
+        ::concurry::__private::Predicates {
+            on: #on,
+            until: #until,
+            after: #after,
+            show: |value| (&::concurry::__private::Probe::<#ok>::NEW).shown(value),
+        }
+    }
+}
+
+/// A closure tells the number of its arguments; a named function is asked for it.
+fn predicate(predicate: Option<&Expr>, about: &TokenStream, returns: &TokenStream) -> TokenStream {
+    let Some(predicate) = predicate else { return emit!(::core::option::Option::None) };
+    let ask = match predicate {
+        Expr::Closure(closure) if closure.inputs.len() == 1 => emit!(ask_one::<#about, #returns>),
+        Expr::Closure(_) => emit!(ask_two::<#about, #returns>),
+        _ => emit!(ask::<#about, #returns, _>),
+    };
+    // The call is at the user's predicate, so that an error shows there.
+    let call = quote_spanned!(at(predicate)=> ::concurry::__private::#ask(#predicate, about, attempt));
+    emit!(::core::option::Option::Some(|about, attempt| #call))
+}
+
+/// What `init` is told of the methods that may be tried again.
+pub(super) fn retries(model: &WorkerImpl) -> TokenStream {
+    let methods = model.methods.iter().zip(0u16..).filter(|(method, _)| is_retried(method));
+    let methods = methods.map(|(method, number)| {
+        let (name, cfgs, types) = (method.text(), method.cfgs(), &method.types);
+        let overrides = match &method.retry {
+            Some(_) => overrides(method),
+            None => emit!(::core::option::Option::None),
+        };
+        let has_until = method.retry.as_ref().is_some_and(|args| args.until.is_some());
+        let place = format!("of `{name}`");
+        emit! {
+            #(#cfgs)*
+            {
+                #[allow(unused_mut)]
+                let mut not_clone = ::std::vec::Vec::new();
+                #(if !(&::concurry::__private::Probe::<#types>::NEW).is_clone() {
+                    not_clone.push(::std::format!("argument `{}` {}", ::core::any::type_name::<#types>(), #place));
+                })*
+                retries.push(::concurry::__private::MethodRetry {
+                    number: #number,
+                    name: #name,
+                    overrides: #overrides,
+                    has_until: #has_until,
+                    not_clone,
+                });
+            }
+        }
+    });
+    emit! {
+        #[allow(clippy::vec_init_then_push)]
+        fn retries() -> ::std::vec::Vec<::concurry::__private::MethodRetry> {
+            #[allow(unused_imports)]
+            use ::concurry::__private::{Clones as _, NeverCloned as _};
+            #[allow(unused_mut)]
+            let mut retries = ::std::vec::Vec::new();
+            #(#methods)*
+            retries
+        }
+    }
+}
+
+fn overrides(method: &Method) -> TokenStream {
+    let Some(args) = &method.retry else { return TokenStream::new() };
+    let fields = args.fields.iter().map(|(name, value)| {
+        let name = Ident::new(&name.to_string(), proc_macro2::Span::mixed_site());
+        let value = quote_spanned!(at(value)=> ::core::option::Option::Some(#value));
+        emit!(overrides.#name = #value;)
+    });
+    let algorithm = args.algorithm.iter().map(|variant| {
+        emit!(overrides.algorithm = ::core::option::Option::Some(::concurry::__private::RetryAlgorithm::#variant);)
+    });
+    emit! {
+        {
+            #[allow(unused_mut)]
+            let mut overrides = <::concurry::__private::RetryOverrides as ::core::default::Default>::default();
+            #(#fields)*
+            #(#algorithm)*
+            ::core::option::Option::Some(overrides)
+        }
+    }
+}
+
+/// For methods that ask for a retry: their arguments must be `Clone`.
+pub(super) fn checks(method: &Method) -> TokenStream {
+    if method.retry.is_none() {
+        return TokenStream::new();
+    }
+    let checks = method.types.iter().map(|ty| quote_spanned!(at(ty)=> __asked::cloned::<#ty>();));
+    quote!(#(#checks)*)
+}
