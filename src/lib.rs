@@ -61,7 +61,9 @@ pub mod __private {
     };
     pub use concurry_workers::process::registry::Registration;
     pub use concurry_workers::process::{Answer, Outbound, refuse};
-    pub use concurry_workers::retry::{MethodRetry, Predicates, Recipe, ask, ask_one, ask_two};
+    pub use concurry_workers::retry::{
+        Attempts, MethodRetry, NoAttempts, Predicates, Recipe, SubmitsAttempts, ask, ask_one, ask_two,
+    };
     pub use concurry_workers::runtime::{Start, block_on};
     pub use concurry_workers::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
     pub use concurry_workers::{BoxError, submit};

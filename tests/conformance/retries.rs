@@ -44,6 +44,7 @@ fn is_early(_: &Fault, attempt: &Attempt) -> bool {
     attempt.elapsed() < HOUR && attempt.number() < 3
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "so a predicate is called")]
 fn is_two_or_more(value: &u64) -> bool {
     *value >= 2
 }
@@ -115,6 +116,7 @@ impl Flaky {
     }
 
     #[retry(until = is_two_or_more, attempts = 1)]
+    #[allow(clippy::unnecessary_wraps)]
     pub fn judged_once(&mut self, value: u64) -> Result<u64, Fault> {
         Ok(value)
     }
@@ -219,7 +221,7 @@ every_mode! {
         let Err(CallError::RetriesExhausted(exhausted)) = flaky.plain(99).result() else { panic!() };
         assert_eq!(ends(&exhausted), ["busy after 1", "busy after 2", "busy after 3"]);
         assert_eq!(exhausted.method(), "plain");
-        let verdicts: Vec<_> = exhausted.attempts().iter().map(|attempt| attempt.verdict()).collect();
+        let verdicts: Vec<_> = exhausted.attempts().iter().map(concurry::FailedAttempt::verdict).collect();
         assert_eq!(verdicts, [AttemptVerdict::Retried(AT_ONCE), AttemptVerdict::Retried(AT_ONCE), AttemptVerdict::OutOfAttempts]);
         assert!(matches!(exhausted.last().unwrap().end(), AttemptEnd::Failed(Fault::Busy(3))));
         assert_eq!(exhausted.to_string(), "`plain` failed in 3 attempts and there are no more attempts; the last one: busy after 3");
@@ -481,8 +483,8 @@ pub struct Keeper;
 
 #[worker]
 impl Keeper {
-    pub fn keep(&self, unique: Unique) -> Result<(), Fault> {
-        drop(unique);
-        Ok(())
+    #[allow(clippy::unnecessary_wraps)]
+    pub fn keep(&self, unique: Unique) -> Result<Unique, Fault> {
+        Ok(unique)
     }
 }

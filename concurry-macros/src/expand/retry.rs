@@ -26,8 +26,9 @@ pub(super) fn submit(model: &WorkerImpl, method: &Method, number: u16) -> TokenS
     }
     emit! {
         if let ::core::option::Option::Some(retry) = ::concurry::PoolHandle::retry(<#handle>::__pool(self), #number) {
-            let (ends, recipe) = ((promise, &call), <#worker>::#recipe());
-            ::concurry::PoolHandle::submit_retried(<#handle>::__pool(self), retry, ends, (#(#names,)*), recipe);
+            use ::concurry::__private::{NoAttempts as _, SubmitsAttempts as _};
+            let (pool, ends) = (<#handle>::__pool(self), (promise, &call));
+            (&::concurry::__private::Attempts::new(pool, retry, ends, (#(#names,)*), <#worker>::#recipe())).submit();
         } else {
             #once
         }
@@ -109,10 +110,7 @@ pub(super) fn retries(model: &WorkerImpl) -> TokenStream {
     let methods = model.methods.iter().zip(0u16..).filter(|(method, _)| is_retried(method));
     let methods = methods.map(|(method, number)| {
         let (name, cfgs, types) = (method.text(), method.cfgs(), &method.types);
-        let overrides = match &method.retry {
-            Some(_) => overrides(method),
-            None => emit!(::core::option::Option::None),
-        };
+        let overrides = overrides(method);
         let has_until = method.retry.as_ref().is_some_and(|args| args.until.is_some());
         let place = format!("of `{name}`");
         emit! {
@@ -147,7 +145,7 @@ pub(super) fn retries(model: &WorkerImpl) -> TokenStream {
 }
 
 fn overrides(method: &Method) -> TokenStream {
-    let Some(args) = &method.retry else { return TokenStream::new() };
+    let Some(args) = &method.retry else { return emit!(::core::option::Option::None) };
     let fields = args.fields.iter().map(|(name, value)| {
         let name = Ident::new(&name.to_string(), proc_macro2::Span::mixed_site());
         let value = quote_spanned!(at(value)=> ::core::option::Option::Some(#value));

@@ -6,7 +6,7 @@
 //! place and wakes a worker. Coming back never blocks, however full the queue is.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_core::clock::{Timestamp, WakeGuard};
@@ -42,7 +42,9 @@ impl<M> Drop for Ticket<M> {
         let idle =
             if state.open || state.returning > 0 { Vec::new() } else { std::mem::take(&mut state.idle) };
         tell(state);
-        idle.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in idle {
+            waker.wake();
+        }
     }
 }
 
@@ -77,15 +79,8 @@ impl<M> Queue<M> {
         let mut state = lock(&self.state);
         let Some(BackingOff { message, timer }) = state.backing_off.remove(&age) else { return };
         state.place(age, message);
-        self.announce(state);
+        announce(state);
         drop(timer);
-    }
-
-    /// Wakes a worker for a call that was put to its place, and whoever waits for this very call.
-    fn announce(&self, mut state: std::sync::MutexGuard<'_, State<M>>) {
-        let idle = state.idle.pop();
-        tell(state);
-        wake(idle.map(|(_, waker)| waker));
     }
 
     /// Takes a call out that waits, because nobody needs its result any more.
@@ -119,6 +114,13 @@ impl<M> Queue<M> {
     }
 }
 
+/// Wakes a worker for a call that was put to its place, and whoever waits for this very call.
+fn announce<M>(mut state: MutexGuard<'_, State<M>>) {
+    let idle = state.idle.pop();
+    tell(state);
+    wake(idle.map(|(_, waker)| waker));
+}
+
 impl<M: Send + 'static> Queue<M> {
     /// Takes a call back, to be run not before `at`. Gives it back when nothing is run any more.
     pub(crate) fn come_back(self: &Arc<Self>, age: u64, at: Timestamp, message: M) -> Result<(), M> {
@@ -130,7 +132,7 @@ impl<M: Send + 'static> Queue<M> {
         state.retried += 1;
         if is_due {
             state.place(age, message);
-            self.announce(state);
+            announce(state);
             return Ok(());
         }
         state.backing_off.insert(age, BackingOff { message, timer: None });

@@ -76,8 +76,7 @@ impl<W: Worker> PoolHandle<W> {
     }
 
     /// Submits a call that is tried again.
-    #[doc(hidden)]
-    pub fn submit_retried<A, T, E>(
+    pub(crate) fn submit_retried<A, T, E>(
         &self,
         retry: Retry,
         ends: (Promise<T, E>, &Call<T, E>),

@@ -33,12 +33,12 @@ pub(super) fn next<T, E>(
         },
         // Neither is retried when there is only one attempt: its error is the call's own then.
         Err(error) if retry.attempts() == 1 => return Next::Answer(Err(error)),
-        Err(CallError::Failed(error)) => match wait_for(&error, attempt, predicates) {
-            Ok(Some(wait)) => {
+        Err(CallError::Failed(error)) => match judge(&error, attempt, predicates) {
+            Ok((true, wait)) => {
                 asked = wait;
                 AttemptEnd::Failed(error)
             }
-            Ok(None) | Err(Broken) => return Next::Answer(Err(CallError::Failed(error))),
+            Ok((false, _)) | Err(Broken) => return Next::Answer(Err(CallError::Failed(error))),
         },
         Err(CallError::Panicked(panic)) if retry.retries_panics() => AttemptEnd::Panicked(panic),
         Err(CallError::WorkerDied(died)) if retry.retries_worker_death() => AttemptEnd::WorkerDied(died),
@@ -55,15 +55,15 @@ pub(super) fn next<T, E>(
     }
 }
 
-/// Whether an error is retried, and if so, the wait that it asks for.
-fn wait_for<T, E>(
+/// Whether an error is retried, and the wait that it asks for then.
+fn judge<T, E>(
     error: &E,
     attempt: &Attempt,
     predicates: &Predicates<T, E>,
-) -> Result<Option<Option<Duration>>, Broken> {
+) -> Result<(bool, Option<Duration>), Broken> {
     if predicates.is_retried(error, attempt)? {
-        predicates.asked_wait(error, attempt).map(Some)
+        Ok((true, predicates.asked_wait(error, attempt)?))
     } else {
-        Ok(None)
+        Ok((false, None))
     }
 }

@@ -16,7 +16,7 @@ mod retried;
 mod rules;
 
 pub use predicates::{Ask, Predicates, ask, ask_one, ask_two};
-pub use retried::Recipe;
 pub(crate) use retried::submit;
+pub use retried::{Attempts, NoAttempts, Recipe, SubmitsAttempts};
 pub use rules::MethodRetry;
 pub(crate) use rules::{Rules, rules};

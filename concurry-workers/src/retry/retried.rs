@@ -3,6 +3,7 @@
 //! The caller's promise is answered exactly once: by the end of the chain, or by a cancellation, which takes a waiting
 //! attempt out of the queue. No lock is held while the user's code runs (predicates, clones, callbacks of the promise).
 
+use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, Weak};
@@ -18,7 +19,8 @@ use concurry_core::sync::lock;
 use super::decide::{self, Next};
 use super::predicates::Predicates;
 use crate::panics;
-use crate::pool::{Queue, Ticket};
+use crate::pool::{PoolHandle, Queue, Ticket};
+use crate::worker::Worker;
 
 /// How `#[worker]` makes the attempts at a call of one method.
 pub struct Recipe<M, A, T, E> {
@@ -30,6 +32,59 @@ pub struct Recipe<M, A, T, E> {
     pub clone: fn(&A) -> Option<A>,
     /// The user's functions.
     pub predicates: Predicates<T, E>,
+}
+
+/// A call that is to be tried again, about to be submitted to a pool, if its types can be sent.
+pub struct Attempts<'a, W: Worker, A, T, E>(Cell<Option<Submission<'a, W, A, T, E>>>);
+
+struct Submission<'a, W: Worker, A, T, E> {
+    pool: &'a PoolHandle<W>,
+    retry: Retry,
+    ends: (Promise<T, E>, &'a Call<T, E>),
+    args: A,
+    recipe: Recipe<W::Message, A, T, E>,
+}
+
+impl<'a, W: Worker, A, T, E> Attempts<'a, W, A, T, E> {
+    /// Puts together what it needs.
+    pub fn new(
+        pool: &'a PoolHandle<W>,
+        retry: Retry,
+        ends: (Promise<T, E>, &'a Call<T, E>),
+        args: A,
+        recipe: Recipe<W::Message, A, T, E>,
+    ) -> Self {
+        Self(Cell::new(Some(Submission { pool, retry, ends, args, recipe })))
+    }
+}
+
+/// Where all types can be sent. Where not, that is an error already, at the user's type: so nothing more is said of it.
+pub trait SubmitsAttempts {
+    /// Submits the first one.
+    fn submit(&self);
+}
+
+impl<W: Worker, A, T, E> SubmitsAttempts for Attempts<'_, W, A, T, E>
+where
+    A: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn submit(&self) {
+        if let Some(Submission { pool, retry, ends, args, recipe }) = self.0.take() {
+            pool.submit_retried(retry, ends, args, recipe);
+        }
+    }
+}
+
+/// Where they cannot.
+pub trait NoAttempts {
+    /// Nothing.
+    fn submit(&self);
+}
+
+impl<W: Worker, A, T, E> NoAttempts for &Attempts<'_, W, A, T, E> {
+    fn submit(&self) {}
 }
 
 struct Retried<M, A, T, E> {
@@ -123,10 +178,9 @@ where
         {
             let mut state = lock(&self.state);
             state.args = kept;
-            state.attempt = Some(call);
-            let call = state.attempt.as_ref();
             // The attempt cannot be done as yet: its promise is in `message`.
-            call.into_iter().for_each(|call| call.watch(Arc::clone(&me) as Arc<dyn Watch>, 0));
+            call.watch(me, 0);
+            state.attempt = Some(call);
         }
         Some(message)
     }
