@@ -327,9 +327,7 @@ every_mode_in_background! {
         let closed = set.acquire([("gate", 1), ("tries", 0)]).unwrap();
         let order = Arc::new(AtomicUsize::new(0));
         let younger: Vec<_> = (0..4).map(|_| flaky.fails_with_the_gate()).collect();
-        // In async mode the worker has one more call in its hand.
-        let ahead = if mode == ExecutionMode::Async { 2 } else { 1 };
-        eventually(|| set.stats().limit("gate").unwrap().waiting == 1 && flaky.stats().queued == 5 - ahead);
+        eventually(|| set.stats().limit("gate").unwrap().waiting == 1 && flaky.stats().queued == 4);
         let places: Vec<_> = std::iter::once(&old).chain(&younger).map(|call| {
             let (place, order) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&order));
             let noted = Arc::clone(&place);
@@ -338,7 +336,7 @@ every_mode_in_background! {
         }).collect();
         clock.advance(HOUR);
         drop(closed);
-        assert_eq!(old.result().unwrap(), 2 + ahead as u64, "before the calls that came later");
+        assert_eq!(old.result().unwrap(), 3, "before the calls that came later");
         gather(younger).result().unwrap();
         assert!(places[3..].iter().all(|place| place.load(Ordering::SeqCst) > places[0].load(Ordering::SeqCst)));
     }
@@ -350,7 +348,7 @@ every_mode_in_background! {
         clock.wait_for_sleepers(1);
         flaky.stop();
         assert!(matches!(call.result(), Err(CallError::Stopped)));
-        assert_eq!((flaky.workers(), clock.next_wake()), (0, None));
+        eventually(|| (flaky.workers(), clock.next_wake()) == (0, None));
     }
 
     fn drain_waits_for_calls_that_back_off(mode: ExecutionMode) {
@@ -388,7 +386,8 @@ every_mode_in_background! {
         clock.wait_for_sleepers(1);
         assert!(call.cancel());
         assert!(matches!(call.result(), Err(CallError::Cancelled)));
-        assert_eq!((flaky.stats().queued, clock.next_wake()), (0, None), "nothing of it is left");
+        // The worker may be on its way out of asking the clock.
+        eventually(|| (flaky.stats().queued, clock.next_wake()) == (0, None));
         clock.advance(HOUR);
         assert!(flaky.drain(Duration::MAX));
         assert_eq!(used_of(&set), 1, "it did not run again");
