@@ -5,7 +5,6 @@
 //! * [`prelude`]: what most programs use.
 //! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do.
 //! * [`Call`], [`CallError`]: results. [`gather`], [`as_completed`], [`wait`](fn@wait), [`submit_all`]: many at once.
-//! * [`Call`], [`CallError`], [`gather`]: results.
 //! * [`Retry`]: calls that are tried again; [`RetriesExhausted`]: what became of each attempt.
 //! * [`LimitSet`], [`LimitPool`], [`RateLimit`], [`CallLimit`], [`ResourceLimit`]: limits.
 //! * [`KeyedLimits`]: a limit a tenant. [`Limit`]: limits of your own, with [`typetag`].
@@ -19,8 +18,6 @@ pub use concurry_core::batch::{
     AsCompleted, Gather, GatherError, Gatherable, Progress, ProgressUpdate, ReturnWhen, SubmitAll, Unordered,
     as_completed, gather, submit_all, wait, wait_async,
 };
-pub use concurry_core::call::{Call, CallError, NotSent, Outcome, Panicked, WorkerDied};
-pub use concurry_core::batch::{Gather, Gatherable, Progress, ProgressUpdate, gather};
 pub use concurry_core::call::{
     AttemptEnd, AttemptVerdict, Call, CallError, FailedAttempt, NotSent, Outcome, Panicked, RetriesExhausted,
     WorkerDied,

@@ -78,7 +78,7 @@ where
     pub fn map_err<E2, F>(self, f: F) -> Call<T, E2>
     where
         E2: Send + 'static,
-        F: FnOnce(E) -> E2 + Send + 'static,
+        F: FnMut(E) -> E2 + Send + 'static,
     {
         self.link(move |outcome: Outcome<T, E>, promise: Promise<T, E2>| {
             let mapped = outcome.or_else(|error| run(|| error.map_failed(f)).and_then(Err));

@@ -82,7 +82,7 @@ impl<E> CallError<E> {
         }
     }
 
-    /// Converts the method's own error, if that is what happened; everything else stays as it is.
+    /// Converts the method's own error, if that is what happened, in each attempt; everything else stays as it is.
     ///
     /// # Examples
     ///
@@ -91,12 +91,12 @@ impl<E> CallError<E> {
     /// let error = CallError::Failed("no such file").map_failed(str::len);
     /// assert_eq!(error.into_failed(), Some(12));
     /// ```
-    pub fn map_failed<E2>(self, f: impl FnOnce(E) -> E2) -> CallError<E2> {
+    pub fn map_failed<E2>(self, mut f: impl FnMut(E) -> E2) -> CallError<E2> {
         match self {
             Self::Failed(error) => CallError::Failed(f(error)),
             Self::Panicked(panic) => CallError::Panicked(panic),
             Self::WorkerDied(died) => CallError::WorkerDied(died),
-            Self::RetriesExhausted(exhausted) => CallError::RetriesExhausted(exhausted.widen()),
+            Self::RetriesExhausted(exhausted) => CallError::RetriesExhausted(exhausted.map(&mut f)),
             Self::Stopped => CallError::Stopped,
             Self::Cancelled => CallError::Cancelled,
             Self::Timeout => CallError::Timeout,

@@ -23,7 +23,11 @@ use super::{CallError, Panicked, WorkerDied};
 /// # let _ = last_words::<std::io::Error>;
 /// ```
 #[derive(Debug)]
-pub struct RetriesExhausted<E = Infallible> {
+pub struct RetriesExhausted<E = Infallible>(Box<Tried<E>>);
+
+/// Boxed: an error that hardly ever happens must not make every outcome larger.
+#[derive(Debug)]
+struct Tried<E> {
     method: &'static str,
     attempts: Vec<FailedAttempt<E>>,
 }
@@ -89,34 +93,33 @@ pub enum AttemptVerdict {
 impl<E> RetriesExhausted<E> {
     /// The failed `attempts` at a call of `method`, the oldest first.
     pub fn new(method: &'static str, attempts: Vec<FailedAttempt<E>>) -> Self {
-        Self { method, attempts }
+        Self(Box::new(Tried { method, attempts }))
     }
 
     /// The method's name.
     pub fn method(&self) -> &'static str {
-        self.method
+        self.0.method
     }
 
     /// All attempts, the oldest first.
     pub fn attempts(&self) -> &[FailedAttempt<E>] {
-        &self.attempts
+        &self.0.attempts
     }
 
     /// All attempts, by value.
     pub fn into_attempts(self) -> Vec<FailedAttempt<E>> {
-        self.attempts
+        self.0.attempts
+    }
+
+    /// The same with every error converted.
+    pub(super) fn map<E2>(self, f: &mut impl FnMut(E) -> E2) -> RetriesExhausted<E2> {
+        let Tried { method, attempts } = *self.0;
+        RetriesExhausted::new(method, attempts.into_iter().map(|attempt| attempt.map(f)).collect())
     }
 
     /// The last attempt.
     pub fn last(&self) -> Option<&FailedAttempt<E>> {
-        self.attempts.last()
-    }
-}
-
-impl RetriesExhausted<Infallible> {
-    pub(super) fn widen<E>(self) -> RetriesExhausted<E> {
-        let attempts = self.attempts.into_iter().map(FailedAttempt::widen).collect();
-        RetriesExhausted { method: self.method, attempts }
+        self.0.attempts.last()
     }
 }
 
@@ -145,12 +148,10 @@ impl<E> FailedAttempt<E> {
     pub fn verdict(&self) -> AttemptVerdict {
         self.verdict
     }
-}
 
-impl FailedAttempt<Infallible> {
-    fn widen<E>(self) -> FailedAttempt<E> {
+    fn map<E2>(self, f: &mut impl FnMut(E) -> E2) -> FailedAttempt<E2> {
         let end = match self.end {
-            AttemptEnd::Failed(never) => match never {},
+            AttemptEnd::Failed(error) => AttemptEnd::Failed(f(error)),
             AttemptEnd::Rejected(value) => AttemptEnd::Rejected(value),
             AttemptEnd::Panicked(panic) => AttemptEnd::Panicked(panic),
             AttemptEnd::WorkerDied(died) => AttemptEnd::WorkerDied(died),
@@ -172,14 +173,14 @@ impl<E: fmt::Display> fmt::Display for AttemptEnd<E> {
 
 impl<E: fmt::Display> fmt::Display for RetriesExhausted<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(last) = self.last() else { return write!(f, "`{}` was not tried", self.method) };
+        let Some(last) = self.last() else { return write!(f, "`{}` was not tried", self.method()) };
         let why = match last.verdict {
             AttemptVerdict::OutOfTime => "its budget of time is used up",
             _ => "there are no more attempts",
         };
-        let count = self.attempts.len();
+        let count = self.0.attempts.len();
         let attempts = if count == 1 { "attempt" } else { "attempts" };
-        write!(f, "`{}` failed in {count} {attempts} and {why}; the last one: {}", self.method, last.end)
+        write!(f, "`{}` failed in {count} {attempts} and {why}; the last one: {}", self.method(), last.end)
     }
 }
 

@@ -174,12 +174,12 @@ where
         };
         let (promise, call) = channel();
         let message = (self.recipe.message)(args, promise);
-        let me = self.me.upgrade()?;
+        let me: Arc<dyn Watch> = self.me.upgrade()?;
         {
             let mut state = lock(&self.state);
             state.args = kept;
             // The attempt cannot be done as yet: its promise is in `message`.
-            call.watch(me, 0);
+            call.watch(&me, 0);
             state.attempt = Some(call);
         }
         Some(message)
