@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use concurry_core::call::{CallError, Promise};
 
-use crate::panics;
+use concurry_core::panics;
 
 /// What an attempt did to the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

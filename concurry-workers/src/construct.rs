@@ -9,8 +9,8 @@ use std::cell::RefCell;
 use concurry_limits::LimitPool;
 
 use crate::error::InitError;
-use crate::panics;
 use crate::worker::Worker;
+use concurry_core::panics;
 
 thread_local! {
     static CONSTRUCTING: RefCell<Option<LimitPool>> = const { RefCell::new(None) };

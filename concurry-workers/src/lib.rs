@@ -20,7 +20,6 @@ pub mod construct;
 mod error;
 pub mod limit_server;
 pub mod options;
-mod panics;
 pub mod pool;
 pub mod probe;
 pub mod process;

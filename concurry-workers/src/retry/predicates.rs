@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use concurry_core::retry::Attempt;
 
-use crate::panics;
+use concurry_core::panics;
 
 /// What `#[retry(…)]` names.
 pub struct Predicates<T, E> {

@@ -18,9 +18,9 @@ use concurry_core::sync::lock;
 
 use super::decide::{self, Next};
 use super::predicates::Predicates;
-use crate::panics;
 use crate::pool::{PoolHandle, Queue, Ticket};
 use crate::worker::Worker;
+use concurry_core::panics;
 
 /// How `#[worker]` makes the attempts at a call of one method.
 pub struct Recipe<M, A, T, E> {
