@@ -43,7 +43,7 @@ pub(crate) fn must_tell(definition: &Definition, items: &[Item]) -> u128 {
 }
 
 fn needs_update(definition: &Definition, item: &Item) -> bool {
-    definition.rule(item.index()).needs_update(item.requested)
+    definition.rule(item.index()).needs_update(item.requested, item.named)
 }
 
 /// The keys of those of which a usage had to be told and was not.

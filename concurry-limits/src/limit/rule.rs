@@ -48,18 +48,18 @@ pub enum UsageRule {
     Held,
     /// The usage must be told: 0 to the acquired amount, or more where that makes a debt.
     Reported(Overrun),
-    /// A count of calls. One that was taken without being named is used once, and nothing need be told; the usage of
-    /// more than one must be told, 0 to the acquired amount.
+    /// A count of calls. What was taken without being named is used as it is, and nothing need be told; the usage of more
+    /// than one that was named must be told, 0 to the acquired amount.
     Counted,
 }
 
 impl UsageRule {
     /// Whether a release without an update is an error. An amount of 0 never needs one.
-    pub(crate) fn needs_update(self, requested: u64) -> bool {
+    pub(crate) fn needs_update(self, requested: u64, named: bool) -> bool {
         match self {
             Self::Held => false,
             Self::Reported(_) => requested > 0,
-            Self::Counted => requested > 1,
+            Self::Counted => named && requested > 1,
         }
     }
 

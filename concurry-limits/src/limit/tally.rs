@@ -19,3 +19,11 @@ pub enum Tally {
     /// An amount that is held until it is given back.
     Held { capacity: u64, held: u64 },
 }
+
+impl Tally {
+    pub(crate) fn capacity(&self) -> u64 {
+        match *self {
+            Self::Paced { capacity, .. } | Self::Held { capacity, .. } => capacity,
+        }
+    }
+}

@@ -85,8 +85,10 @@ impl Engine {
     pub(super) fn into_slots(self) -> Vec<Slot> {
         let locked = self.locked.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (mut slots, now) = (locked.board.slots, locked.now);
-        if let (Some(lane), [slot]) = (&self.lane, &mut slots[..]) {
-            slot.leave(lane, now);
+        if let (Some(lane), [slot]) = (&self.lane, &mut slots[..])
+            && let Some(word) = lane.close()
+        {
+            slot.leave(&lane.counted(word, now));
         }
         slots
     }
@@ -105,9 +107,11 @@ impl Engine {
         let (result, request) = {
             let mut locked = lock(&self.locked);
             let locked = &mut *locked;
+            // Closed before the clock is read: what it has counted is from before this moment then.
+            let closed = self.lane.as_ref().and_then(|lane| Some((lane, lane.close()?)));
             locked.now = locked.now.max(self.now());
-            if let Some(lane) = &self.lane {
-                locked.board.slots[0].leave(lane, locked.now);
+            if let Some((lane, word)) = closed {
+                locked.board.slots[0].leave(&lane.counted(word, locked.now));
             }
             let result = act(&mut locked.board, locked.now, &mut effects);
             if let (Some(lane), true) = (&self.lane, locked.board.queue.is_empty()) {
@@ -135,8 +139,9 @@ impl Engine {
     /// Admits a demand now or tells why not: a timeout, if it was given `patience` that cannot be enough.
     /// The answer is when it was taken; `Ok(None)` asks the caller to wait.
     pub(super) fn admit(&self, demand: &Demand, patience: Patience) -> Result<Option<Timestamp>, LimitError> {
-        if let Some(taken_at) = self.take_in_lane(demand) {
-            return Ok(Some(taken_at));
+        if self.take_in_lane(demand) {
+            // When that was matters to nobody: nothing that goes by time held the limit back.
+            return Ok(Some(Timestamp::default()));
         }
         self.act(|board, now, _| {
             let decision = board.admit(demand, now);
@@ -154,10 +159,10 @@ impl Engine {
 
     /// Takes without the lock, if that is possible now.
     #[inline]
-    pub(super) fn take_in_lane(&self, demand: &Demand) -> Option<Timestamp> {
+    pub(super) fn take_in_lane(&self, demand: &Demand) -> bool {
         match (&self.lane, &demand.items[..]) {
             (Some(lane), [item]) if item.requested > 0 => lane.take(item.requested, || self.now()),
-            _ => None,
+            _ => false,
         }
     }
 
@@ -204,8 +209,7 @@ impl Engine {
         }
     }
 
-    /// Settles where nobody waits and nothing is to be charged. That needs no clock: what is given back at an instant is
-    /// given back as well by a later one.
+    /// Settles where nobody waits and nothing is to be charged: without a walk through the queue.
     fn settle_alone(&self, items: &[Item]) -> bool {
         let mut locked = lock(&self.locked);
         let Locked { board, now, .. } = &mut *locked;
@@ -213,6 +217,7 @@ impl Engine {
         if open || items.iter().any(|item| item.used() > item.requested) {
             return false;
         }
+        *now = (*now).max(self.now());
         for item in items.iter().filter(|item| !self.is_spent(item)) {
             board.slots[item.index()].state.settle(item.requested, item.used(), *now);
         }

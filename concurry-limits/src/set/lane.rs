@@ -12,7 +12,7 @@
 //! * Paced: `generation (2) | admissions since the opening (10) | theoretical arrival time (52)`. The time is in units of
 //!   which `rate` make a nanosecond and `cell` an amount of 1, both whole, after `base`. When it no longer fits, the lane
 //!   is opened with a later base and the next generation, so that who read the word before fails: it would have to sleep
-//!   through four of those, an hour each at least, between two instructions, and find the same numbers.
+//!   through four of those, half an hour each at least, between two instructions, and find the same numbers.
 
 use std::time::Duration;
 
@@ -85,25 +85,20 @@ impl Lane {
         Some(Self { word: AtomicU64::new(CLOSED), shape })
     }
 
-    /// Takes `amount` now, if the lane is open and that is all it takes. The answer is when.
+    /// Takes `amount` now, if the lane is open and that is all it takes.
     #[inline]
-    pub(super) fn take(&self, amount: u64, now: impl FnOnce() -> Timestamp) -> Option<Timestamp> {
-        match &self.shape {
-            Shape::Held { capacity } => {
-                self.change(|word| {
-                    let held = (word & HELD).checked_add(amount)?;
-                    (held <= *capacity)
-                        .then(|| (word & !HELD).checked_add(HELD + 1).map(|word| word | held))?
-                })?;
-                // Nothing that goes by time can have been there before it.
-                Some(Timestamp::default())
-            }
+    pub(super) fn take(&self, amount: u64, now: impl FnOnce() -> Timestamp) -> bool {
+        let taken = match &self.shape {
+            Shape::Held { capacity } => self.change(|word| {
+                let held = (word & HELD).checked_add(amount).filter(|held| held <= capacity)?;
+                Some((word & !HELD).checked_add(HELD + 1)? | held)
+            }),
             Shape::Paced(pace) => {
                 let now = now();
-                self.change(|word| pace.take(word, amount, now))?;
-                Some(now)
+                self.change(|word| pace.take(word, amount, now))
             }
-        }
+        };
+        taken.is_some()
     }
 
     /// Ends a take of `requested`, of which `used` were used; false when that takes the lock.
@@ -141,13 +136,14 @@ impl Lane {
         }
     }
 
-    /// Closes the lane, under the engine's lock; what it has counted by `now`, if it was open.
-    pub(super) fn close(&self, now: Timestamp) -> Option<Counted> {
-        let word = self.word.swap(CLOSED, Ordering::AcqRel);
-        if word == CLOSED {
-            return None;
-        }
-        Some(match &self.shape {
+    /// Closes the lane, under the engine's lock; its word, if it was open.
+    pub(super) fn close(&self) -> Option<u64> {
+        Some(self.word.swap(CLOSED, Ordering::AcqRel)).filter(|word| *word != CLOSED)
+    }
+
+    /// What the word of a lane that was just closed has counted by `now`.
+    pub(super) fn counted(&self, word: u64, now: Timestamp) -> Counted {
+        match &self.shape {
             Shape::Held { capacity } => Counted {
                 tally: Tally::Held { capacity: *capacity, held: word & HELD },
                 admitted: word >> HELD_BITS,
@@ -155,7 +151,7 @@ impl Lane {
             Shape::Paced(pace) => {
                 Counted { tally: pace.tally(word & TIME, now), admitted: (word & ADMISSIONS) >> TIME_BITS }
             }
-        })
+        }
     }
 
     /// Opens the lane, under the engine's lock, where `tally` is the count of the board; unless it does not fit.

@@ -81,7 +81,10 @@ pub struct PreparedAcquisition<'a> {
 
 enum Held<'a> {
     /// Of the empty set.
-    Nothing(&'a LimitSet),
+    Nothing {
+        set: &'a LimitSet,
+        released: bool,
+    },
     /// Exactly what was prepared, and the usage that was told of one of its limits, by its place.
     AsPrepared {
         here: &'a Here,
@@ -162,11 +165,11 @@ impl PreparedRequest {
     #[inline]
     fn blocking(&self, wait: Wait) -> Result<PreparedAcquisition<'_>, LimitError> {
         let held = match &self.target {
-            Target::Here(here) => match here.engine.take_in_lane(&here.demand) {
-                Some(_) => Held::AsPrepared { here, told: None },
-                None => here.admit(wait)?,
-            },
-            Target::Elsewhere { set, .. } if set.is_empty() => Held::Nothing(set),
+            Target::Here(here) if here.engine.take_in_lane(&here.demand) => {
+                Held::AsPrepared { here, told: None }
+            }
+            Target::Here(here) => here.admit(wait)?,
+            Target::Elsewhere { set, .. } if set.is_empty() => Held::Nothing { set, released: false },
             Target::Elsewhere { set, amounts } => Held::Whole(Box::new(set.blocking(amounts, wait)?)),
         };
         Ok(PreparedAcquisition { held })
@@ -220,7 +223,7 @@ impl PreparedAcquisition<'_> {
     /// Those of [`LimitSetAcquisition::update`].
     pub fn update(&mut self, usage: impl Request) -> Result<(), LimitError> {
         match &mut self.held {
-            Held::Nothing(_) => Ok(()),
+            Held::Nothing { released: false, .. } => Ok(()),
             Held::AsPrepared { here, told } => {
                 let new = usage::read(&here.engine.definition, &here.demand.items, &usage)?;
                 match (&new[..], *told) {
@@ -240,7 +243,7 @@ impl PreparedAcquisition<'_> {
                 Ok(())
             }
             Held::Whole(acquisition) => acquisition.update(usage),
-            Held::Released(_) => Err(LimitError::Released),
+            Held::Nothing { .. } | Held::Released(_) => Err(LimitError::Released),
         }
     }
 
@@ -250,8 +253,10 @@ impl PreparedAcquisition<'_> {
     ///
     /// [`LimitError::MissingUpdate`], after everything was given back.
     pub fn release(&mut self) -> Result<(), LimitError> {
-        if let Held::Whole(acquisition) = &mut self.held {
-            return acquisition.release();
+        match &mut self.held {
+            Held::Whole(acquisition) => return acquisition.release(),
+            Held::Nothing { released, .. } => *released = true,
+            Held::AsPrepared { .. } | Held::Released(_) => {}
         }
         let missing = self.settle();
         if missing.is_empty() { Ok(()) } else { Err(LimitError::MissingUpdate { keys: missing }) }
@@ -261,16 +266,16 @@ impl PreparedAcquisition<'_> {
     #[inline]
     fn settle(&mut self) -> Vec<String> {
         let Held::AsPrepared { here, told } = &self.held else { return Vec::new() };
-        let here = *here;
-        let missing = here.settle(*told);
+        let (here, told) = (*here, *told);
+        // First, so that nothing is given back twice when a user's own limit panics.
         self.held = Held::Released(here);
-        missing
+        here.settle(told)
     }
 
     /// As [`LimitSetAcquisition::feedback`].
     pub fn feedback(&self, feedback: Feedback) {
         match &self.held {
-            Held::Nothing(_) => {}
+            Held::Nothing { .. } => {}
             Held::AsPrepared { here, .. } | Held::Released(here) => here.engine.hear(&feedback),
             Held::Whole(acquisition) => acquisition.feedback(feedback),
         }
@@ -279,7 +284,7 @@ impl PreparedAcquisition<'_> {
     /// The amount that was acquired of a limit, named or not; `None` if nothing was.
     pub fn requested(&self, key: &str) -> Option<u64> {
         match &self.held {
-            Held::Nothing(_) => None,
+            Held::Nothing { .. } => None,
             Held::AsPrepared { here, .. } | Held::Released(here) => {
                 let index = here.engine.definition.index(key)?;
                 here.demand.items.iter().find(|item| item.index() == index).map(|item| item.requested)
@@ -291,7 +296,7 @@ impl PreparedAcquisition<'_> {
     /// The free-form data of the set; null without any.
     pub fn config(&self) -> &Value {
         match &self.held {
-            Held::Nothing(set) => set.config(),
+            Held::Nothing { set, .. } => set.config(),
             Held::AsPrepared { here, .. } | Held::Released(here) => &here.engine.definition.config,
             Held::Whole(acquisition) => acquisition.config(),
         }
@@ -327,8 +332,8 @@ impl fmt::Debug for PreparedRequest {
 impl fmt::Debug for PreparedAcquisition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.held {
-            Held::Nothing(_) | Held::AsPrepared { .. } | Held::Whole(_) => "held",
-            Held::Released(_) => "released",
+            Held::Released(_) | Held::Nothing { released: true, .. } => "released",
+            Held::Nothing { .. } | Held::AsPrepared { .. } | Held::Whole(_) => "held",
         };
         f.debug_tuple("PreparedAcquisition").field(&state).finish()
     }

@@ -6,7 +6,7 @@ use concurry_core::clock::Timestamp;
 
 use super::Item;
 use super::demand::Demand;
-use super::lane::Lane;
+use super::lane::{Counted, Lane};
 use super::restraint::Restraint;
 use crate::limit::ABOVE_CAPACITY;
 use crate::{Limit, LimitError, LimitState, Verdict};
@@ -43,18 +43,17 @@ impl Slot {
 
     /// A way past the lock for this limit, which is the only one of its set, if it can have one; open.
     pub(super) fn lane(&mut self, now: Timestamp) -> Option<Lane> {
-        let tally = self.state.tally(now)?;
+        // The limit may allow less than the state that it counts with.
+        let tally = self.state.tally(now).filter(|tally| tally.capacity() == self.capacity)?;
         let lane = Lane::new(&tally)?;
         lane.open(&tally);
         Some(lane)
     }
 
-    /// Takes the count over from the lane, which is closed then.
-    pub(super) fn leave(&mut self, lane: &Lane, now: Timestamp) {
-        if let Some(counted) = lane.close(now) {
-            self.state.set_tally(&counted.tally);
-            self.admitted += counted.admitted;
-        }
+    /// Takes the count over from a lane that was closed.
+    pub(super) fn leave(&mut self, counted: &Counted) {
+        self.state.set_tally(&counted.tally);
+        self.admitted += counted.admitted;
     }
 
     /// Gives the count to the lane, unless something holds the limit back.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use concurry_core::clock::ManualClock;
+use concurry_core::clock::{ManualClock, Timestamp};
 use concurry_limits::{
-    CallLimit, Limit, LimitSet, LimitSetAcquisition, Overrun, RateLimit, RateLimitAlgorithm, ResourceLimit,
-    Window,
+    Admission, CallLimit, Limit, LimitError, LimitSet, LimitSetAcquisition, LimitState, Overrun, RateLimit,
+    RateLimitAlgorithm, ResourceLimit, UsageRule, Verdict, Window,
 };
 use proptest::prelude::*;
 
@@ -181,4 +181,107 @@ fn many_threads_past_the_lock_never_hold_more_than_there_is() {
     let stats = set.stats();
     assert_eq!((stats.limits[0].in_use, stats.limits[0].waiting), (0, 0));
     assert_eq!(stats.limits[0].admitted, admitted.into_inner());
+}
+
+/// A limit that says less than the state that it counts with.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Modest;
+
+/// A limit with a rest of a second after each release.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Resting;
+
+struct Rest {
+    until: Timestamp,
+    held: bool,
+}
+
+#[typetag::serde]
+impl Limit for Modest {
+    fn key(&self) -> &'static str {
+        "modest"
+    }
+
+    fn capacity(&self) -> u64 {
+        1
+    }
+
+    fn default_amount(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn usage_rule(&self) -> UsageRule {
+        UsageRule::Held
+    }
+
+    fn state(&self, now: Timestamp) -> Box<dyn LimitState> {
+        ResourceLimit::new("modest", 2).state(now)
+    }
+}
+
+#[typetag::serde]
+impl Limit for Resting {
+    fn key(&self) -> &'static str {
+        "resting"
+    }
+
+    fn capacity(&self) -> u64 {
+        1
+    }
+
+    fn default_amount(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn usage_rule(&self) -> UsageRule {
+        UsageRule::Held
+    }
+
+    fn state(&self, now: Timestamp) -> Box<dyn LimitState> {
+        Box::new(Rest { until: now, held: false })
+    }
+}
+
+impl LimitState for Rest {
+    fn check(&mut self, _: u64, now: Timestamp) -> Verdict {
+        match (self.held, self.until > now) {
+            (true, _) => Verdict::OnRelease,
+            (_, true) => Verdict::NotBefore(self.until),
+            _ => Verdict::Granted,
+        }
+    }
+
+    fn take(&mut self, _: u64, _: Timestamp) {
+        self.held = true;
+    }
+
+    fn settle(&mut self, _: u64, _: u64, now: Timestamp) {
+        (self.held, self.until) = (false, now + Duration::from_secs(1));
+    }
+
+    fn undo(&mut self, _: u64, _: Timestamp, _: Timestamp) {
+        self.held = false;
+    }
+
+    fn set_capacity(&mut self, _: u64, _: Timestamp) {}
+
+    fn in_use(&mut self, _: Timestamp) -> u64 {
+        u64::from(self.held)
+    }
+}
+
+#[test]
+fn the_capacity_that_a_limit_tells_holds_past_the_lock_too() {
+    let set = LimitSet::builder().limit(Modest).build().unwrap();
+    assert!(matches!(set.try_acquire([("modest", 2)]), Err(LimitError::Never { .. })));
+}
+
+#[test]
+fn a_limit_of_a_users_own_is_told_when_it_is_given_back() {
+    let clock = Arc::new(ManualClock::new());
+    let set = LimitSet::builder().clock(clock.clone()).limit(Resting).build().unwrap();
+    let acquired = set.try_acquire(()).unwrap();
+    clock.advance(Duration::from_secs(10));
+    drop(acquired);
+    assert_eq!(set.would_admit(()), Admission::In(Duration::from_secs(1), "resting".into()));
 }

@@ -107,6 +107,7 @@ fn the_empty_set_admits_it_with_any_key() {
     acquired.update([("tokens", 7)]).unwrap();
     assert_eq!(acquired.requested("tokens"), None);
     acquired.release().unwrap();
+    assert_eq!(acquired.update([("tokens", 7)]), Err(LimitError::Released));
 }
 
 #[test]
