@@ -18,6 +18,8 @@ use super::queue::{Queue, State, tell, wake};
 /// A call that waits for its time.
 pub(super) struct BackingOff<M> {
     message: M,
+    /// Which coming back this is, of all in this queue.
+    turn: u64,
     /// The request to be woken then; none for the moment in which it is made.
     timer: Option<WakeGuard>,
 }
@@ -77,7 +79,7 @@ impl<M> Queue<M> {
 
     fn is_due(&self, age: u64) {
         let mut state = lock(&self.state);
-        let Some(BackingOff { message, timer }) = state.backing_off.remove(&age) else { return };
+        let Some(BackingOff { message, timer, .. }) = state.backing_off.remove(&age) else { return };
         state.place(age, message);
         announce(state);
         drop(timer);
@@ -135,16 +137,17 @@ impl<M: Send + 'static> Queue<M> {
             announce(state);
             return Ok(());
         }
-        state.backing_off.insert(age, BackingOff { message, timer: None });
+        let turn = state.retried;
+        state.backing_off.insert(age, BackingOff { message, turn, timer: None });
         drop(state);
         let due = Waker::from(Arc::new(Due { queue: Arc::downgrade(self), age }));
         // The clock may call the waker right here, so not under the lock.
         let timer = self.clock.wake_at(at, due);
         let mut state = lock(&self.state);
-        // When it is gone again by now, the request is dropped, after the lock.
+        // When it is gone again by now, or has come back another time, the request is dropped, after the lock.
         let unused = match state.backing_off.get_mut(&age) {
-            Some(waiting) => waiting.timer.replace(timer),
-            None => Some(timer),
+            Some(waiting) if waiting.turn == turn => waiting.timer.replace(timer),
+            _ => Some(timer),
         };
         drop(state);
         drop(unused);

@@ -109,9 +109,14 @@ impl<M> Queue<M> {
     /// Calls that back off count as well: they are the pool's backlog. They themselves never wait for room.
     pub(crate) fn push(&self, age: Option<u64>, message: M) -> Result<(), M> {
         let mut message = Some(message);
+        let mut registered: Option<Waker> = None;
         loop {
             let idle = {
                 let mut state = lock(&self.state);
+                // A thread stands here once, however it was woken: the next room is for somebody who still waits.
+                if let Some(me) = registered.take() {
+                    state.submitters.retain(|other| !other.will_wake(&me));
+                }
                 if !state.open {
                     break;
                 }
@@ -122,7 +127,9 @@ impl<M> Queue<M> {
                     }
                     Some(state.idle.pop())
                 } else {
-                    state.submitters.push_back(park::thread_waker());
+                    let me = park::thread_waker();
+                    state.submitters.push_back(me.clone());
+                    registered = Some(me);
                     None
                 }
             };
@@ -326,6 +333,27 @@ mod tests {
         assert_eq!(pop_now(&queue), Some(1));
         submitter.join().unwrap().unwrap();
         assert_eq!(pop_now(&queue), Some(2));
+    }
+
+    #[test]
+    fn a_submitter_that_is_woken_for_nothing_stands_in_line_once() {
+        let queue = Queue::new(1, clock::system());
+        queue.push(None, 1).unwrap();
+        let submitter = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.push(None, 2)
+        });
+        for _ in 0..50 {
+            while lock(&queue.state).submitters.is_empty() {
+                std::thread::yield_now();
+            }
+            submitter.thread().unpark();
+            std::thread::yield_now();
+        }
+        assert!(lock(&queue.state).submitters.len() <= 1);
+        assert_eq!(pop_now(&queue), Some(1));
+        submitter.join().unwrap().unwrap();
+        assert!(lock(&queue.state).submitters.is_empty());
     }
 
     #[test]

@@ -244,10 +244,13 @@ where
             let mut state = lock(&self.state);
             (state.caller.take(), state.args.take())
         };
-        drop(args);
         if let Some((promise, ticket)) = caller {
             promise.complete(outcome);
             drop(ticket);
+        }
+        // Foreign code, which must not take the worker's thread with it.
+        if let Err(panic) = panics::catch(|| drop(args)) {
+            tracing::error!(method = self.recipe.name, %panic, "the arguments of a call panicked when they were dropped");
         }
     }
 }
