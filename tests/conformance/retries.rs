@@ -487,3 +487,39 @@ impl Keeper {
         Ok(unique)
     }
 }
+
+/// Its clones are whole; it itself panics when it is dropped.
+struct Brittle(bool);
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        Self(false)
+    }
+}
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        assert!(!self.0 || std::thread::panicking(), "dropped");
+    }
+}
+
+#[worker]
+#[derive(Default)]
+struct Careful;
+
+#[worker]
+impl Careful {
+    #[retry]
+    pub fn carry(&self, brittle: Brittle) -> Result<(), String> {
+        if brittle.0 { Err("it is no clone".to_owned()) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn arguments_that_panic_when_they_are_let_go_cost_neither_the_result_nor_the_worker() {
+    let careful = Careful::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    for _ in 0..3 {
+        careful.carry(Brittle(true)).result().unwrap();
+    }
+    careful.stop();
+}

@@ -143,6 +143,15 @@ impl Engine {
             // When that was matters to nobody: nothing that goes by time held the limit back.
             return Ok(Some(Timestamp::default()));
         }
+        self.admit_locked(demand, patience)
+    }
+
+    /// As [`admit`](Self::admit), for who has found the lane closed or full.
+    pub(super) fn admit_locked(
+        &self,
+        demand: &Demand,
+        patience: Patience,
+    ) -> Result<Option<Timestamp>, LimitError> {
         self.act(|board, now, _| {
             let decision = board.admit(demand, now);
             let waited = match (&decision, patience) {

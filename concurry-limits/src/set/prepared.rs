@@ -179,7 +179,7 @@ impl PreparedRequest {
 impl Here {
     fn admit(&self, wait: Wait) -> Result<Held<'_>, LimitError> {
         let patience = Patience::new(wait, &*self.engine.clock);
-        Ok(match self.engine.admit(&self.demand, patience)? {
+        Ok(match self.engine.admit_locked(&self.demand, patience)? {
             Some(_) => Held::AsPrepared { here: self, told: None },
             None => Held::Whole(Box::new(self.plan(patience).block()?)),
         })

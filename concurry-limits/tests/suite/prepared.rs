@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use concurry_core::clock::ManualClock;
+use concurry_core::clock::{ManualClock, Timestamp};
 use concurry_core::park::block_on;
 use concurry_limits::{
-    CallLimit, LimitError, LimitSet, RateLimit, RateLimitAlgorithm, ResourceLimit, Window,
+    CallLimit, Limit, LimitError, LimitSet, LimitState, RateLimit, RateLimitAlgorithm, ResourceLimit,
+    UsageRule, Verdict, Window,
 };
 
 fn account() -> (LimitSet, Arc<ManualClock>) {
@@ -131,4 +132,67 @@ fn usages_of_several_limits_are_told_at_once_or_one_by_one() {
         let stats = set.stats();
         assert_eq!((stats.limits[0].in_use, stats.limits[1].in_use), (20, 30));
     }
+}
+
+/// A user's limit that panics when it is given back.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Broken;
+
+struct BrokenState;
+
+#[typetag::serde]
+impl Limit for Broken {
+    fn key(&self) -> &'static str {
+        "zz_broken"
+    }
+
+    fn capacity(&self) -> u64 {
+        1_000
+    }
+
+    fn default_amount(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn usage_rule(&self) -> UsageRule {
+        UsageRule::Held
+    }
+
+    fn state(&self, _: Timestamp) -> Box<dyn LimitState> {
+        Box::new(BrokenState)
+    }
+}
+
+impl LimitState for BrokenState {
+    fn check(&mut self, _: u64, _: Timestamp) -> Verdict {
+        Verdict::Granted
+    }
+
+    fn take(&mut self, _: u64, _: Timestamp) {}
+
+    fn settle(&mut self, _: u64, _: u64, _: Timestamp) {
+        assert!(std::thread::panicking(), "it is broken");
+    }
+
+    fn undo(&mut self, _: u64, _: Timestamp, _: Timestamp) {}
+
+    fn set_capacity(&mut self, _: u64, _: Timestamp) {}
+
+    fn in_use(&mut self, _: Timestamp) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn what_is_given_back_is_given_back_once_even_when_a_limit_of_a_users_own_panics() {
+    let doors = ResourceLimit::new("doors", 3);
+    let set = LimitSet::builder().limit(doors).limit(Broken).build().expect("right");
+    let door = set.prepare(()).expect("it fits");
+    let other = door.acquire().expect("there is room");
+    let mut acquired = door.acquire().expect("there is room");
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| acquired.release().is_ok()));
+    assert!(panicked.is_err());
+    drop(acquired);
+    assert_eq!(set.stats().limits[0].in_use, 1);
+    std::mem::forget(other);
 }

@@ -157,6 +157,8 @@ impl<M: Send + 'static> Queue<M> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+    use std::sync::Mutex;
     use std::time::Duration;
 
     use concurry_core::clock::{Clock, ManualClock};
@@ -236,5 +238,58 @@ mod tests {
         queue.withdraw(ticket.age);
         assert_eq!(pop_now(&queue), None);
         assert_eq!(queue.take(ticket.age), None);
+    }
+
+    /// A clock on which something happens between the making of a request and its delivery, once.
+    struct Meanwhile {
+        clock: ManualClock,
+        event: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    }
+
+    impl fmt::Debug for Meanwhile {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Meanwhile")
+        }
+    }
+
+    impl Clock for Meanwhile {
+        fn now(&self) -> Timestamp {
+            self.clock.now()
+        }
+
+        fn wake_at(&self, at: Timestamp, waker: Waker) -> WakeGuard {
+            let guard = self.clock.wake_at(at, waker);
+            let event = lock(&self.event).take();
+            if let Some(event) = event {
+                event();
+            }
+            guard
+        }
+
+        fn park_until(&self, at: Option<Timestamp>) {
+            self.clock.park_until(at);
+        }
+    }
+
+    #[test]
+    fn a_request_that_arrives_late_does_not_take_the_place_of_the_next_one() {
+        let clock = ManualClock::new();
+        let meanwhile = Arc::new(Meanwhile { clock: clock.clone(), event: Mutex::default() });
+        let queue: Arc<Queue<&str>> = Queue::new(10, meanwhile.clone());
+        let ticket = queue.ticket();
+        let (again, age, at) = (Arc::clone(&queue), ticket.age, clock.now() + SECOND);
+        // Before the first request is noted, its time has come, and the call has come back once more.
+        *lock(&meanwhile.event) = Some(Box::new({
+            let clock = clock.clone();
+            move || {
+                clock.advance(SECOND);
+                let call = again.take(age).expect("its time has come");
+                again.come_back(age, clock.now() + SECOND, call).expect("it is open");
+            }
+        }));
+        queue.come_back(age, at, "call").expect("it is open");
+        clock.advance(SECOND);
+        assert!(!lock(&queue.state).backing_off.contains_key(&age), "it waits for ever");
+        assert_eq!(queue.take(age), Some("call"));
     }
 }
