@@ -62,6 +62,6 @@ pub mod __private {
         Attempts, MethodRetry, NoAttempts, Predicates, Recipe, SubmitsAttempts, ask, ask_one, ask_two,
     };
     pub use concurry_workers::runtime::{Start, block_on};
-    pub use concurry_workers::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
+    pub use concurry_workers::worker::{Access, ExclusiveGuard, Handle, Job, SharedGuard, Worker};
     pub use concurry_workers::{BoxError, submit};
 }

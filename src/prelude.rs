@@ -1,5 +1,8 @@
 //! Everything that most programs use: `use concurry::prelude::*;`.
 
+/// `options` of a worker whose struct lacks `#[worker]`, so that this is all that the compiler says of it.
+#[doc(hidden)]
+pub use crate::__private::Worker as _;
 pub use crate::{
     Attempt, AttemptEnd, AttemptVerdict, Call, CallError, CallLimit, ConnectLimits, ExecutionMode, Feedback,
     InitError, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitSetAcquisition, Outcome, Overrun,

@@ -39,9 +39,10 @@ pub(crate) fn inject_field(item: &mut ItemStruct) {
     item.semi_token = None;
 }
 
-/// The `impl` block with literals and patterns that know of the field.
-pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path) {
-    let mut literals = Literals { worker, self_is_worker: true, changed: false };
+/// The `impl` block with literals and patterns that know of the field. The literals are of the type `literal`: the worker by
+/// another name, of which it may depend whether there is such a type.
+pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&Ident>) {
+    let mut literals = Literals { worker, literal, self_is_worker: true, changed: false };
     visit_mut::visit_item_impl_mut(&mut literals, item);
     for item in &mut item.items {
         if let ImplItem::Fn(function) = item
@@ -68,6 +69,7 @@ fn names_limits(input: &syn::FnArg) -> bool {
 
 struct Literals<'a> {
     worker: &'a Path,
+    literal: Option<&'a Ident>,
     /// Not so in items inside of a body.
     self_is_worker: bool,
     changed: bool,
@@ -76,6 +78,14 @@ struct Literals<'a> {
 impl Literals<'_> {
     fn is_worker(&self, path: &Path) -> bool {
         (self.self_is_worker && path.is_ident("Self")) || is_same(path, self.worker)
+    }
+
+    /// The type of a literal, where the user wrote `path`.
+    fn literal(&self, path: &Path) -> Path {
+        self.literal.map_or_else(
+            || path.clone(),
+            |name| Ident::new(&name.to_string(), Span::call_site().located_at(path.span())).into(),
+        )
     }
 }
 
@@ -101,6 +111,7 @@ impl VisitMut for Literals<'_> {
             literal
                 .fields
                 .push_value(parse_quote_spanned!(span=> limits: ::concurry::__private::constructing()));
+            literal.path = self.literal(&literal.path);
             self.changed = true;
         }
     }
@@ -112,6 +123,7 @@ impl VisitMut for Literals<'_> {
             && self.is_worker(path)
         {
             let span = Span::call_site().located_at(path.span());
+            let path = self.literal(path);
             *expression =
                 parse_quote_spanned!(span=> #path { limits: ::concurry::__private::constructing() });
             self.changed = true;

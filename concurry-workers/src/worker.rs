@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use concurry_core::call::{CallError, NotSent};
-use concurry_limits::LimitPool;
+use concurry_core::mode::ExecutionMode;
+use concurry_limits::{IntoLimits, LimitPool};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 use crate::attempt::Ran;
 use crate::error::BoxError;
+use crate::options::Workers;
 use crate::pool::PoolHandle;
 use crate::process::{Answer, Outbound};
 use crate::retry::MethodRetry;
@@ -87,6 +89,12 @@ fn note_panic(crashed: &AtomicBool) {
     }
 }
 
+/// A typed handle. Implemented by `#[worker]` on the struct, never by hand.
+pub trait Handle {
+    /// The struct.
+    type Worker;
+}
+
 /// How a method uses its worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
@@ -109,6 +117,17 @@ pub trait Worker: Sized + 'static {
     type Args: Clone + Send + 'static;
     /// The typed handle.
     type Handle: From<PoolHandle<Self>>;
+    /// What `options` returns: the options, with the constructor's arguments in its `init`.
+    type Options;
+    /// The worker itself. Of a type with two `#[worker] impl` blocks the compiler does not know it, and says no more of it.
+    type Me;
+
+    /// The options of a pool of these workers. The struct has an `options` of its own that calls this one.
+    fn options(
+        mode: ExecutionMode,
+        limits: impl IntoLimits,
+        max_workers: impl Into<Workers>,
+    ) -> Self::Options;
 
     /// Runs the constructor.
     ///

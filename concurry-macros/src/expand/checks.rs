@@ -95,13 +95,21 @@ pub(super) fn expand() -> TokenStream {
                 label = "neither `new` in this block nor `Default`",
                 note = "write `pub fn new(…) -> Self` here, or derive `Default` for the struct, below `#[worker]`"
             )]
-            pub trait Made {
-                fn made() -> Self;
+            pub trait Made<T> {
+                fn made() -> T;
             }
             #[diagnostic::do_not_recommend]
-            impl<T: ::core::default::Default> Made for T {
+            impl<T: ::core::default::Default> Made<T> for T {
                 fn made() -> T {
                     ::core::default::Default::default()
+                }
+            }
+            // With this one, the compiler does not guess what `Me` of a type with two `impl` blocks could be.
+            pub enum Nobody {}
+            #[diagnostic::do_not_recommend]
+            impl<T> Made<T> for Nobody {
+                fn made() -> T {
+                    ::core::unreachable!()
                 }
             }
         }

@@ -2,14 +2,14 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
 
 use super::{at, checks, dispatch, handle, retry, wire};
 use crate::args::Args;
 use crate::model::{Made, WorkerImpl};
 
 pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
-    let (item, worker, handle_name, message_name) =
-        (&model.item, &model.worker, model.handle(), model.message());
+    let (worker, handle_name, message_name) = (&model.worker, model.handle(), model.message());
     let types = &model.constructor.args;
     let message_type = checks::on_condition(&quote!(#message_name), &checks::of_methods(model));
     let args_type = checks::on_condition(&quote!((#(#types,)*)), &checks::of_constructor(model));
@@ -20,13 +20,13 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
     let (recipes, retries) = (retry::recipes(model), retry::retries(model));
     let must_travel = if args.process.is_some() { wire::must_travel(model) } else { TokenStream::new() };
     // At the worker's name, so that a second block is an error there.
-    let place = at(worker);
-    let implementation = quote_spanned! {place=>
+    let implementation = quote_spanned! {at(worker)=>
         impl ::concurry::__private::Worker for #worker {
             type Message = #message_type;
             type Args = #args_type;
             type Handle = #handle_name;
 
+            #options
             #construct
 
             fn limits_mut(&mut self) -> &mut ::concurry::LimitPool {
@@ -38,10 +38,9 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
             #wire
         }
     };
+    let users = users_own(model);
     emit! {
-        // A method must have a receiver and own its arguments to be called from elsewhere, whether it uses them or not.
-        #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
-        #item
+        #users
 
         #[allow(deprecated)]
         const _: () = {
@@ -50,7 +49,6 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
             #futures
             #recipes
             #must_travel
-            #options
             #handle
 
             #implementation
@@ -62,28 +60,50 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
     }
 }
 
+/// The user's block, rewritten.
+///
+/// The type of its literals is reached through the handle: a struct without `#[worker]` has none, and of a literal of an
+/// unknown type the compiler does not say that it lacks the field.
+fn users_own(model: &WorkerImpl) -> TokenStream {
+    let (item, handle, literal) = (&model.item, model.handle(), literal());
+    let me = quote_spanned!(at(&model.worker)=> type #literal = <#handle as ::concurry::__private::Handle>::Worker;);
+    emit! {
+        const _: () = {
+            #[allow(dead_code)]
+            #me
+
+            // A method must have a receiver and own its arguments to be called from elsewhere, whether it uses them or not.
+            #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
+            #item
+        };
+    }
+}
+
+/// The worker's name in its own literals.
+pub(super) fn literal() -> Ident {
+    format_ident!("__Me")
+}
+
 /// `Worker::options`. A mistake in the constructor stands for what it returns, since that depends on the constructor.
 fn options(model: &WorkerImpl) -> TokenStream {
-    let (worker, types) = (&model.worker, &model.constructor.args);
     let (returns, body) = match &model.constructor.mistake {
         Some(mistake) => (mistake.clone(), emit!(::core::unreachable!())),
         None => (
-            emit!(::concurry::WorkerOptions<Self, (#(#types,)*)>),
+            emit!(::concurry::WorkerOptions<Self, <Self as ::concurry::__private::Worker>::Args>),
             emit!(::concurry::WorkerOptions::new(mode, limits, max_workers)),
         ),
     };
     emit! {
-        impl #worker {
-            /// The options of a pool of these workers: where they run, the limits that they share, and how many there
-            /// are at most. End it with `init`, which takes the arguments of `new`.
-            #[allow(dead_code, unused_variables, private_interfaces)]
-            pub fn options(
-                mode: ::concurry::ExecutionMode,
-                limits: impl ::concurry::__private::IntoLimits,
-                max_workers: impl ::core::convert::Into<::concurry::Workers>,
-            ) -> #returns {
-                #body
-            }
+        type Options = #returns;
+        type Me = Self;
+
+        #[allow(unused_variables)]
+        fn options(
+            mode: ::concurry::ExecutionMode,
+            limits: impl ::concurry::__private::IntoLimits,
+            max_workers: impl ::core::convert::Into<::concurry::Workers>,
+        ) -> Self::Options {
+            #body
         }
     }
 }
@@ -94,7 +114,7 @@ fn construct(model: &WorkerImpl) -> TokenStream {
     let names: Vec<_> =
         (0..count).map(|index| format_ident!("argument_{index}", span = Span::mixed_site())).collect();
     let made = if constructor.is_default {
-        quote_spanned!(at(worker)=> <#worker as __asked::Made>::made())
+        quote_spanned!(at(worker)=> <<#worker as ::concurry::__private::Worker>::Me as __asked::Made<#worker>>::made())
     } else {
         emit!(#worker::new(#(#names),*))
     };

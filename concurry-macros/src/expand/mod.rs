@@ -56,12 +56,12 @@ pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
         }
         Ok(Item::Impl(item)) => match Block::new(item, &mut errors) {
             Block::Worker(mut model) => {
-                rewrite::rewrite_impl(&mut model.item, &model.worker);
+                rewrite::rewrite_impl(&mut model.item, &model.worker, Some(&impls::literal()));
                 impls::expand(&model, &args)
             }
             Block::Generic(item) => generic(item),
             Block::Other(mut item) => {
-                rewrite::rewrite_impl(&mut item, &syn::parse_quote!(Self));
+                rewrite::rewrite_impl(&mut item, &syn::parse_quote!(Self), None);
                 quote!(#item)
             }
         },
@@ -93,7 +93,7 @@ fn generic(mut item: ItemImpl) -> TokenStream {
             }
         };
     };
-    rewrite::rewrite_impl(&mut item, &syn::parse_quote!(Self));
+    rewrite::rewrite_impl(&mut item, &syn::parse_quote!(Self), None);
     quote!(#item #check)
 }
 

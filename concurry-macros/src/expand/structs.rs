@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
 
 use super::{at, checks};
 use crate::model::WorkerStruct;
@@ -20,8 +21,28 @@ pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
     // A field of the wrong type would be one more, where it is used.
     let check = quote_spanned!(place=> let _: ::core::option::Option<#pool> = ::core::option::Option::None;);
     let field = checks::on_condition(&pool, &check);
+    let options = options(model, &checks::on_condition(&quote!(#worker), &check));
+    let impls = impls(model, &handle, &pool);
+    emit! {
+        #item
+
+        #[doc = #summary]
+        #visibility struct #handle {
+            pool: #field,
+        }
+
+        const _: () = {
+            #impls
+            #options
+        };
+    }
+}
+
+/// What the handle can do, and what is reached through it.
+fn impls(model: &WorkerStruct, handle: &Ident, pool: &TokenStream) -> TokenStream {
+    let (worker, visibility) = (model.ident(), model.visibility());
     let limits = if model.has_limits() { emit!(&mut worker.limits) } else { emit!(::core::unreachable!()) };
-    let impls = quote_spanned! {place=>
+    quote_spanned! {at(worker)=>
         impl #handle {
             // Here and not with the rest, so that a struct without `#[worker]` is one error: that it has no handle.
             #[doc(hidden)]
@@ -35,6 +56,10 @@ pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
             #visibility fn __pool(&self) -> &#pool {
                 &self.pool
             }
+        }
+
+        impl ::concurry::__private::Handle for #handle {
+            type Worker = #worker;
         }
 
         impl ::core::clone::Clone for #handle {
@@ -62,18 +87,26 @@ pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
                 &self.pool
             }
         }
-    };
-    emit! {
-        #item
+    }
+}
 
-        #[doc = #summary]
-        #visibility struct #handle {
-            pool: #field,
+/// `Worker::options`. It stands with the struct, so that two `impl` blocks are no two of it; what it returns is known to the
+/// `impl` block. `me` is the worker, if there is such a block.
+fn options(model: &WorkerStruct, me: &TokenStream) -> TokenStream {
+    let worker = model.ident();
+    quote_spanned! {at(worker)=>
+        impl #worker {
+            /// The options of a pool of these workers: where they run, the limits that they share, and how many there
+            /// are at most. End it with `init`, which takes the arguments of `new`.
+            #[allow(dead_code, private_interfaces)]
+            pub fn options(
+                mode: ::concurry::ExecutionMode,
+                limits: impl ::concurry::__private::IntoLimits,
+                max_workers: impl ::core::convert::Into<::concurry::Workers>,
+            ) -> <#me as ::concurry::__private::Worker>::Options {
+                <#me as ::concurry::__private::Worker>::options(mode, limits, max_workers)
+            }
         }
-
-        const _: () = {
-            #impls
-        };
     }
 }
 
