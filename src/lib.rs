@@ -19,8 +19,8 @@ pub use concurry_core::batch::{
     as_completed, gather, submit_all, wait, wait_async,
 };
 pub use concurry_core::call::{
-    AttemptEnd, AttemptVerdict, Call, CallError, FailedAttempt, NotSent, Outcome, Panicked, RetriesExhausted,
-    WorkerDied,
+    AttemptEnd, AttemptVerdict, Call, CallError, FailedAttempt, NotAdmitted, NotSent, Outcome, Panicked,
+    Rejected, RetriesExhausted, WorkerDied,
 };
 pub use concurry_core::clock;
 pub use concurry_core::mode::{ExecutionMode, UnknownMode};
@@ -36,7 +36,7 @@ pub use concurry_limits::{
 pub use concurry_macros::worker;
 pub use concurry_workers::limit_server::{ConnectLimits, LimitAddress, LimitServer};
 pub use concurry_workers::options::{WorkerOptions, Workers};
-pub use concurry_workers::pool::{PoolHandle, PoolStats};
+pub use concurry_workers::pool::{LoadBalancing, PoolHandle, PoolStats, UnknownLoadBalancing, WhenFull};
 pub use concurry_workers::process::hook::run_worker_if_child;
 pub use concurry_workers::{BoxError, InitError};
 
@@ -49,7 +49,8 @@ pub mod __private {
     pub use concurry_core::call::{CallError, NotSent, Promise, channel};
     pub use concurry_core::retry::{RetryAlgorithm, RetryOverrides};
     pub use concurry_limits::IntoLimits;
-    pub use concurry_workers::attempt::{Ran, run};
+    pub use concurry_workers::admission::{Admission, admitted};
+    pub use concurry_workers::attempt::{Ran, run, run_admitted};
     pub use concurry_workers::construct::constructing;
     pub use concurry_workers::probe::{
         Clones, Dull, IntoJob, MethodResult, NeverAsync, NeverCloned, NeverSync, NoAnswers, NoJob,
@@ -57,11 +58,12 @@ pub mod __private {
         Travel, Travels, UnsendableFuture, future_of, no_answer, no_method, wrong_kind,
     };
     pub use concurry_workers::process::registry::Registration;
-    pub use concurry_workers::process::{Answer, Outbound, refuse};
+    pub use concurry_workers::process::{Answer, Outbound};
+    pub use concurry_workers::refusal::{NeverRejects, Rejection, Rejects, refuse};
     pub use concurry_workers::retry::{
         Attempts, MethodRetry, NoAttempts, Predicates, Recipe, SubmitsAttempts, ask, ask_one, ask_two,
     };
     pub use concurry_workers::runtime::{Start, block_on};
-    pub use concurry_workers::worker::{Access, ExclusiveGuard, Handle, Job, SharedGuard, Worker};
+    pub use concurry_workers::worker::{Access, ExclusiveGuard, Handle, Job, Message, SharedGuard, Worker};
     pub use concurry_workers::{BoxError, submit};
 }

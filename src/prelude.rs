@@ -5,8 +5,9 @@
 pub use crate::__private::Worker as _;
 pub use crate::{
     Attempt, AttemptEnd, AttemptVerdict, Call, CallError, CallLimit, ConnectLimits, ExecutionMode, Feedback,
-    InitError, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitSetAcquisition, Outcome, Overrun,
-    Progress, RateLimit, RateLimitAlgorithm, ResourceLimit, RetriesExhausted, Retry, RetryAlgorithm,
-    ReturnWhen, Window, Workers, as_completed, gather, submit_all, wait, wait_async, worker,
+    InitError, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitSetAcquisition, LoadBalancing,
+    Outcome, Overrun, Progress, RateLimit, RateLimitAlgorithm, ResourceLimit, RetriesExhausted, Retry,
+    RetryAlgorithm, ReturnWhen, WhenFull, Window, Workers, as_completed, gather, submit_all, wait,
+    wait_async, worker,
 };
 pub use serde_json::json;

@@ -17,6 +17,10 @@ mod rewrite;
 /// On the struct it adds the field `limits: LimitPool`. On the `impl` block, every `pub` method with a receiver becomes a
 /// method of the handle `…Handle` that submits a call; `pub fn new` is the constructor. See the facade's documentation.
 ///
+/// On its methods, `#[retry(…)]` says how a call is tried again, and `#[limited(tokens = amount, …)]` what it needs of the
+/// limits before it is run: the amounts are expressions of the arguments, of type `u64`; `#[limited]` alone takes what has a
+/// default. A parameter of type `&mut LimitSetAcquisition` gets what was acquired.
+///
 /// `#[worker(process)]` on the `impl` block makes it a compile error, at the type, when an argument or result cannot travel
 /// to another process. Without it that is an error of `init` in process mode.
 #[proc_macro_attribute]

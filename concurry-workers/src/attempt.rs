@@ -8,7 +8,9 @@ use std::pin::pin;
 use std::task::Poll;
 
 use concurry_core::call::{CallError, Promise};
+use concurry_limits::LimitSetAcquisition;
 
+use crate::admission::{Admission, admitted};
 use concurry_core::panics;
 
 /// What an attempt did to the worker.
@@ -35,6 +37,18 @@ pub fn run<T, E>(promise: Promise<T, E>, method: impl FnOnce() -> Result<T, E>) 
             promise.complete(Err(CallError::Panicked(panic)));
             Ran::Panicked
         }
+    }
+}
+
+/// Runs `method` here with what was granted to its call, and answers `promise`. What it acquired is released before that.
+pub fn run_admitted<T, E>(
+    promise: Promise<T, E>,
+    admission: Admission,
+    method: impl FnOnce(&mut LimitSetAcquisition) -> Result<T, E>,
+) -> Ran {
+    match admitted(promise, admission) {
+        None => Ran::Returned,
+        Some((promise, mut acquired)) => run(promise, move || method(&mut acquired)),
     }
 }
 

@@ -6,15 +6,18 @@
 //!
 //! * [`worker`]: what `#[worker]` implements.
 //! * [`options`]: `Worker::options(…)` and its `init`.
+//! * [`admission`]: the limits that a call needs before it is run.
 //! * [`attempt`]: one run of one call.
 //! * [`construct`]: one run of a constructor, with the limits that it sees.
 //! * [`probe`]: what a worker's types can do (travel, be sent), found out by method resolution.
 //! * [`pool`]: queue, handle, statistics.
+//! * [`refusal`]: calls that are answered without being run.
 //! * [`retry`]: calls that are tried again.
 //! * [`runtime`]: a file a mode.
 //! * [`limit_server`]: limits that are shared with other programs.
 //! * [`process`]: child processes: frames, transport, both ends, limits over frames.
 
+pub mod admission;
 pub mod attempt;
 pub mod construct;
 mod error;
@@ -23,6 +26,7 @@ pub mod options;
 pub mod pool;
 pub mod probe;
 pub mod process;
+pub mod refusal;
 pub mod retry;
 pub mod runtime;
 pub mod worker;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use concurry_core::clock::{self, Clock};
 use concurry_core::mode::ExecutionMode;
 use concurry_core::retry::Retry;
-use concurry_limits::{IntoLimits, LimitPool, LimitSetError};
+use concurry_limits::{IntoLimits, LimitPool, LimitSet, LimitSetError};
 
 use crate::error::InitError;
-use crate::pool::{PoolHandle, Queue};
+use crate::pool::{LoadBalancing, PoolHandle, Queue, QueueOptions, WhenFull};
 use crate::retry::rules;
 use crate::runtime::{self, Setup};
 use crate::worker::Worker;
@@ -69,6 +69,8 @@ pub struct WorkerOptions<W, A> {
     limits: Result<LimitPool, LimitSetError>,
     workers: Workers,
     max_queued_calls: usize,
+    when_full: WhenFull,
+    balancing: LoadBalancing,
     name: Option<String>,
     retry: Option<Retry>,
     clock: Arc<dyn Clock>,
@@ -93,6 +95,8 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             limits: limits.into_limits(),
             workers: workers.into(),
             max_queued_calls: usize::MAX,
+            when_full: WhenFull::default(),
+            balancing: LoadBalancing::default(),
             name: None,
             retry: None,
             clock: clock::system(),
@@ -101,9 +105,24 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     }
 
     /// How many calls may wait for a worker, 1 or more; no bound by default. Submitting to a full pool blocks until there
-    /// is room. Calls that wait to be tried again count, but are never held back themselves. Mode sync has no queue.
+    /// is room, or does what [`when_full`](Self::when_full) says. Calls that wait to be tried again count, but are never
+    /// held back themselves. Mode sync has no queue.
     pub fn max_queued_calls(mut self, calls: usize) -> Self {
         self.max_queued_calls = calls;
+        self
+    }
+
+    /// What happens to a call that is submitted when [as many as may](Self::max_queued_calls) wait; by default the submitter
+    /// waits.
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// How calls are spread over the workers; by default whichever is idle takes the oldest call. Calls through
+    /// [`affinity`](PoolHandle::affinity) go to the worker of their key in any case.
+    pub fn load_balancing(mut self, balancing: LoadBalancing) -> Self {
+        self.balancing = balancing;
         self
     }
 
@@ -158,7 +177,20 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             return Err(InitError::UnusableLimits(concurry_limits::LimitError::EmptyPool));
         }
         let rules = rules(std::any::type_name::<W>(), self.retry, &W::retries())?;
-        let queue = Queue::new(self.max_queued_calls, self.clock);
+        if W::IS_LIMITED && limits.sets().iter().any(LimitSet::is_private) {
+            return Err(InitError::InvalidOption {
+                option: "limits",
+                value: "a private limit set".to_owned(),
+                expected: "a method with #[limited] is admitted before a worker is chosen: share the set",
+            });
+        }
+        let queue = Queue::new(QueueOptions {
+            capacity: self.max_queued_calls,
+            when_full: self.when_full,
+            balancing: self.balancing,
+            clock: self.clock,
+            limits: limits.clone(),
+        });
         let setup = Setup {
             mode: self.mode,
             limits,

@@ -11,6 +11,7 @@ use concurry_core::mode::ExecutionMode;
 use concurry_limits::{IntoLimits, LimitPool};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
+use crate::admission::Admission;
 use crate::attempt::Ran;
 use crate::error::BoxError;
 use crate::options::Workers;
@@ -104,6 +105,18 @@ pub struct Access {
     pub is_async: bool,
 }
 
+/// A call of one of the methods of a worker: its arguments and the promise to answer.
+pub trait Message {
+    /// The number of the method and the admission of a call whose method declares what it needs.
+    fn admission(&mut self) -> Option<(u16, &mut Admission)> {
+        None
+    }
+}
+
+/// A message that can wait in a queue.
+pub trait Queued: Message + Send + 'static {}
+impl<M: Message + Send + 'static> Queued for M {}
+
 /// A struct whose methods run elsewhere. Implemented by `#[worker]` on an `impl` block, never by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a worker yet",
@@ -112,7 +125,7 @@ pub struct Access {
 )]
 pub trait Worker: Sized + 'static {
     /// A call of one of the methods: its arguments and the promise to answer.
-    type Message: Send + 'static;
+    type Message: Queued;
     /// The constructor's arguments. Each worker of a pool, and each that is made anew, gets a clone.
     type Args: Clone + Send + 'static;
     /// The typed handle.
@@ -128,6 +141,9 @@ pub trait Worker: Sized + 'static {
         limits: impl IntoLimits,
         max_workers: impl Into<Workers>,
     ) -> Self::Options;
+
+    /// Whether a method declares what it needs of the limits.
+    const IS_LIMITED: bool = false;
 
     /// Runs the constructor.
     ///
@@ -156,6 +172,9 @@ pub trait Worker: Sized + 'static {
 
     /// Answers `message` without running it.
     fn refuse(message: Self::Message, error: CallError);
+
+    /// Answers `message`, which found no room in a queue of this capacity, with its arguments.
+    fn reject(message: Self::Message, capacity: usize);
 
     /// The start of sync mode, when this worker may be used by several threads in turn.
     fn sync_start() -> Option<Start<Self>>;

@@ -13,6 +13,7 @@
     reason = "a test is its own documentation, and may fail; workers are private to it"
 )]
 
+mod admission;
 mod batches;
 mod calls;
 mod constructors;
@@ -20,6 +21,7 @@ mod limits;
 mod panics;
 mod pools;
 mod process;
+mod queueing;
 mod retries;
 mod warnings;
 mod workers;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::RetriesExhausted;
+use super::{NotAdmitted, Rejected, RetriesExhausted};
 
 /// Why a call has no result.
 ///
@@ -61,6 +61,15 @@ pub enum CallError<E = Infallible> {
         /// Why the last worker could not be made anew.
         reason: String,
     },
+    /// The limits that the method declared can never admit this call.
+    #[error(transparent)]
+    NotAdmitted(NotAdmitted),
+    /// The queue was full, and the pool's option is to reject calls then; the arguments are in it.
+    #[error(transparent)]
+    Rejected(Rejected),
+    /// The queue was full, and a call that came later has taken the place of this one, as the pool's option is.
+    #[error("the pool's queue was full: a call that came later has taken the place of this one")]
+    Displaced,
     /// The result was taken from this call before.
     #[error("the result of this call was taken before")]
     Taken,
@@ -103,6 +112,9 @@ impl<E> CallError<E> {
             Self::WouldDeadlock => CallError::WouldDeadlock,
             Self::NotSent(error) => CallError::NotSent(error),
             Self::WorkerLost { reason } => CallError::WorkerLost { reason },
+            Self::NotAdmitted(error) => CallError::NotAdmitted(error),
+            Self::Rejected(rejected) => CallError::Rejected(rejected),
+            Self::Displaced => CallError::Displaced,
             Self::Taken => CallError::Taken,
         }
     }

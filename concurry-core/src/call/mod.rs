@@ -8,6 +8,7 @@
 //! * [`handle`](Call): the caller's end: waiting, awaiting, cancelling.
 //! * `chain`: calls made of other calls: `map`, `and_then`.
 //! * [`error`](CallError): what can go wrong with a call.
+//! * [`refused`](NotAdmitted): a call that is not run: not admitted, or without room.
 //! * [`exhausted`](RetriesExhausted): a call that was tried as often as it may be.
 
 mod cell;
@@ -16,12 +17,14 @@ mod error;
 mod exhausted;
 mod handle;
 mod promise;
+mod refused;
 
 pub use cell::Watch;
 pub use error::{CallError, NotSent, Panicked, WorkerDied};
 pub use exhausted::{AttemptEnd, AttemptVerdict, FailedAttempt, RetriesExhausted};
 pub use handle::Call;
 pub use promise::Promise;
+pub use refused::{NotAdmitted, Rejected};
 
 /// Makes the two ends of a new call.
 ///

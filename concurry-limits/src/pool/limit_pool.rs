@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::balancing::Position;
 use super::{LimitPoolBalancing, LimitPoolStats, PooledSetStats};
-use crate::remote::Wait;
+use crate::remote::{RemoteGrant, Wait};
 use crate::set::acquire_earliest;
 use crate::{Acquire, LimitError, LimitSet, LimitSetAcquisition, Request};
 
@@ -190,6 +190,13 @@ impl LimitPool {
             Picks::Many(picks) => Some(Arc::clone(picks)),
         };
         acquire_earliest(sets, request, wait).counted(picks)
+    }
+
+    /// What the owner of one of these sets granted, unasked.
+    #[doc(hidden)]
+    pub fn adopt(&self, grant: &RemoteGrant) -> Option<LimitSetAcquisition> {
+        let position = grant.set as usize;
+        self.sets().get(position).map(|set| set.adopt(grant, position))
     }
 
     /// The sets.

@@ -13,7 +13,7 @@ use super::engine::Patience;
 use super::plan::{Plan, acquire_earliest};
 use super::waiting::Entry;
 use super::{Acquire, Definition, Engine, LimitSetBuilder};
-use crate::remote::{RemoteLimits, RemoteSet, RemoteSetInfo, Wait};
+use crate::remote::{RemoteGrant, RemoteLimits, RemoteSet, RemoteSetInfo, Wait};
 use crate::{Limit, LimitError, LimitSetAcquisition, Request};
 
 /// Limits that are acquired together: every amount at one instant, or none.
@@ -218,6 +218,16 @@ impl LimitSet {
             return Self::local(definition, clock::system());
         }
         Self { repr: Repr::Remote(Arc::new(RemoteSet { connection, id, definition })) }
+    }
+
+    /// What was granted by the owner of this set without having been asked for from here.
+    #[doc(hidden)]
+    pub fn adopt(&self, grant: &RemoteGrant, position: usize) -> LimitSetAcquisition {
+        match &self.repr {
+            Repr::Remote(set) => LimitSetAcquisition::remote(Arc::clone(set), grant, position),
+            Repr::Empty(config) => LimitSetAcquisition::nothing(config.clone(), position),
+            Repr::Local(_) => LimitSetAcquisition::nothing(None, position),
+        }
     }
 
     /// What a worker elsewhere has to know for [`LimitSet::remote`].

@@ -5,7 +5,7 @@ use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::{Ident, Path};
 
-use super::checks;
+use super::{checks, limited};
 use crate::model::{Method, Returns, WorkerImpl};
 
 /// The enum of calls: one variant a method.
@@ -13,14 +13,20 @@ pub(super) fn message(model: &WorkerImpl) -> TokenStream {
     let variants = model.methods.iter().map(|method| {
         let (name, types, cfgs) = (&method.name, &method.types, method.cfgs());
         let (ok, err) = checks::call_types(&method.returns);
-        emit!(#(#cfgs)* #name { args: (#(#types,)*), promise: ::concurry::__private::Promise<#ok, #err> })
+        let admission = limited::field(method);
+        emit! {
+            #(#cfgs)*
+            #name { args: (#(#types,)*), promise: ::concurry::__private::Promise<#ok, #err>, #admission }
+        }
     });
-    let message = model.message();
+    let (message, admission) = (model.message(), limited::message(model));
     emit! {
         #[allow(non_camel_case_types, private_interfaces, clippy::large_enum_variant)]
         pub enum #message {
             #(#variants),*
         }
+
+        #admission
     }
 }
 
@@ -35,13 +41,24 @@ pub(super) fn runners(model: &WorkerImpl) -> TokenStream {
             #message::#name { .. } => ::concurry::__private::Access { exclusive: #is_exclusive, is_async: #is_async }
         }
     });
-    let run = arms(model, |_| true, |method| run_here(method, worker));
-    let run_shared =
-        arms(model, |method| !method.is_exclusive && !method.is_async, |method| run_here(method, worker));
+    let run = arms(model, true, |_| true, |method| run_here(method, worker));
+    let run_shared = arms(
+        model,
+        true,
+        |method| !method.is_exclusive && !method.is_async,
+        |method| run_here(method, worker),
+    );
     let refuse = arms(
         model,
+        false,
         |_| true,
         |_| emit! { { let _args = args; ::concurry::__private::refuse(promise, error) } },
+    );
+    let reject = arms(
+        model,
+        false,
+        |_| true,
+        |_| emit!((&::concurry::__private::Rejection::new(promise, args, capacity)).reject()),
     );
     let wrong = emit!({
         ::core::mem::drop(other);
@@ -69,6 +86,12 @@ pub(super) fn runners(model: &WorkerImpl) -> TokenStream {
             let _ = &error;
             match message { #refuse }
         }
+
+        fn reject(message: #message, capacity: usize) {
+            use ::concurry::__private::{NeverRejects as _, Rejects as _};
+            let _ = capacity;
+            match message { #reject }
+        }
     }
 }
 
@@ -81,9 +104,19 @@ fn start(model: &WorkerImpl, exclusive: bool) -> TokenStream {
     };
     let message = model.message();
     let is_meant = |method: &Method| method.is_async && method.is_exclusive == exclusive;
-    let arms = arms(model, is_meant, |method| {
+    let arms = arms(model, true, is_meant, |method| {
         let future = future_fn(&method.name);
-        emit!((&::concurry::__private::Started::new(#future(worker, args), promise)).take_job())
+        if method.limited.is_none() {
+            return emit!((&::concurry::__private::Started::new(#future(worker, args), promise)).take_job());
+        }
+        emit! {
+            match ::concurry::__private::admitted(promise, admission) {
+                ::core::option::Option::Some((promise, acquired)) => {
+                    (&::concurry::__private::Started::new(#future(worker, (args, acquired)), promise)).take_job()
+                }
+                ::core::option::Option::None => ::core::option::Option::None,
+            }
+        }
     });
     let none = emit!({
         ::core::mem::drop(other);
@@ -102,15 +135,17 @@ fn start(model: &WorkerImpl, exclusive: bool) -> TokenStream {
     }
 }
 
-/// One arm for each method that `chosen` chooses.
+/// One arm for each method that `chosen` chooses; where it `runs`, with what it was granted.
 fn arms(
     model: &WorkerImpl,
+    runs: bool,
     chosen: impl Fn(&Method) -> bool,
     body: impl Fn(&Method) -> TokenStream,
 ) -> TokenStream {
     let arms = model.methods.iter().filter(|method| chosen(method)).map(|method| {
         let (message, name, cfgs, body) = (model.message(), &method.name, method.cfgs(), body(method));
-        emit!(#(#cfgs)* #message::#name { args, promise } => #body,)
+        let admission = if runs && method.limited.is_some() { emit!(admission) } else { emit!(..) };
+        emit!(#(#cfgs)* #message::#name { args, promise, #admission } => #body,)
     });
     emit!(#(#arms)*)
 }
@@ -127,9 +162,19 @@ fn or_else(model: &WorkerImpl, chosen: impl Fn(&Method) -> bool, body: &TokenStr
 /// Runs a method to its end on this thread.
 fn run_here(method: &Method, worker: &Path) -> TokenStream {
     let Method { name, names, .. } = method;
-    let call = emit!(#worker::#name(self #(, #names)*));
+    let arguments = limited::arguments(method);
+    let call = emit!(#worker::#name(self #(, #arguments)*));
     let call = if method.is_async { emit!(::concurry::__private::block_on(#call)) } else { call };
     let result = as_result(&method.returns, &call);
+    if method.limited.is_some() {
+        return emit! {
+            ::concurry::__private::run_admitted(promise, admission, move |acquired| {
+                let _ = &acquired;
+                let (#(#names,)*) = args;
+                #result
+            })
+        };
+    }
     emit! {
         ::concurry::__private::run(promise, move || {
             let (#(#names,)*) = args;
@@ -168,16 +213,28 @@ pub(super) fn future_fns(model: &WorkerImpl) -> TokenStream {
         } else {
             (emit!(SharedGuard), emit!(&*worker), emit!(worker))
         };
-        let call = emit!(#worker::#name(#borrow #(, #names)*).await);
+        let arguments = limited::arguments(method);
+        let call = emit!(#worker::#name(#borrow #(, #arguments)*).await);
         let result = as_result(&method.returns, &call);
+        let (pattern, ty) = (emit!((#(#names,)*)), emit!((#(#types,)*)));
+        let (pattern, ty, acquired) = if method.limited.is_some() {
+            let pattern = emit!((#pattern, mut acquired));
+            // It is released before the call is answered, and on this side of a panic.
+            (pattern, emit!((#ty, ::concurry::LimitSetAcquisition)), emit!(let acquired = &mut acquired;))
+        } else {
+            (pattern, ty, TokenStream::new())
+        };
         emit! {
             #(#cfgs)*
             #[allow(private_interfaces)]
             fn #function(
                 #binding: ::concurry::__private::#guard<#worker>,
-                (#(#names,)*): (#(#types,)*),
+                #pattern: #ty,
             ) -> impl ::core::future::Future<Output = ::core::result::Result<#ok, #err>> {
-                async move { #result }
+                async move {
+                    #acquired
+                    #result
+                }
             }
         }
     });

@@ -17,6 +17,7 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
         (checks::expand(), dispatch::message(model), dispatch::runners(model), dispatch::future_fns(model));
     let (wire, handle, options, construct) =
         (wire::expand(model), handle::expand(model), options(model), construct(model));
+    let is_limited = model.methods.iter().any(|method| method.limited.is_some());
     let (recipes, retries) = (retry::recipes(model), retry::retries(model));
     let must_travel = if args.process.is_some() { wire::must_travel(model) } else { TokenStream::new() };
     // At the worker's name, so that a second block is an error there.
@@ -25,6 +26,7 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
             type Message = #message_type;
             type Args = #args_type;
             type Handle = #handle_name;
+            const IS_LIMITED: bool = #is_limited;
 
             #options
             #construct

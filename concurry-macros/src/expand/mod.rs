@@ -4,6 +4,7 @@
 //! * `impls`: for the `impl` block: itself, rewritten, and all of the below in one anonymous constant.
 //! * `handle`: the handle's methods.
 //! * `dispatch`: the message and how it is run.
+//! * `limited`: what a call needs before it is run.
 //! * `retry`: how a call is tried again.
 //! * `wire`: how a message travels.
 //! * `checks`: what is asked of the types in signatures.
@@ -22,6 +23,7 @@ mod checks;
 mod dispatch;
 mod handle;
 mod impls;
+mod limited;
 mod retry;
 mod structs;
 mod wire;

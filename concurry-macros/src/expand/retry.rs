@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::ext::IdentExt;
 
-use super::{at, checks};
+use super::{at, checks, limited};
 use crate::model::{Method, Returns, WorkerImpl};
 
 /// Whether calls of a method may be tried again: when it can fail, or says so.
@@ -17,9 +17,17 @@ pub(super) fn is_retried(method: &Method) -> bool {
 pub(super) fn submit(model: &WorkerImpl, method: &Method, number: u16) -> TokenStream {
     let (handle, message, worker) = (model.handle(), model.message(), &model.worker);
     let (Method { name, names, .. }, recipe) = (method, recipe_fn(&method.name));
-    let once = emit! {
-        let message = #message::#name { args: (#(#names,)*), promise };
-        ::concurry::PoolHandle::submit(<#handle>::__pool(self), message);
+    let admission = limited::value(method);
+    let once = if admission.is_some() {
+        emit! {
+            let message = #message::#name { #admission args: (#(#names,)*), promise };
+            ::concurry::PoolHandle::submit_limited(<#handle>::__pool(self), message, &call);
+        }
+    } else {
+        emit! {
+            let message = #message::#name { args: (#(#names,)*), promise };
+            ::concurry::PoolHandle::submit(<#handle>::__pool(self), message);
+        }
     };
     if !is_retried(method) {
         return once;
@@ -44,7 +52,18 @@ fn recipe_fn(name: &Ident) -> Ident {
 pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
     let (worker, message) = (&model.worker, model.message());
     let recipes = model.methods.iter().filter(|method| is_retried(method)).map(|method| {
-        let Method { name, types, .. } = method;
+        let Method { name, names, types, .. } = method;
+        let again = if let Some(admission) = limited::value(method) {
+            // The amounts are computed from the arguments, which have their names again.
+            emit! {
+                |args, promise| {
+                    let (#(#names,)*) = args;
+                    #message::#name { #admission args: (#(#names,)*), promise }
+                }
+            }
+        } else {
+            emit!(|args, promise| #message::#name { args, promise })
+        };
         let (function, cfgs, text) = (recipe_fn(name), method.cfgs(), method.text());
         let (ok, err) = checks::call_types(&method.returns);
         let predicates = predicates(method, &ok, &err);
@@ -56,7 +75,7 @@ pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
                 use ::concurry::__private::{Clones as _, Dull as _, NeverCloned as _, Shows as _};
                 ::concurry::__private::Recipe {
                     name: #text,
-                    message: |args, promise| #message::#name { args, promise },
+                    message: #again,
                     clone: |args| {
                         let _ = args;
                         ::core::option::Option::Some((

@@ -6,8 +6,8 @@ use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use syn::{Ident, Type};
 
-use super::at;
 use super::dispatch::future_fn;
+use super::{at, limited};
 use crate::model::{Method, Returns, WorkerImpl, has_reference};
 
 /// The functions of the trait that encode and decode, and those that tell what the types can do.
@@ -58,7 +58,7 @@ fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
     let (uses, (uses_answers, whole)) = (uses(types), answers(method));
     emit! {
         #(#cfgs)*
-        #message::#name { args, promise } => ::concurry::__private::Outbound::new(
+        #message::#name { args, promise, .. } => ::concurry::__private::Outbound::new(
             #number,
             promise,
             move || { #uses (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).encode(#what, &args) },
@@ -72,6 +72,7 @@ fn decode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
     let Method { name, types, .. } = method;
     let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
     let (uses, (uses_answers, whole)) = (uses(types), answers(method));
+    let absent = limited::absent(method);
     emit! {
         #(#cfgs)*
         #number => {
@@ -82,7 +83,7 @@ fn decode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
             let answer = (&::concurry::__private::Probe::<#whole>::NEW)
                 .answer(#text, call)
                 .ok_or_else(|| ::concurry::__private::no_answer(#text))?;
-            ::core::result::Result::Ok((#message::#name { args, promise }, answer))
+            ::core::result::Result::Ok((#message::#name { args, promise, #absent }, answer))
         }
     }
 }

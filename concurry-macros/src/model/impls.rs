@@ -3,6 +3,7 @@
 use quote::format_ident;
 use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, TypePath, Visibility};
 
+use super::limited::is_limited;
 use super::retry::is_retry;
 use super::{Constructor, Method, Stub};
 use crate::errors::Errors;
@@ -51,7 +52,7 @@ impl WorkerImpl {
         let constructor = Constructor::default();
         let mut model = Self { item, worker, constructor, methods: Vec::new(), stubs: Vec::new() };
         model.read_items();
-        model.strip_retries(errors);
+        model.strip_attributes(errors);
         model
     }
 
@@ -94,19 +95,24 @@ impl WorkerImpl {
         }
     }
 
-    /// Takes `#[retry]` off, which the compiler does not know; on what the handle has not, it is a mistake.
-    fn strip_retries(&mut self, errors: &mut Errors) {
+    /// Takes `#[retry]` and `#[limited]` off, which the compiler does not know; on what the handle has not, they are a
+    /// mistake.
+    fn strip_attributes(&mut self, errors: &mut Errors) {
+        let is_ours = |attribute: &syn::Attribute| is_retry(attribute) || is_limited(attribute);
         for item in &mut self.item.items {
             let ImplItem::Fn(function) = item else { continue };
             if !is_for_the_handle(function) || function.sig.ident == "options" {
-                for attribute in function.attrs.iter().filter(|attribute| is_retry(attribute)) {
+                for attribute in function.attrs.iter().filter(|attribute| is_ours(attribute)) {
+                    let name = if is_retry(attribute) { "retry" } else { "limited" };
                     errors.at(
                         attribute,
-                        "#[retry] goes on a method of the handle: one that is `pub` and has a receiver",
+                        format!(
+                            "#[{name}] goes on a method of the handle: one that is `pub` and has a receiver"
+                        ),
                     );
                 }
             }
-            function.attrs.retain(|attribute| !is_retry(attribute));
+            function.attrs.retain(|attribute| !is_ours(attribute));
         }
     }
 

@@ -9,8 +9,9 @@ use syn::{
     Type, Visibility,
 };
 
-use super::RetryArgs;
+use super::limited::is_acquisition;
 use super::types::{ResultShape, check_owned, check_unconditional, is_worker, result_shape, without_self};
+use super::{LimitedArgs, RetryArgs};
 use crate::errors::Errors;
 
 /// Arguments travel as one tuple, and serde knows tuples up to a length.
@@ -30,6 +31,8 @@ pub(crate) struct Method {
     pub(crate) is_async: bool,
     /// What stands in its `#[retry(…)]`, if it has one.
     pub(crate) retry: Option<RetryArgs>,
+    /// What stands in its `#[limited(…)]`, if it has one.
+    pub(crate) limited: Option<LimitedArgs>,
 }
 
 /// What stands on the handle for a method with mistakes, so that its callers add no errors of their own.
@@ -108,7 +111,8 @@ impl Method {
                 "a worker's method cannot be unsafe: nobody could keep its promise from elsewhere",
             );
         }
-        let (names, types) = arguments(function, worker, &mut errors);
+        let mut limited = LimitedArgs::of(&function.attrs, &mut errors);
+        let (names, types) = arguments(function, worker, limited.as_mut(), &mut errors);
         if let ReturnType::Type(_, ty) = &signature.output {
             check_owned(ty, "the result of a worker's method", &mut errors);
         }
@@ -128,6 +132,7 @@ impl Method {
             is_exclusive: is_exclusive.unwrap_or_default(),
             is_async: signature.asyncness.is_some(),
             retry,
+            limited,
         })
     }
 
@@ -148,7 +153,12 @@ impl Stub {
             name: function.sig.ident.clone(),
             visibility: function.vis.clone(),
             attributes: carried_over(&function.attrs),
-            arity: function.sig.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_))).count(),
+            arity: function
+                .sig
+                .inputs
+                .iter()
+                .filter(|input| matches!(input, FnArg::Typed(input) if !is_acquisition(&input.ty)))
+                .count(),
             mistake: errors.into_type().unwrap_or_default(),
         }
     }
@@ -168,12 +178,30 @@ fn is_exclusive(receiver: &Receiver, worker: &Path) -> Option<bool> {
     }
 }
 
-/// The names and types of the arguments; a pattern that is no name gets one.
-fn arguments(function: &ImplItemFn, worker: &Path, errors: &mut Errors) -> (Vec<Ident>, Vec<Type>) {
+/// The names and types of the arguments; a pattern that is no name gets one. The parameter for what was acquired is none of
+/// them.
+fn arguments(
+    function: &ImplItemFn,
+    worker: &Path,
+    mut limited: Option<&mut LimitedArgs>,
+    errors: &mut Errors,
+) -> (Vec<Ident>, Vec<Type>) {
     const ROLE: &str = "an argument of a worker's method";
     let (mut names, mut types) = (Vec::new(), Vec::new());
     for (index, input) in function.sig.inputs.iter().enumerate() {
         let FnArg::Typed(input) = input else { continue };
+        if is_acquisition(&input.ty) {
+            let place = limited.as_mut().map(|limited| limited.acquired.replace(names.len()));
+            match place {
+                Some(None) => {}
+                Some(Some(_)) => errors.at(&input.ty, "a call has one acquisition: take it in one parameter"),
+                None => errors.at(
+                    &input.ty,
+                    "what was acquired comes to a method with #[limited(…)], which says how much: put that on it",
+                ),
+            }
+            continue;
+        }
         check_unconditional(&input.attrs, ROLE, errors);
         check_owned(&input.ty, ROLE, errors);
         names.push(match &*input.pat {

@@ -3,6 +3,7 @@
 //! * `structs`: the struct that becomes a worker.
 //! * `impls`: the `impl` block: its constructor and its methods.
 //! * `method`: one method of the handle.
+//! * `limited`: the `#[limited(…)]` of a method, and the parameter for what was acquired.
 //! * `retry`: the `#[retry(…)]` of a method.
 //! * `constructor`: `new`.
 //! * `types`: what types may stand in a signature.
@@ -12,6 +13,7 @@
 
 mod constructor;
 mod impls;
+mod limited;
 mod method;
 mod retry;
 mod structs;
@@ -19,6 +21,7 @@ mod types;
 
 pub(crate) use constructor::{Constructor, Made};
 pub(crate) use impls::{Block, WorkerImpl};
+pub(crate) use limited::LimitedArgs;
 pub(crate) use method::{Method, Returns, Stub};
 pub(crate) use retry::RetryArgs;
 pub(crate) use structs::WorkerStruct;

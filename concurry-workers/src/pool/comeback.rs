@@ -13,11 +13,14 @@ use concurry_core::clock::{Timestamp, WakeGuard};
 use concurry_core::park;
 use concurry_core::sync::lock;
 
-use super::queue::{Queue, State, tell, wake};
+use super::ending::{tell, wake};
+use super::queue::{Queue, State};
+use crate::worker::Queued;
 
 /// A call that waits for its time.
 pub(super) struct BackingOff<M> {
     message: M,
+    affinity: Option<u64>,
     /// Which coming back this is, of all in this queue.
     turn: u64,
     /// The request to be woken then; none for the moment in which it is made.
@@ -31,22 +34,17 @@ impl<M> BackingOff<M> {
 }
 
 /// A call that may come back, until it is answered.
-pub(crate) struct Ticket<M> {
+pub(crate) struct Ticket<M: Queued> {
     pub(crate) queue: Arc<Queue<M>>,
     pub(crate) age: u64,
 }
 
-impl<M> Drop for Ticket<M> {
+impl<M: Queued> Drop for Ticket<M> {
     fn drop(&mut self) {
         let mut state = lock(&self.queue.state);
         state.returning -= 1;
         // Workers of a closed pool stayed for what might come back.
-        let idle =
-            if state.open || state.returning > 0 { Vec::new() } else { std::mem::take(&mut state.idle) };
         tell(state);
-        for (_, waker) in idle {
-            waker.wake();
-        }
     }
 }
 
@@ -56,7 +54,7 @@ struct Due<M> {
     age: u64,
 }
 
-impl<M: Send + 'static> Wake for Due<M> {
+impl<M: Queued> Wake for Due<M> {
     fn wake(self: Arc<Self>) {
         if let Some(queue) = self.queue.upgrade() {
             queue.is_due(self.age);
@@ -64,7 +62,7 @@ impl<M: Send + 'static> Wake for Due<M> {
     }
 }
 
-impl<M> Queue<M> {
+impl<M: Queued> Queue<M> {
     /// A ticket for a call that is about to be submitted.
     pub(crate) fn ticket(self: &Arc<Self>) -> Ticket<M> {
         let mut state = lock(&self.state);
@@ -79,9 +77,11 @@ impl<M> Queue<M> {
 
     fn is_due(&self, age: u64) {
         let mut state = lock(&self.state);
-        let Some(BackingOff { message, timer, .. }) = state.backing_off.remove(&age) else { return };
-        state.place(age, message);
-        announce(state);
+        let Some(BackingOff { message, affinity, timer, .. }) = state.backing_off.remove(&age) else {
+            return;
+        };
+        let idle = state.place(affinity, age, message);
+        announce(state, idle);
         drop(timer);
     }
 
@@ -89,14 +89,25 @@ impl<M> Queue<M> {
     pub(crate) fn withdraw(&self, age: u64) {
         let mut state = lock(&self.state);
         let found = state.backing_off.remove(&age);
-        let place = state.waiting.binary_search_by_key(&age, |(age, _)| *age).ok();
-        let waiting = place.and_then(|place| state.waiting.remove(place));
+        let (waiting, heir) = match state.lanes.withdraw(age) {
+            Some((need, message)) => {
+                state.relieve(need);
+                (Some(message), state.heir(need))
+            }
+            None => (None, None),
+        };
         let submitter =
             if found.is_some() || waiting.is_some() { state.submitters.pop_front() } else { None };
         tell(state);
+        wake(heir);
         wake(submitter);
         // Its promise is dropped with it, outside of the lock: that runs foreign code.
         drop((found, waiting));
+    }
+
+    /// The age of a call that may be withdrawn.
+    pub(crate) fn new_age(&self) -> u64 {
+        lock(&self.state).age()
     }
 
     /// The call of this age, as soon as its time has come; `None` when it waits no more, or never did. For sync mode, where
@@ -110,39 +121,42 @@ impl<M> Queue<M> {
         if pending {
             return Poll::Pending;
         }
-        let mut state = lock(&self.state);
-        let place = state.waiting.binary_search_by_key(&age, |(age, _)| *age).ok();
-        Poll::Ready(place.and_then(|place| state.waiting.remove(place)).map(|(_, message)| message))
+        Poll::Ready(lock(&self.state).lanes.withdraw(age).map(|(_, message)| message))
     }
 }
 
 /// Wakes a worker for a call that was put to its place, and whoever waits for this very call.
-fn announce<M>(mut state: MutexGuard<'_, State<M>>) {
-    let idle = state.idle.pop();
+fn announce<M>(state: MutexGuard<'_, State<M>>, idle: Option<Waker>) {
     tell(state);
-    wake(idle.map(|(_, waker)| waker));
+    wake(idle);
 }
 
-impl<M: Send + 'static> Queue<M> {
+impl<M: Queued> Queue<M> {
     /// Takes a call back, to be run not before `at`. Gives it back when nothing is run any more.
-    pub(crate) fn come_back(self: &Arc<Self>, age: u64, at: Timestamp, message: M) -> Result<(), M> {
-        let is_due = at <= self.clock.now();
+    pub(crate) fn come_back(
+        self: &Arc<Self>,
+        age: u64,
+        affinity: Option<u64>,
+        at: Timestamp,
+        message: M,
+    ) -> Result<(), M> {
+        let is_due = at <= self.clock().now();
         let mut state = lock(&self.state);
         if state.stopped {
             return Err(message);
         }
         state.retried += 1;
         if is_due {
-            state.place(age, message);
-            announce(state);
+            let idle = state.place(affinity, age, message);
+            announce(state, idle);
             return Ok(());
         }
         let turn = state.retried;
-        state.backing_off.insert(age, BackingOff { message, turn, timer: None });
+        state.backing_off.insert(age, BackingOff { message, affinity, turn, timer: None });
         drop(state);
         let due = Waker::from(Arc::new(Due { queue: Arc::downgrade(self), age }));
         // The clock may call the waker right here, so not under the lock.
-        let timer = self.clock.wake_at(at, due);
+        let timer = self.clock().wake_at(at, due);
         let mut state = lock(&self.state);
         // When it is gone again by now, or has come back another time, the request is dropped, after the lock.
         let unused = match state.backing_off.get_mut(&age) {
@@ -163,17 +177,17 @@ mod tests {
 
     use concurry_core::clock::{Clock, ManualClock};
 
-    use super::super::Popped;
+    use super::super::{Popped, QueueOptions, Route};
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn queue(capacity: usize) -> (ManualClock, Arc<Queue<u32>>) {
         let clock = ManualClock::new();
-        (clock.clone(), Queue::new(capacity, Arc::new(clock)))
+        (clock.clone(), Queue::new(QueueOptions::of(capacity, Arc::new(clock))))
     }
 
-    fn pop_now(queue: &Queue<u32>) -> Option<u32> {
+    fn pop_now(queue: &Arc<Queue<u32>>) -> Option<u32> {
         match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
             Poll::Ready(Popped::Message(message)) => Some(message),
             _ => None,
@@ -184,11 +198,11 @@ mod tests {
     fn a_call_comes_back_to_its_old_place_when_its_time_has_come() {
         let (clock, queue) = queue(10);
         let ticket = queue.ticket();
-        queue.push(Some(ticket.age), 1).unwrap();
-        queue.push(None, 2).unwrap();
-        queue.push(None, 3).unwrap();
+        assert!(queue.push(Route { age: Some(ticket.age), affinity: None }, 1).is_ok());
+        assert!(queue.push(Route::default(), 2).is_ok());
+        assert!(queue.push(Route::default(), 3).is_ok());
         assert_eq!(pop_now(&queue), Some(1));
-        queue.come_back(ticket.age, clock.now() + SECOND, 1).unwrap();
+        queue.come_back(ticket.age, None, clock.now() + SECOND, 1).unwrap();
         assert_eq!(pop_now(&queue), Some(2), "it holds nobody up");
         clock.advance(SECOND);
         assert_eq!([pop_now(&queue), pop_now(&queue)], [Some(1), Some(3)]);
@@ -199,11 +213,11 @@ mod tests {
     fn coming_back_never_waits_for_room_but_takes_some() {
         let (clock, queue) = queue(1);
         let ticket = queue.ticket();
-        queue.push(Some(ticket.age), 1).unwrap();
+        assert!(queue.push(Route { age: Some(ticket.age), affinity: None }, 1).is_ok());
         assert_eq!(pop_now(&queue), Some(1));
-        queue.push(None, 2).unwrap();
-        queue.come_back(ticket.age, clock.now(), 1).unwrap();
-        queue.come_back(ticket.age + 10, clock.now() + SECOND, 3).unwrap();
+        assert!(queue.push(Route::default(), 2).is_ok());
+        queue.come_back(ticket.age, None, clock.now(), 1).unwrap();
+        queue.come_back(ticket.age + 10, None, clock.now() + SECOND, 3).unwrap();
         assert_eq!(queue.counts().queued, 3);
         assert_eq!([pop_now(&queue), pop_now(&queue)], [Some(1), Some(2)]);
         assert_eq!(queue.counts().queued, 1);
@@ -216,12 +230,12 @@ mod tests {
         queue.close();
         let mut context = Context::from_waker(Waker::noop());
         assert!(queue.poll_pop(0, &context, &|| false).is_pending());
-        queue.come_back(ticket.age, clock.now() + SECOND, 1).unwrap();
+        queue.come_back(ticket.age, None, clock.now() + SECOND, 1).unwrap();
         assert!(queue.poll_pop(0, &context, &|| false).is_pending());
         assert_eq!(queue.stop(), [1]);
         assert_eq!(clock.next_wake(), None, "its request to the clock is taken back");
         assert!(matches!(queue.poll_pop(0, &context, &|| false), Poll::Ready(Popped::Closed)));
-        assert_eq!(queue.come_back(ticket.age, clock.now(), 1), Err(1));
+        assert_eq!(queue.come_back(ticket.age, None, clock.now(), 1), Err(1));
         drop(ticket);
         context = Context::from_waker(Waker::noop());
         assert!(matches!(queue.poll_pop(0, &context, &|| false), Poll::Ready(Popped::Closed)));
@@ -231,10 +245,10 @@ mod tests {
     fn what_is_withdrawn_is_gone() {
         let (clock, queue) = queue(10);
         let ticket = queue.ticket();
-        queue.come_back(ticket.age, clock.now() + SECOND, 1).unwrap();
+        queue.come_back(ticket.age, None, clock.now() + SECOND, 1).unwrap();
         queue.withdraw(ticket.age);
         assert_eq!((queue.counts().queued, clock.next_wake()), (0, None));
-        queue.come_back(ticket.age, clock.now(), 1).unwrap();
+        queue.come_back(ticket.age, None, clock.now(), 1).unwrap();
         queue.withdraw(ticket.age);
         assert_eq!(pop_now(&queue), None);
         assert_eq!(queue.take(ticket.age), None);
@@ -275,7 +289,7 @@ mod tests {
     fn a_request_that_arrives_late_does_not_take_the_place_of_the_next_one() {
         let clock = ManualClock::new();
         let meanwhile = Arc::new(Meanwhile { clock: clock.clone(), event: Mutex::default() });
-        let queue: Arc<Queue<&str>> = Queue::new(10, meanwhile.clone());
+        let queue: Arc<Queue<&str>> = Queue::new(QueueOptions::of(10, meanwhile.clone()));
         let ticket = queue.ticket();
         let (again, age, at) = (Arc::clone(&queue), ticket.age, clock.now() + SECOND);
         // Before the first request is noted, its time has come, and the call has come back once more.
@@ -284,10 +298,10 @@ mod tests {
             move || {
                 clock.advance(SECOND);
                 let call = again.take(age).expect("its time has come");
-                again.come_back(age, clock.now() + SECOND, call).expect("it is open");
+                again.come_back(age, None, clock.now() + SECOND, call).expect("it is open");
             }
         }));
-        queue.come_back(age, at, "call").expect("it is open");
+        queue.come_back(age, None, at, "call").expect("it is open");
         clock.advance(SECOND);
         assert!(!lock(&queue.state).backing_off.contains_key(&age), "it waits for ever");
         assert_eq!(queue.take(age), Some("call"));

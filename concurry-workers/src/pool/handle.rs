@@ -1,13 +1,14 @@
 //! What every typed handle wraps.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use concurry_core::call::{Call, CallError, Promise};
 use concurry_core::retry::Retry;
 
-use super::{PoolStats, Queue};
+use super::{PoolStats, Queue, Route};
 use crate::retry::{self, Recipe, Rules};
 use crate::runtime::Runtime;
 use crate::worker::Worker;
@@ -31,6 +32,8 @@ use crate::worker::Worker;
 /// ```
 pub struct PoolHandle<W: Worker> {
     owner: Arc<Owner<W>>,
+    /// What the calls through this handle have in common, if they are to go to one worker.
+    affinity: Option<u64>,
 }
 
 /// The last one out closes the queue.
@@ -60,13 +63,44 @@ impl<W: Worker> Drop for Owner<W> {
 
 impl<W: Worker> PoolHandle<W> {
     pub(crate) fn new(runtime: Arc<dyn Runtime<W>>, queue: Arc<Queue<W::Message>>, rules: Rules) -> Self {
-        Self { owner: Arc::new(Owner { runtime, queue: Box::new(queue), rules }) }
+        Self { owner: Arc::new(Owner { runtime, queue: Box::new(queue), rules }), affinity: None }
     }
 
     /// Submits a call; a pool that is stopped answers it at once.
     #[doc(hidden)]
     pub fn submit(&self, message: W::Message) {
         self.submit_aged(None, message);
+    }
+
+    /// Submits a call that waits for its limits; when it is cancelled, it leaves their queue at once.
+    #[doc(hidden)]
+    pub fn submit_limited<T: 'static, E: 'static>(&self, message: W::Message, call: &Call<T, E>) {
+        let queue = self.owner.queue.queue();
+        let age = queue.new_age();
+        let weak = Arc::downgrade(queue);
+        call.on_done(move |outcome| {
+            if let (Err(CallError::Cancelled), Some(queue)) = (outcome, weak.upgrade()) {
+                queue.withdraw(age);
+            }
+        });
+        self.submit_aged(Some(age), message);
+    }
+
+    /// The same pool, whose calls through this handle all go to one worker: that of this key, as long as the workers stay
+    /// the same. For state that a worker keeps, such as a cache or a connection.
+    ///
+    /// ```
+    /// use concurry_workers::pool::PoolHandle;
+    /// use concurry_workers::worker::Worker;
+    ///
+    /// fn of_one_user<W: Worker>(pool: &PoolHandle<W>, user: &str) -> W::Handle {
+    ///     pool.affinity(user)
+    /// }
+    /// ```
+    pub fn affinity(&self, key: impl Hash) -> W::Handle {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        Self { owner: Arc::clone(&self.owner), affinity: Some(hasher.finish()) }.into()
     }
 
     /// The retry of a method, by its number; none when it is tried once.
@@ -88,11 +122,11 @@ impl<W: Worker> PoolHandle<W> {
         E: Send + 'static,
     {
         let submit = |age, message| self.submit_aged(Some(age), message);
-        retry::submit(self.owner.queue.queue(), retry, ends, args, recipe, submit);
+        retry::submit(self.owner.queue.queue(), (retry, self.affinity), ends, args, recipe, submit);
     }
 
     fn submit_aged(&self, age: Option<u64>, message: W::Message) {
-        if let Err(message) = self.owner.runtime.submit(age, message) {
+        if let Err(message) = self.owner.runtime.submit(Route { age, affinity: self.affinity }, message) {
             W::refuse(message, self.owner.runtime.refusal());
         }
     }
@@ -137,7 +171,7 @@ impl<W: Worker> PoolHandle<W> {
 
 impl<W: Worker> Clone for PoolHandle<W> {
     fn clone(&self) -> Self {
-        Self { owner: Arc::clone(&self.owner) }
+        Self { owner: Arc::clone(&self.owner), affinity: self.affinity }
     }
 }
 

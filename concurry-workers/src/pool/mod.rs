@@ -1,18 +1,31 @@
 //! A pool: where calls wait, who takes them, and the handle that users hold.
 //!
 //! * `queue`: the one queue of a pool. Calls wait here, not in a worker, so an idle worker always finds the oldest.
+//! * `lanes`: which call a worker may take: any, one that was routed to it, one whose limits admit it.
+//! * `balancing`: which worker a call is routed to, if to a certain one.
+//! * `idle`: the workers that are to be woken.
 //! * `comeback`: calls that come back to the queue, to be tried again.
+//! * `ending`: how calls, workers and the queue end.
 //! * [`PoolHandle`]: what every typed handle wraps; submitting, stopping, draining.
 //! * [`PoolStats`]: what a pool does right now.
 
+mod balancing;
 mod comeback;
+mod ending;
 mod handle;
+mod idle;
+mod lanes;
 mod queue;
+#[cfg(test)]
+mod queue_tests;
 mod stats;
 
+pub use balancing::{LoadBalancing, UnknownLoadBalancing};
 pub use handle::PoolHandle;
+pub use queue::{Route, WhenFull};
 pub use stats::PoolStats;
 
 pub(crate) use comeback::Ticket;
-pub(crate) use queue::{Counts, Popped, Queue};
+pub(crate) use ending::Counts;
+pub(crate) use queue::{Popped, Queue, QueueOptions, Refused};
 pub(crate) use stats::Counters;

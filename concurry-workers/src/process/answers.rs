@@ -41,11 +41,6 @@ impl Outbound {
     }
 }
 
-/// Answers `promise` without running its call.
-pub fn refuse<T, E>(promise: Promise<T, E>, error: CallError) {
-    promise.complete(Err(error.widen()));
-}
-
 /// The parent's end of an answer.
 pub trait Reply: Send {
     /// Completes the promise with the method's result, from bytes.

@@ -8,8 +8,8 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
-use concurry_limits::remote::RemoteLimits;
-use concurry_limits::{LimitPool, LimitSet};
+use concurry_limits::remote::{RemoteGrant, RemoteLimits};
+use concurry_limits::{LimitPool, LimitSet, LimitSetAcquisition};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::answers::{Finished, not_sent};
@@ -17,10 +17,11 @@ use super::frame::{Failure, Frame, Hello, Kind, PROTOCOL};
 use super::remote_limits::RemoteConnection;
 use super::transport::{Sink, SocketSink, SocketSource, Source};
 use super::{codec, hook, registry};
+use crate::admission::Admission;
 use crate::attempt::Ran;
 use crate::construct::{construct, dismiss};
 use crate::error::InitError;
-use crate::worker::Worker;
+use crate::worker::{Message, Worker};
 use concurry_core::sync::lock;
 
 /// The sending half, shared by all threads of the child.
@@ -87,8 +88,9 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
     if report(&outbox, &Ok(())) != 0 {
         hook::vanish();
     }
-    while let Some(frame) = next_call(&inbox) {
-        let (answer, ran) = answer(&mut worker, &frame);
+    while let Some((frame, lent)) = next_call(&inbox) {
+        let acquired = lent.and_then(|grant| limits.adopt(&grant));
+        let (answer, ran) = answer(&mut worker, &frame, acquired);
         let answer = Frame::new(Kind::Answer, frame.id, answer.tag, answer.body);
         if ran == Ran::Panicked {
             dismiss(worker);
@@ -109,14 +111,28 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
     0
 }
 
-fn next_call(inbox: &Receiver<Frame>) -> Option<Frame> {
-    inbox.recv().ok().filter(|frame| frame.kind == Kind::Call)
+/// The next call, and what was acquired for it; `None` when there is to be none.
+fn next_call(inbox: &Receiver<Frame>) -> Option<(Frame, Option<RemoteGrant>)> {
+    let mut frame = inbox.recv().ok()?;
+    let mut lent = None;
+    if frame.kind == Kind::Lend {
+        lent = Some(frame.open().ok()?);
+        frame = inbox.recv().ok()?;
+    }
+    (frame.kind == Kind::Call).then_some((frame, lent))
 }
 
-fn answer<W: Worker>(worker: &mut W, frame: &Frame) -> (Finished, Ran) {
+fn answer<W: Worker>(
+    worker: &mut W,
+    frame: &Frame,
+    acquired: Option<LimitSetAcquisition>,
+) -> (Finished, Ran) {
     let method = u16::try_from(frame.tag).unwrap_or(u16::MAX);
     match W::decode(method, &frame.body) {
-        Ok((message, answer)) => {
+        Ok((mut message, answer)) => {
+            if let (Some((_, admission)), Some(acquired)) = (message.admission(), acquired) {
+                *admission = Admission::granted(acquired);
+            }
             let ran = worker.run(message);
             (answer.finish(), ran)
         }
@@ -154,7 +170,7 @@ fn read(mut source: Box<dyn Source>, remote: &RemoteConnection, calls: &Sender<F
     loop {
         match source.receive() {
             Ok(Some(frame)) => match frame.kind {
-                Kind::Call | Kind::Stop => drop(calls.send(frame)),
+                Kind::Call | Kind::Lend | Kind::Stop => drop(calls.send(frame)),
                 _ => remote.receive(&frame),
             },
             Ok(None) => hook::vanish(),

@@ -6,13 +6,13 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 use std::thread::{self, JoinHandle};
 
 use concurry_core::call::{CallError, NotSent, Panicked, WorkerDied};
 use concurry_core::park::thread_waker;
-use concurry_limits::LimitPool;
+use concurry_limits::{LimitPool, LimitSetAcquisition};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::answers::{Outbound, Reply};
@@ -30,6 +30,8 @@ pub(crate) struct Connection {
     outbox: Option<Sender<Frame>>,
     events: Receiver<Event>,
     running: Arc<Running>,
+    /// The reader owns it: with the reader it lets go of the outbox.
+    limits: Weak<LimitsServer>,
     threads: Vec<JoinHandle<()>>,
     next_id: u64,
 }
@@ -129,12 +131,20 @@ impl Connection {
             dispatcher: thread_waker(),
         });
         let limits = LimitsServer::new(limits.sets().to_vec(), outbox.clone(), May::Steer);
+        let served = Arc::downgrade(&limits);
         let reader = {
             let running = Arc::clone(&running);
             move || read(source, &running, &limits, &tell)
         };
-        let mut connection =
-            Self { life, outbox: Some(outbox), events, running, threads: Vec::new(), next_id: 0 };
+        let mut connection = Self {
+            life,
+            outbox: Some(outbox),
+            events,
+            running,
+            limits: served,
+            threads: Vec::new(),
+            next_id: 0,
+        };
         let writer =
             thread::Builder::new().name("concurry-writer".to_owned()).spawn(move || write(sink, &to_send));
         connection.threads.push(writer.map_err(Ended::Start)?);
@@ -157,8 +167,8 @@ impl Connection {
         self.running.gone.load(Ordering::SeqCst)
     }
 
-    /// Has the child run one call, and waits until it is answered.
-    pub(crate) fn call(&mut self, call: Outbound) -> Fate {
+    /// Has the child run one call, with what was acquired for it, and waits until it is answered.
+    pub(crate) fn call(&mut self, call: Outbound, acquired: Option<LimitSetAcquisition>) -> Fate {
         self.next_id += 1;
         let frame = Frame::new(Kind::Call, self.next_id, u32::from(call.method), call.args);
         if let Err(error) = frame.header() {
@@ -166,6 +176,13 @@ impl Connection {
             return Fate::Answered { panicked: false };
         }
         *lock(&self.running.call) = Some((self.next_id, call.reply));
+        if let Some(acquired) = acquired {
+            // The child has it, as though it had acquired it itself.
+            match self.limits.upgrade() {
+                Some(limits) => limits.lend(self.next_id, acquired),
+                None => acquired.undo(),
+            }
+        }
         self.send(frame);
         match self.events.recv() {
             Ok(Event::Answered { panicked }) => Fate::Answered { panicked },

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::codec;
 
 /// Counts up when frames change; the two ends must agree before anything else is read.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 pub(crate) const HEADER: usize = 17;
 
@@ -60,10 +60,12 @@ pub(crate) enum Kind {
     Steer = 15,
     /// To the child: `SteeringAnswer`.
     Steered = 16,
+    /// To the child: what was acquired for the call of this id, which comes next; body: `RemoteGrant`.
+    Lend = 17,
 }
 
 impl Kind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Hello,
         Self::Ready,
         Self::Call,
@@ -80,6 +82,7 @@ impl Kind {
         Self::Feedback,
         Self::Steer,
         Self::Steered,
+        Self::Lend,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

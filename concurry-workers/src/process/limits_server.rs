@@ -52,6 +52,9 @@ struct Wish {
     turn: AtomicU8,
 }
 
+/// Marks the grants that a child did not ask for.
+const LENT: u64 = 1 << 63;
+
 /// Nobody polls; somebody polls; somebody polls and must poll once more.
 const IDLE: u8 = 0;
 const POLLING: u8 = 1;
@@ -141,6 +144,24 @@ impl LimitsServer {
         wish.wake();
     }
 
+    /// Hands over what was acquired for call `id`: the child releases it as though it had asked for it, and what it holds
+    /// when it is gone is given back.
+    pub(crate) fn lend(&self, id: u64, acquired: LimitSetAcquisition) {
+        // The child counts its wishes up from zero.
+        let grant =
+            RemoteGrant { id: LENT | id, set: narrow(acquired.set_index()), items: acquired.export() };
+        let mut table = lock(&self.table);
+        if table.closed {
+            drop(table);
+            return acquired.undo();
+        }
+        if !grant.items.is_empty() {
+            table.held.insert(grant.id, acquired);
+        }
+        drop(table);
+        self.send(Kind::Lend, id, body(&grant));
+    }
+
     /// The child does not want what it asked for, or what was granted to it in the meantime: nothing of it was used.
     fn cancel(&self, id: u64) {
         let (wish, held) = {
@@ -220,4 +241,9 @@ impl Wish {
 
 fn unknown_set(set: u32) -> LimitError {
     LimitError::Disconnected { reason: format!("the pool has no limit set {set}") }
+}
+
+/// The position of a set in its pool.
+fn narrow(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }

@@ -26,6 +26,6 @@ pub mod registry;
 pub(crate) mod remote_limits;
 pub(crate) mod transport;
 
-pub use answers::{Answer, AnswerPlain, AnswerResult, Outbound, Reply, ReplyPlain, ReplyResult, refuse};
+pub use answers::{Answer, AnswerPlain, AnswerResult, Outbound, Reply, ReplyPlain, ReplyResult};
 pub(crate) use connection::{Connection, Ended, Fate};
 pub(crate) use launch::OwnExecutable;

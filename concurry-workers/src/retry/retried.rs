@@ -19,7 +19,7 @@ use concurry_core::sync::lock;
 use super::decide::{self, Next};
 use super::predicates::Predicates;
 use crate::pool::{PoolHandle, Queue, Ticket};
-use crate::worker::Worker;
+use crate::worker::{Queued, Worker};
 use concurry_core::panics;
 
 /// How `#[worker]` makes the attempts at a call of one method.
@@ -87,17 +87,18 @@ impl<W: Worker, A, T, E> NoAttempts for &Attempts<'_, W, A, T, E> {
     fn submit(&self) {}
 }
 
-struct Retried<M, A, T, E> {
+struct Retried<M: Queued, A, T, E> {
     me: Weak<Self>,
     recipe: Recipe<M, A, T, E>,
     retry: Retry,
     queue: Arc<Queue<M>>,
     age: u64,
+    affinity: Option<u64>,
     submitted: Timestamp,
     state: Mutex<State<M, A, T, E>>,
 }
 
-struct State<M, A, T, E> {
+struct State<M: Queued, A, T, E> {
     /// None once the call was answered.
     caller: Option<(Promise<T, E>, Ticket<M>)>,
     args: Option<A>,
@@ -109,13 +110,13 @@ struct State<M, A, T, E> {
 /// Makes the first attempt at a call, whose caller holds `call`; `submit` puts a message of this age into the pool.
 pub(crate) fn submit<M, A, T, E>(
     queue: &Arc<Queue<M>>,
-    retry: Retry,
+    (retry, affinity): (Retry, Option<u64>),
     (promise, call): (Promise<T, E>, &Call<T, E>),
     args: A,
     recipe: Recipe<M, A, T, E>,
     submit: impl FnOnce(u64, M),
 ) where
-    M: Send + 'static,
+    M: Queued,
     A: Send + 'static,
     T: Send + 'static,
     E: Send + 'static,
@@ -127,7 +128,8 @@ pub(crate) fn submit<M, A, T, E>(
         retry,
         queue: Arc::clone(queue),
         age: ticket.age,
-        submitted: queue.clock.now(),
+        affinity,
+        submitted: queue.clock().now(),
         state: Mutex::new(State {
             caller: Some((promise, ticket)),
             args: Some(args),
@@ -148,7 +150,7 @@ pub(crate) fn submit<M, A, T, E>(
 
 impl<M, A, T, E> Retried<M, A, T, E>
 where
-    M: Send + 'static,
+    M: Queued,
     A: Send + 'static,
     T: Send + 'static,
     E: Send + 'static,
@@ -173,7 +175,14 @@ where
             return None;
         };
         let (promise, call) = channel();
-        let message = (self.recipe.message)(args, promise);
+        // What a method with `#[limited]` needs is computed from its arguments: the user's code.
+        let message = match panics::catch(|| (self.recipe.message)(args, promise)) {
+            Ok(message) => message,
+            Err(panic) => {
+                self.answer(Err(CallError::Panicked(panic)));
+                return None;
+            }
+        };
         let me: Arc<dyn Watch> = self.me.upgrade()?;
         {
             let mut state = lock(&self.state);
@@ -198,7 +207,7 @@ where
         if number == 0 {
             return self.answer(Err(CallError::Cancelled));
         }
-        let attempt = Attempt::new(number, self.queue.clock.now() - self.submitted, self.recipe.name);
+        let attempt = Attempt::new(number, self.queue.clock().now() - self.submitted, self.recipe.name);
         match decide::next(outcome, &attempt, &self.retry, &self.recipe.predicates, random(self.age, number))
         {
             Next::Answer(outcome) => self.answer(outcome),
@@ -218,8 +227,8 @@ where
     fn again(&self, number: u32, wait: Duration) {
         tracing::debug!(method = self.recipe.name, attempt = number, ?wait, "a call is tried again");
         let Some(message) = self.attempt(number) else { return };
-        let at = self.queue.clock.now() + wait;
-        if let Err(message) = self.queue.come_back(self.age, at, message) {
+        let at = self.queue.clock().now() + wait;
+        if let Err(message) = self.queue.come_back(self.age, self.affinity, at, message) {
             drop(message); // answers the attempt with Stopped, and so the call
         }
         // The caller may have cancelled while no attempt was there to be withdrawn.
@@ -257,7 +266,7 @@ where
 
 impl<M, A, T, E> Watch for Retried<M, A, T, E>
 where
-    M: Send + 'static,
+    M: Queued,
     A: Send + 'static,
     T: Send + 'static,
     E: Send + 'static,

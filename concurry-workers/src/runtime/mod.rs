@@ -14,7 +14,6 @@ mod sync;
 mod thread;
 mod tokio;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use concurry_core::mode::ExecutionMode;
 use concurry_limits::LimitPool;
 
 use crate::error::InitError;
-use crate::pool::{PoolStats, Queue};
+use crate::pool::{PoolStats, Queue, Route};
 use crate::worker::Worker;
 
 pub use own::block_on;
@@ -46,18 +45,18 @@ pub type Start<W> = fn(Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError>;
 
 /// The workers of one pool, in whatever mode.
 pub trait Runtime<W: Worker>: Send + Sync {
-    /// Takes a call, or gives it back when the pool takes no more. One with an age has a retry, and may come back.
+    /// Takes a call, or gives it back when the pool takes no more. One with an age may come back, or be withdrawn.
     ///
     /// # Errors
     ///
     /// The message, to be refused.
-    fn submit(&self, age: Option<u64>, message: W::Message) -> Result<(), W::Message>;
+    fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message>;
     /// Why calls are refused.
     fn refusal(&self) -> CallError;
     /// Takes no more calls; those that wait are still run.
     fn close(&self);
     /// Takes no more calls, and gives back those that wait.
-    fn stop(&self) -> VecDeque<W::Message>;
+    fn stop(&self) -> Vec<W::Message>;
     /// Blocks until no call waits or runs, for `deadline` at most.
     fn wait_until_empty(&self, deadline: Duration) -> bool;
     /// Blocks until every worker of a pool that takes no more calls has ended.

@@ -10,10 +10,11 @@ use concurry_core::call::CallError;
 
 use super::thread::{Ready, report_failure, report_ready, spawn_all};
 use super::{Runtime, Setup, Shared};
+use crate::admission::Admission;
 use crate::error::InitError;
 use crate::pool::{Counters, Popped};
 use crate::process::{Connection, Ended, Fate, OwnExecutable};
-use crate::worker::Worker;
+use crate::worker::{Message, Worker};
 
 /// Starts a child a worker, side by side, and returns when all have made their workers.
 pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
@@ -31,7 +32,7 @@ fn connect<W: Worker>(shared: &Shared<W>, index: usize) -> Result<Connection, In
 fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) {
     let mut connection = match connect(shared, index) {
         Ok(connection) => connection,
-        Err(error) => return report_failure(shared, &ready, error),
+        Err(error) => return report_failure(shared, index, &ready, error),
     };
     report_ready(ready);
     loop {
@@ -43,15 +44,15 @@ fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) {
         if connection.is_gone() {
             match reconnect(shared, index, connection) {
                 Ok(made) => connection = made,
-                Err(error) => return lost(shared, popped, &error),
+                Err(error) => return lost(shared, index, popped, &error),
             }
         }
         if let Popped::Message(message) = popped {
-            run(shared, &mut connection, message);
+            run(shared, index, &mut connection, message);
         }
     }
     connection.close();
-    shared.worker_ended(None);
+    shared.worker_ended(index, None);
 }
 
 fn reconnect<W: Worker>(shared: &Shared<W>, index: usize, dead: Connection) -> Result<Connection, InitError> {
@@ -61,23 +62,33 @@ fn reconnect<W: Worker>(shared: &Shared<W>, index: usize, dead: Connection) -> R
 }
 
 /// No new child could be made: the call in hand is answered, and the worker ends.
-fn lost<W: Worker>(shared: &Shared<W>, popped: Popped<W::Message>, error: &InitError) {
+fn lost<W: Worker>(shared: &Shared<W>, index: usize, popped: Popped<W::Message>, error: &InitError) {
     if let Popped::Message(message) = popped {
         W::refuse(message, CallError::WorkerLost { reason: error.to_string() });
-        shared.call_ended(true);
+        shared.call_ended(index, true);
     }
-    shared.worker_ended(Some(error));
+    shared.worker_ended(index, Some(error));
 }
 
 /// Runs one call.
-fn run<W: Worker>(shared: &Shared<W>, connection: &mut Connection, message: W::Message) {
-    let Some(call) = W::encode(message) else { return shared.call_ended(false) };
-    match connection.call(call) {
-        Fate::Answered { panicked: false } => shared.call_ended(false),
+fn run<W: Worker>(shared: &Shared<W>, index: usize, connection: &mut Connection, mut message: W::Message) {
+    let acquired = match message.admission().map(|(_, admission)| admission.take()) {
+        Some(Err(error)) => {
+            W::refuse(message, error);
+            return shared.call_ended(index, false);
+        }
+        // Taken back if the call turns out not to be wanted.
+        Some(Ok(acquired)) => Some(Admission::granted(acquired)),
+        None => None,
+    };
+    let Some(call) = W::encode(message) else { return shared.call_ended(index, false) };
+    let acquired = acquired.and_then(|mut admission| admission.take().ok());
+    match connection.call(call, acquired) {
+        Fate::Answered { panicked: false } => shared.call_ended(index, false),
         Fate::Answered { panicked: true } => {
             Counters::add(&shared.counters.restarts);
-            shared.call_ended(true);
+            shared.call_ended(index, true);
         }
-        Fate::Died => shared.call_ended(true),
+        Fate::Died => shared.call_ended(index, true),
     }
 }

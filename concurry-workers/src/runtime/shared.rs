@@ -14,7 +14,7 @@ use concurry_limits::LimitPool;
 use super::Setup;
 use crate::construct::construct;
 use crate::error::InitError;
-use crate::pool::{Counters, Counts, PoolStats, Queue};
+use crate::pool::{Counters, Counts, PoolStats, Queue, Refused, Route};
 use crate::worker::Worker;
 use concurry_core::sync::lock;
 
@@ -63,6 +63,22 @@ impl<W: Worker> Shared<W> {
         lock(&self.threads).push(std::thread::current().id());
     }
 
+    /// Puts a call into the queue, or gives it back when that is closed. A call that has to leave for it is answered.
+    pub(crate) fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
+        match self.queue.push(route, message) {
+            Ok(None) => Ok(()),
+            Ok(Some(displaced)) => {
+                W::refuse(displaced, CallError::Displaced);
+                Ok(())
+            }
+            Err(Refused::Full(message, capacity)) => {
+                W::reject(message, capacity);
+                Ok(())
+            }
+            Err(Refused::Closed(message)) => Err(message),
+        }
+    }
+
     pub(crate) fn refusal(&self) -> CallError {
         match self.lost.get() {
             Some(reason) => CallError::WorkerLost { reason: reason.clone() },
@@ -70,13 +86,13 @@ impl<W: Worker> Shared<W> {
         }
     }
 
-    /// A worker ended for good, because of `reason` if nobody asked it to. When it was the last one, the calls that wait
+    /// Worker `number` ended for good, because of `reason` if nobody asked it to. When it was the last one, the calls that wait
     /// are answered with that reason: nobody would ever run them.
-    pub(crate) fn worker_ended(&self, reason: Option<&InitError>) {
+    pub(crate) fn worker_ended(&self, number: usize, reason: Option<&InitError>) {
         if let Some(reason) = reason {
             tracing::error!(pool = %self.name, %reason, "a worker is lost: it could not be made anew");
         }
-        self.queue.worker_ended();
+        self.queue.worker_ended(number);
         if !self.queue.is_deserted() {
             return;
         }
@@ -116,10 +132,10 @@ impl<W: Worker> Shared<W> {
         }
     }
 
-    /// A call that was taken from the queue has ended.
-    pub(crate) fn call_ended(&self, crashed: bool) {
+    /// A call that worker `number` took from the queue has ended.
+    pub(crate) fn call_ended(&self, number: usize, crashed: bool) {
         self.count(crashed);
-        self.queue.finished();
+        self.queue.finished(number);
     }
 
     /// A call has ended that was never in the queue.

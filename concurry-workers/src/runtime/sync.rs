@@ -3,7 +3,6 @@
 //! Callers on several threads take turns. A worker that calls itself would wait for itself: that call is answered with
 //! [`CallError::WouldDeadlock`].
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
@@ -15,8 +14,8 @@ use super::{Runtime, Setup, Shared, restart};
 use crate::attempt::Ran;
 use crate::construct::{construct, dismiss};
 use crate::error::InitError;
-use crate::pool::PoolStats;
-use crate::worker::Worker;
+use crate::pool::{PoolStats, Route};
+use crate::worker::{Message, Worker};
 use concurry_core::sync::lock;
 
 struct Sync<W: Worker> {
@@ -31,7 +30,7 @@ struct Sync<W: Worker> {
 pub(crate) fn start<W: Worker + Send>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
     let shared = Shared::new(setup);
     let worker = construct(shared.args(), shared.limits_of(0))?;
-    shared.queue.worker_started();
+    shared.queue.worker_started(0);
     Ok(Arc::new(Sync {
         shared,
         worker: Mutex::new(Some(worker)),
@@ -46,7 +45,10 @@ impl<W: Worker + Send> Sync<W> {
     }
 
     /// Runs one attempt; gives it back when there is no worker.
-    fn run(&self, message: W::Message) -> Result<(), W::Message> {
+    fn run(&self, mut message: W::Message) -> Result<(), W::Message> {
+        if let Some((_, admission)) = message.admission() {
+            admission.block(self.shared.queue.limits());
+        }
         let mut slot = lock(&self.worker);
         let Some(worker) = slot.as_mut() else { return Err(message) };
         *lock(&self.holder) = Some(std::thread::current().id());
@@ -55,7 +57,7 @@ impl<W: Worker + Send> Sync<W> {
             slot.take().into_iter().for_each(dismiss);
             match restart(&self.shared, 0) {
                 Ok(worker) => *slot = Some(worker),
-                Err(error) => self.shared.worker_ended(Some(&error)),
+                Err(error) => self.shared.worker_ended(0, Some(&error)),
             }
         }
         self.shared.count(ran == Ran::Panicked);
@@ -81,13 +83,13 @@ impl<W: Worker + Send> Sync<W> {
     fn end_worker(&self, worker: Option<W>) {
         if let Some(worker) = worker {
             dismiss(worker);
-            self.shared.worker_ended(None);
+            self.shared.worker_ended(0, None);
         }
     }
 }
 
 impl<W: Worker + Send> Runtime<W> for Sync<W> {
-    fn submit(&self, age: Option<u64>, message: W::Message) -> Result<(), W::Message> {
+    fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(message);
         }
@@ -97,7 +99,7 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
         }
         self.run(message)?;
         // While it backs off, here, others have their turns.
-        while let Some(message) = age.and_then(|age| self.shared.queue.take(age)) {
+        while let Some(message) = route.age.and_then(|age| self.shared.queue.take(age)) {
             if let Err(message) = self.run(message) {
                 W::refuse(message, self.shared.refusal());
             }
@@ -113,13 +115,13 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
         self.end();
     }
 
-    fn stop(&self) -> VecDeque<W::Message> {
+    fn stop(&self) -> Vec<W::Message> {
         self.closed.store(true, Ordering::SeqCst);
         for message in self.shared.queue.stop() {
             W::refuse(message, CallError::Stopped);
         }
         self.end();
-        VecDeque::new()
+        Vec::new()
     }
 
     fn wait_until_empty(&self, deadline: Duration) -> bool {

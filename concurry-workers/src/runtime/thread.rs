@@ -1,6 +1,5 @@
 //! Mode thread: a worker is made, used and dropped on a thread of its own, so it may hold what is not `Send`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use super::{Runtime, Setup, Shared, restart};
 use crate::attempt::Ran;
 use crate::construct::{construct, dismiss};
 use crate::error::InitError;
-use crate::pool::{PoolStats, Popped};
+use crate::pool::{PoolStats, Popped, Route};
 use crate::worker::Worker;
 
 /// A pool whose workers are served by threads of this process; process mode uses it too, with dispatchers as threads.
@@ -40,7 +39,7 @@ pub(super) fn spawn_all<W: Worker>(
     let (ready, reports) = unbounded();
     let mut failure = None;
     for index in 0..shared.workers {
-        shared.queue.worker_started();
+        shared.queue.worker_started(index);
         let thread = thread::Builder::new().name(format!("{}-{index}", shared.name));
         let spawned = thread.spawn({
             let (shared, ready) = (Arc::clone(&shared), ready.clone());
@@ -51,7 +50,7 @@ pub(super) fn spawn_all<W: Worker>(
         });
         if let Err(source) = spawned {
             failure = Some(InitError::Start { what: "a worker's thread", source });
-            shared.queue.worker_ended();
+            shared.queue.worker_ended(index);
             break;
         }
     }
@@ -76,22 +75,22 @@ pub(super) fn spawn_all<W: Worker>(
 fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) {
     let mut worker: W = match construct(shared.args(), shared.limits_of(index)) {
         Ok(worker) => worker,
-        Err(error) => return report_failure(shared, &ready, error),
+        Err(error) => return report_failure(shared, index, &ready, error),
     };
     report_ready(ready);
     while let Popped::Message(message) = shared.queue.pop(index, &|| false) {
         let ran = worker.run(message);
-        shared.call_ended(ran == Ran::Panicked);
+        shared.call_ended(index, ran == Ran::Panicked);
         if ran == Ran::Panicked {
             dismiss(worker);
             worker = match restart(shared, index) {
                 Ok(made) => made,
-                Err(error) => return shared.worker_ended(Some(&error)),
+                Err(error) => return shared.worker_ended(index, Some(&error)),
             };
         }
     }
     dismiss(worker);
-    shared.worker_ended(None);
+    shared.worker_ended(index, None);
 }
 
 /// The worker is there. `init` listens until each has reported, so the report arrives.
@@ -100,14 +99,14 @@ pub(super) fn report_ready(ready: Ready) {
 }
 
 /// The worker could not be made.
-pub(super) fn report_failure<W: Worker>(shared: &Shared<W>, ready: &Ready, error: InitError) {
-    shared.queue.worker_ended();
+pub(super) fn report_failure<W: Worker>(shared: &Shared<W>, index: usize, ready: &Ready, error: InitError) {
+    shared.queue.worker_ended(index);
     drop(ready.send(Err(error)));
 }
 
 impl<W: Worker> Runtime<W> for Threads<W> {
-    fn submit(&self, age: Option<u64>, message: W::Message) -> Result<(), W::Message> {
-        self.shared.queue.push(age, message)
+    fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
+        self.shared.submit(route, message)
     }
 
     fn refusal(&self) -> CallError {
@@ -118,7 +117,7 @@ impl<W: Worker> Runtime<W> for Threads<W> {
         self.shared.queue.close();
     }
 
-    fn stop(&self) -> VecDeque<W::Message> {
+    fn stop(&self) -> Vec<W::Message> {
         self.shared.queue.stop()
     }
 

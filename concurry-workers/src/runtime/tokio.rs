@@ -7,7 +7,6 @@
 //! When the runtime is shut down, its tasks are dropped: each guard here then answers, counts or refuses what it stands
 //! for, so no caller waits for a runtime that is gone.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +21,7 @@ use super::{Runtime, Setup, Shared, own, restart};
 use crate::attempt::Ran;
 use crate::construct::{construct, dismiss};
 use crate::error::InitError;
-use crate::pool::{PoolStats, Popped};
+use crate::pool::{PoolStats, Popped, Route};
 use crate::worker::{Access, ExclusiveGuard, SharedGuard, Worker};
 
 struct Tasks<W: Worker> {
@@ -37,8 +36,8 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
     let workers: Result<Vec<W>, InitError> =
         (0..shared.workers).map(|index| construct(shared.args(), shared.limits_of(index))).collect();
     for (index, worker) in workers?.into_iter().enumerate() {
-        shared.queue.worker_started();
-        let lifetime = Lifetime { shared: Arc::clone(&shared), lost: None };
+        shared.queue.worker_started(index);
+        let lifetime = Lifetime { shared: Arc::clone(&shared), index, lost: None };
         handle.spawn(serve(lifetime, index, worker));
     }
     Ok(Arc::new(Tasks { shared, handle }))
@@ -47,18 +46,20 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
 /// The time in which a worker is there; it ends with the task, also when the runtime drops the task.
 struct Lifetime<W: Worker> {
     shared: Arc<Shared<W>>,
+    index: usize,
     lost: Option<InitError>,
 }
 
 impl<W: Worker> Drop for Lifetime<W> {
     fn drop(&mut self) {
-        self.shared.worker_ended(self.lost.as_ref());
+        self.shared.worker_ended(self.index, self.lost.as_ref());
     }
 }
 
 /// A call that was taken and has not ended; it ends with this guard, also when the runtime drops its task.
 struct Running<W: Worker> {
     shared: Arc<Shared<W>>,
+    index: usize,
     panicked: bool,
 }
 
@@ -70,7 +71,7 @@ impl<W: Worker> Running<W> {
 
 impl<W: Worker> Drop for Running<W> {
     fn drop(&mut self) {
-        self.shared.call_ended(self.panicked);
+        self.shared.call_ended(self.index, self.panicked);
     }
 }
 
@@ -86,7 +87,7 @@ async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize,
     while let Popped::Message(message) =
         poll_fn(|context| shared.queue.poll_pop(index, context, &|| false)).await
     {
-        let running = Running { shared: Arc::clone(&shared), panicked: false };
+        let running = Running { shared: Arc::clone(&shared), index, panicked: false };
         if let Err((message, error)) = take(&slot, index, message, running).await {
             W::refuse(message, CallError::WorkerLost { reason: error.to_string() });
             lifetime.lost = Some(error);
@@ -198,8 +199,8 @@ async fn replace<W: Worker + Send + Sync>(
 }
 
 impl<W: Worker> Runtime<W> for Tasks<W> {
-    fn submit(&self, age: Option<u64>, message: W::Message) -> Result<(), W::Message> {
-        self.shared.queue.push(age, message)
+    fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
+        self.shared.submit(route, message)
     }
 
     fn refusal(&self) -> CallError {
@@ -210,7 +211,7 @@ impl<W: Worker> Runtime<W> for Tasks<W> {
         self.shared.queue.close();
     }
 
-    fn stop(&self) -> VecDeque<W::Message> {
+    fn stop(&self) -> Vec<W::Message> {
         self.shared.queue.stop()
     }
 

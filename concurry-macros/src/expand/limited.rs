@@ -1,0 +1,61 @@
+//! Admission before dispatch: what a call with `#[limited(…)]` carries, and how its method comes by what was acquired.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use super::at;
+use crate::model::{Method, WorkerImpl};
+
+/// The field of a message.
+pub(super) fn field(method: &Method) -> Option<TokenStream> {
+    method.limited.as_ref().map(|_| emit!(admission: ::concurry::__private::Admission))
+}
+
+/// The value of the field, of a call whose arguments are there by their names.
+pub(super) fn value(method: &Method) -> Option<TokenStream> {
+    let limited = method.limited.as_ref()?;
+    let amounts = limited.amounts.iter().map(|(key, amount)| {
+        // At the user's expression, so that an error of its type shows there.
+        let amount = quote_spanned!(at(amount)=> ::core::convert::identity::<u64>(#amount));
+        quote!((#key, #amount))
+    });
+    Some(emit!(admission: ::concurry::__private::Admission::of(::std::vec![#(#amounts),*]),))
+}
+
+/// The field of a call that comes from elsewhere: what was granted to it is put in later.
+pub(super) fn absent(method: &Method) -> Option<TokenStream> {
+    method.limited.as_ref().map(|_| emit!(admission: ::core::default::Default::default()))
+}
+
+/// What a method is called with: its arguments, and what was acquired, at its place.
+pub(super) fn arguments(method: &Method) -> Vec<TokenStream> {
+    let mut arguments: Vec<_> = method.names.iter().map(|name| quote!(#name)).collect();
+    if let Some(place) = method.limited.as_ref().and_then(|limited| limited.acquired) {
+        arguments.insert(place, emit!(acquired));
+    }
+    arguments
+}
+
+/// What is known of a message without running it.
+pub(super) fn message(model: &WorkerImpl) -> TokenStream {
+    let message = model.message();
+    let limited = model.methods.iter().zip(0u16..).filter(|(method, _)| method.limited.is_some());
+    let arms = limited.map(|(method, number)| {
+        let (name, cfgs) = (&method.name, method.cfgs());
+        emit! {
+            #(#cfgs)*
+            #message::#name { admission, .. } => ::core::option::Option::Some((#number, admission)),
+        }
+    });
+    emit! {
+        impl ::concurry::__private::Message for #message {
+            fn admission(&mut self) -> ::core::option::Option<(u16, &mut ::concurry::__private::Admission)> {
+                match self {
+                    #(#arms)*
+                    #[allow(unreachable_patterns)]
+                    _ => ::core::option::Option::None,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `#[limited(…)]` on a method, and the parameter for what was acquired.
+
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, Ident, LitStr, Meta, Token, Type};
+
+use crate::errors::Errors;
+
+/// What stands in `#[limited(…)]`: the keys of limits and the amounts of them.
+#[derive(Default)]
+pub(crate) struct LimitedArgs {
+    pub(crate) amounts: Vec<(LitStr, Expr)>,
+    /// The place among the method's parameters of the one for what was acquired.
+    pub(crate) acquired: Option<usize>,
+}
+
+/// `key = amount`.
+struct Amount {
+    key: LitStr,
+    amount: Expr,
+}
+
+impl Parse for Amount {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let key = if input.peek(LitStr) {
+            input.parse()?
+        } else {
+            let key = input.call(Ident::parse_any)?;
+            LitStr::new(&key.unraw().to_string(), key.span())
+        };
+        if !input.peek(Token![=]) {
+            return Err(syn::Error::new(
+                key.span(),
+                format!("`{0}` needs an amount: `{0} = …`", key.value()),
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        Ok(Self { key, amount: input.parse()? })
+    }
+}
+
+/// Whether an attribute is ours, and not the compiler's to see.
+pub(crate) fn is_limited(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("limited")
+}
+
+impl LimitedArgs {
+    /// What the attributes of a method say.
+    pub(super) fn of(attributes: &[Attribute], errors: &mut Errors) -> Option<Self> {
+        let mut found = attributes.iter().filter(|attribute| is_limited(attribute));
+        let attribute = found.next()?;
+        for second in found {
+            errors.at(second, "a method has one #[limited]: put all limits into that");
+        }
+        let mut args = Self::default();
+        if let Meta::Path(_) = attribute.meta {
+            return Some(args);
+        }
+        match attribute.parse_args_with(Punctuated::<Amount, Token![,]>::parse_terminated) {
+            Ok(amounts) => {
+                for Amount { key, amount } in amounts {
+                    if args.amounts.iter().any(|(other, _)| other.value() == key.value()) {
+                        errors.at(&key, format!("`{}` is named twice", key.value()));
+                    } else {
+                        args.amounts.push((key, amount));
+                    }
+                }
+            }
+            Err(error) => errors.add(error),
+        }
+        Some(args)
+    }
+}
+
+/// `&LimitSetAcquisition`, mutable or not.
+pub(super) fn is_acquisition(ty: &Type) -> bool {
+    let Type::Reference(reference) = ty else { return false };
+    matches!(&*reference.elem, Type::Path(path)
+        if path.path.segments.last().is_some_and(|segment| segment.ident == "LimitSetAcquisition"))
+}

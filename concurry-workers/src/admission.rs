@@ -1,0 +1,112 @@
+//! Admission before dispatch: what a call declares that it needs, and how it comes by it.
+//!
+//! A method with `#[limited(…)]` names amounts of the pool's limits. Its call waits in the pool's queue until they admit it,
+//! occupying no worker, and the method finds what was acquired in its parameter. What was granted to a call that is never
+//! run is taken back as though it had never been asked for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use concurry_core::call::{CallError, NotAdmitted, Promise};
+use concurry_limits::{Acquire, LimitError, LimitPool, LimitSetAcquisition};
+
+/// The admission of one call.
+#[derive(Default)]
+pub struct Admission(State);
+
+#[derive(Default)]
+enum State {
+    /// Nothing was asked for, or what was granted has been taken out.
+    #[default]
+    None,
+    /// These amounts are needed.
+    Needed(Vec<(&'static str, u64)>),
+    /// It stands in the queue of the limits.
+    Waiting(Box<Acquire>),
+    /// It is to be run.
+    Granted(Box<LimitSetAcquisition>),
+    /// It is not to be run, because of this.
+    Refused(CallError),
+}
+
+impl Admission {
+    /// Of a call that needs these amounts.
+    pub fn of(needed: Vec<(&'static str, u64)>) -> Self {
+        Self(State::Needed(needed))
+    }
+
+    /// Of a call to which this was granted elsewhere.
+    pub(crate) fn granted(acquired: LimitSetAcquisition) -> Self {
+        Self(State::Granted(Box::new(acquired)))
+    }
+
+    /// The call is not to be run.
+    pub(crate) fn refuse(&mut self, error: CallError) {
+        *self = Self(State::Refused(error));
+    }
+
+    /// Asks `limits`, or asks again; ready when it is decided. Then `waker` was not, or is not any more, of use.
+    pub(crate) fn poll(&mut self, limits: &LimitPool, waker: &Waker) -> Poll<()> {
+        if let State::Needed(needed) = &mut self.0 {
+            self.0 = State::Waiting(Box::new(limits.acquire_async(std::mem::take(needed))));
+        }
+        let State::Waiting(acquire) = &mut self.0 else { return Poll::Ready(()) };
+        match Pin::new(&mut **acquire).poll(&mut Context::from_waker(waker)) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(outcome) => {
+                self.decide(outcome);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Asks `limits`, and waits on this thread.
+    pub(crate) fn block(&mut self, limits: &LimitPool) {
+        if let State::Needed(needed) = &mut self.0 {
+            let outcome = limits.acquire(std::mem::take(needed));
+            self.decide(outcome);
+        }
+    }
+
+    fn decide(&mut self, outcome: Result<LimitSetAcquisition, LimitError>) {
+        self.0 = match outcome {
+            Ok(acquired) => State::Granted(Box::new(acquired)),
+            Err(error) => State::Refused(CallError::NotAdmitted(NotAdmitted::new(Box::new(error)))),
+        };
+    }
+
+    /// What was granted, or why the call is not run.
+    pub(crate) fn take(&mut self) -> Result<LimitSetAcquisition, CallError> {
+        match std::mem::take(&mut self.0) {
+            State::Granted(acquired) => Ok(*acquired),
+            State::Refused(error) => Err(error),
+            State::None | State::Needed(_) | State::Waiting(_) => Err(CallError::Stopped),
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        if let State::Granted(acquired) = std::mem::take(&mut self.0) {
+            acquired.undo();
+        }
+    }
+}
+
+/// The promise and what was granted, when the call is to be run; otherwise it has been answered.
+pub fn admitted<T, E>(
+    promise: Promise<T, E>,
+    mut admission: Admission,
+) -> Option<(Promise<T, E>, LimitSetAcquisition)> {
+    if !promise.is_open() {
+        return None;
+    }
+    match admission.take() {
+        Ok(acquired) => Some((promise, acquired)),
+        Err(error) => {
+            promise.complete(Err(error.widen()));
+            None
+        }
+    }
+}

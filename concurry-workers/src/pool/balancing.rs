@@ -1,0 +1,236 @@
+//! Which worker a call goes to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How the calls of a pool are spread over its workers.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_workers::pool::LoadBalancing;
+///
+/// assert_eq!("least_active".parse(), Ok(LoadBalancing::LeastActive));
+/// assert_eq!(LoadBalancing::default(), LoadBalancing::SharedQueue);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LoadBalancing {
+    /// No worker is chosen: whichever is idle takes the oldest call. Nothing waits behind a slow one.
+    #[default]
+    SharedQueue,
+    /// Each in turn.
+    RoundRobin,
+    /// The one with the fewest calls that wait for it or run.
+    LeastActive,
+    /// The one that was given the fewest calls so far.
+    LeastTotal,
+    /// Any.
+    Random,
+}
+
+/// A name that is no load balancing.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_workers::pool::LoadBalancing;
+///
+/// assert!("fair".parse::<LoadBalancing>().unwrap_err().to_string().contains("shared_queue"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown load balancing `{0}`: there are shared_queue, round_robin, least_active, least_total and random"
+)]
+pub struct UnknownLoadBalancing(String);
+
+impl LoadBalancing {
+    const ALL: [Self; 5] =
+        [Self::SharedQueue, Self::RoundRobin, Self::LeastActive, Self::LeastTotal, Self::Random];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::SharedQueue => "shared_queue",
+            Self::RoundRobin => "round_robin",
+            Self::LeastActive => "least_active",
+            Self::LeastTotal => "least_total",
+            Self::Random => "random",
+        }
+    }
+}
+
+impl fmt::Display for LoadBalancing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for LoadBalancing {
+    type Err = UnknownLoadBalancing;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.trim().to_lowercase().replace(['-', ' '], "_");
+        Self::ALL
+            .into_iter()
+            .find(|balancing| balancing.name() == name)
+            .ok_or_else(|| UnknownLoadBalancing(text.to_owned()))
+    }
+}
+
+/// The workers of a pool, as far as the choice between them needs it.
+pub(super) struct Workers {
+    balancing: LoadBalancing,
+    /// By number; a worker that has ended is not alive.
+    loads: Vec<Load>,
+    alive: usize,
+    turn: usize,
+    random: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Load {
+    is_alive: bool,
+    /// Calls that wait for it or run there.
+    active: usize,
+    /// Calls that it was given so far.
+    total: u64,
+}
+
+impl Workers {
+    pub(super) fn new(balancing: LoadBalancing) -> Self {
+        Self { balancing, loads: Vec::new(), alive: 0, turn: 0, random: 0x9E37_79B9_7F4A_7C15 }
+    }
+
+    pub(super) fn alive(&self) -> usize {
+        self.alive
+    }
+
+    pub(super) fn started(&mut self, number: usize) {
+        if self.loads.len() <= number {
+            self.loads.resize(number + 1, Load::default());
+        }
+        self.alive += 1;
+        self.loads[number] = Load { is_alive: true, ..Load::default() };
+    }
+
+    pub(super) fn ended(&mut self, number: usize) {
+        self.alive -= 1;
+        self.loads[number].is_alive = false;
+    }
+
+    /// The worker for a call, if it is to go to a certain one. Calls of one affinity go to one worker as long as the pool's
+    /// workers stay the same.
+    pub(super) fn choose(&mut self, affinity: Option<u64>) -> Option<usize> {
+        if affinity.is_none() && self.balancing == LoadBalancing::SharedQueue {
+            return None;
+        }
+        let alive = u64::try_from(self.alive).unwrap_or(u64::MAX);
+        if alive == 0 {
+            return None;
+        }
+        let number = match (affinity, self.balancing) {
+            (Some(hash), _) => self.nth(hash % alive),
+            (None, LoadBalancing::LeastActive) => self.least(|load| u64::try_from(load.active).unwrap_or(0)),
+            (None, LoadBalancing::LeastTotal) => self.least(|load| load.total),
+            (None, LoadBalancing::Random) => {
+                let random = self.next_random();
+                self.nth(random % alive)
+            }
+            (None, _) => {
+                self.turn = self.turn.wrapping_add(1);
+                self.nth(u64::try_from(self.turn).unwrap_or(0).wrapping_sub(1) % alive)
+            }
+        }?;
+        self.loads[number].active += 1;
+        self.loads[number].total += 1;
+        Some(number)
+    }
+
+    /// A call that was given to a worker is not there any more: it has ended, or was taken out.
+    pub(super) fn relieved(&mut self, number: usize) {
+        if let Some(load) = self.loads.get_mut(number) {
+            load.active = load.active.saturating_sub(1);
+        }
+    }
+
+    fn alive_numbers(&self) -> impl Iterator<Item = usize> {
+        self.loads.iter().enumerate().filter(|(_, load)| load.is_alive).map(|(number, _)| number)
+    }
+
+    fn nth(&self, place: u64) -> Option<usize> {
+        self.alive_numbers().nth(usize::try_from(place).unwrap_or(0))
+    }
+
+    fn least(&self, of: impl Fn(&Load) -> u64) -> Option<usize> {
+        self.alive_numbers().min_by_key(|number| of(&self.loads[*number]))
+    }
+
+    /// The xorshift generator of Marsaglia (2003), with 64 bits.
+    fn next_random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workers(balancing: LoadBalancing) -> Workers {
+        let mut workers = Workers::new(balancing);
+        (0..3).for_each(|number| workers.started(number));
+        workers
+    }
+
+    fn choices(workers: &mut Workers, count: usize) -> Vec<usize> {
+        (0..count).filter_map(|_| workers.choose(None)).collect()
+    }
+
+    #[test]
+    fn in_turn_and_over_those_that_are_alive() {
+        let mut workers = workers(LoadBalancing::RoundRobin);
+        assert_eq!(choices(&mut workers, 4), [0, 1, 2, 0]);
+        workers.ended(1);
+        let next = choices(&mut workers, 4);
+        assert!(!next.contains(&1) && next.contains(&0) && next.contains(&2), "{next:?}");
+    }
+
+    #[test]
+    fn the_least_active_one_is_the_one_whose_calls_have_ended() {
+        let mut workers = workers(LoadBalancing::LeastActive);
+        assert_eq!(choices(&mut workers, 3), [0, 1, 2]);
+        workers.relieved(1);
+        assert_eq!(choices(&mut workers, 1), [1]);
+    }
+
+    #[test]
+    fn the_least_total_counts_what_has_ended_too() {
+        let mut workers = workers(LoadBalancing::LeastTotal);
+        assert_eq!(choices(&mut workers, 3), [0, 1, 2]);
+        workers.relieved(2);
+        assert_eq!(choices(&mut workers, 1), [0]);
+    }
+
+    #[test]
+    fn by_chance_each_has_its_share() {
+        let mut workers = workers(LoadBalancing::Random);
+        let chosen = choices(&mut workers, 3_000);
+        for number in 0..3 {
+            let count = chosen.iter().filter(|chosen| **chosen == number).count();
+            assert!((800..1_200).contains(&count), "{count} of 3000 went to {number}");
+        }
+    }
+
+    #[test]
+    fn one_affinity_is_one_worker_whatever_the_balancing() {
+        let mut workers = workers(LoadBalancing::SharedQueue);
+        assert_eq!(workers.choose(None), None);
+        let first = workers.choose(Some(77));
+        assert!(first.is_some() && (0..10).all(|_| workers.choose(Some(77)) == first));
+    }
+}

@@ -1,0 +1,120 @@
+//! How calls, workers and the queue itself end, and who is told of it.
+
+use std::future::poll_fn;
+use std::sync::MutexGuard;
+use std::task::{Context, Poll, Waker};
+
+use concurry_core::clock::{Clock, Timestamp};
+use concurry_core::park;
+use concurry_core::sync::lock;
+
+use super::comeback::BackingOff;
+use super::queue::{Queue, State};
+use crate::worker::Queued;
+
+impl<M: Queued> Queue<M> {
+    /// A call that worker `number` took is finished.
+    pub(crate) fn finished(&self, number: usize) {
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        state.workers.relieved(number);
+        tell(state);
+    }
+
+    /// Worker `number` starts.
+    pub(crate) fn worker_started(&self, number: usize) {
+        lock(&self.state).workers.started(number);
+    }
+
+    /// Worker `number` has ended; what waited for it may be taken by any.
+    pub(crate) fn worker_ended(&self, number: usize) {
+        let mut state = lock(&self.state);
+        state.workers.ended(number);
+        state.lanes.release(number);
+        let heir = if state.lanes.is_empty() { None } else { state.idle.pop() };
+        tell(state);
+        wake(heir);
+    }
+
+    /// Lets nothing more in; what waits is still handed out.
+    pub(crate) fn close(&self) {
+        let mut state = lock(&self.state);
+        state.open = false;
+        let idle = state.idle.take();
+        let submitters = std::mem::take(&mut state.submitters);
+        drop(state);
+        idle.into_iter().chain(submitters).for_each(Waker::wake);
+    }
+
+    /// Lets nothing more in and gives back what waits, also for its time.
+    pub(crate) fn stop(&self) -> Vec<M> {
+        lock(&self.state).stopped = true;
+        self.close();
+        let mut state = lock(&self.state);
+        let mut calls = state.lanes.take();
+        let backing_off = std::mem::take(&mut state.backing_off);
+        tell(state);
+        calls.extend(backing_off.into_values().map(BackingOff::into_message));
+        calls
+    }
+
+    /// Whether no worker is left to take a call.
+    pub(crate) fn is_deserted(&self) -> bool {
+        lock(&self.state).workers.alive() == 0
+    }
+
+    /// Blocks until no call waits or runs, until `deadline` at most; says whether that came true.
+    pub(crate) fn wait_until_empty(&self, clock: &dyn Clock, deadline: Timestamp) -> bool {
+        let empty = poll_fn(|context| self.observe(context, State::is_empty));
+        park::block_on_until(empty, clock, deadline).is_some()
+    }
+
+    /// Blocks until every worker has ended.
+    pub(crate) fn wait_until_deserted(&self) {
+        park::block_on(poll_fn(|context| self.observe(context, |state| state.workers.alive() == 0)));
+    }
+
+    pub(super) fn observe(&self, context: &Context<'_>, condition: impl Fn(&State<M>) -> bool) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if condition(&state) {
+            return Poll::Ready(());
+        }
+        state.observers.push(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// What there is right now.
+    pub(crate) fn counts(&self) -> Counts {
+        let state = lock(&self.state);
+        Counts {
+            queued: state.lanes.len() + state.backing_off.len(),
+            running: state.running,
+            workers: state.workers.alive(),
+            retried: state.retried,
+        }
+    }
+}
+
+/// What there is in a queue, and around it.
+pub(crate) struct Counts {
+    /// Calls that wait, for a worker, for their limits or for their time.
+    pub(crate) queued: usize,
+    pub(crate) running: usize,
+    pub(crate) workers: usize,
+    /// How often a call came back.
+    pub(crate) retried: u64,
+}
+
+/// Wakes those who wait for the end, if this may be it, and the workers, if there is nothing for them any more.
+pub(super) fn tell<M>(mut state: MutexGuard<'_, State<M>>) {
+    let idle = if state.is_over() { state.idle.take() } else { Vec::new() };
+    let observers = std::mem::take(&mut state.observers);
+    drop(state);
+    idle.into_iter().chain(observers).for_each(Waker::wake);
+}
+
+pub(super) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

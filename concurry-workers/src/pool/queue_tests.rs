@@ -1,0 +1,129 @@
+//! Tests of the queue alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
+
+use concurry_core::clock;
+
+use concurry_core::sync::lock;
+use std::task::{Context, Poll, Waker};
+
+use super::{Popped, Queue, QueueOptions, Refused, Route};
+use crate::worker::Message;
+
+impl Message for u32 {}
+impl Message for &'static str {}
+
+fn queue_of(capacity: usize) -> Arc<Queue<u32>> {
+    let queue = Queue::new(QueueOptions::of(capacity, clock::system()));
+    queue.worker_started(0);
+    queue
+}
+
+fn push(queue: &Queue<u32>, message: u32) -> Result<(), u32> {
+    match queue.push(Route::default(), message) {
+        Ok(None) => Ok(()),
+        Ok(Some(other)) | Err(Refused::Closed(other) | Refused::Full(other, _)) => Err(other),
+    }
+}
+
+struct Flag(Arc<AtomicBool>);
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn pop_now(queue: &Arc<Queue<u32>>) -> Option<u32> {
+    match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
+        Poll::Ready(Popped::Message(message)) => Some(message),
+        _ => None,
+    }
+}
+
+#[test]
+fn calls_come_out_in_the_order_in_which_they_went_in() {
+    let queue = queue_of(10);
+    (0..5).for_each(|n| push(&queue, n).unwrap());
+    assert_eq!((0..5).filter_map(|_| pop_now(&queue)).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_full_queue_holds_the_submitter_back_until_there_is_room() {
+    let queue = queue_of(1);
+    push(&queue, 1).unwrap();
+    let submitter = std::thread::spawn({
+        let queue = Arc::clone(&queue);
+        move || push(&queue, 2)
+    });
+    while lock(&queue.state).submitters.is_empty() {
+        std::thread::yield_now();
+    }
+    assert_eq!(queue.counts().queued, 1);
+    assert_eq!(pop_now(&queue), Some(1));
+    submitter.join().unwrap().unwrap();
+    assert_eq!(pop_now(&queue), Some(2));
+}
+
+#[test]
+fn a_submitter_that_is_woken_for_nothing_stands_in_line_once() {
+    let queue = queue_of(1);
+    push(&queue, 1).unwrap();
+    let submitter = std::thread::spawn({
+        let queue = Arc::clone(&queue);
+        move || push(&queue, 2)
+    });
+    for _ in 0..50 {
+        while lock(&queue.state).submitters.is_empty() {
+            std::thread::yield_now();
+        }
+        submitter.thread().unpark();
+        std::thread::yield_now();
+    }
+    assert!(lock(&queue.state).submitters.len() <= 1);
+    assert_eq!(pop_now(&queue), Some(1));
+    submitter.join().unwrap().unwrap();
+    assert!(lock(&queue.state).submitters.is_empty());
+}
+
+#[test]
+fn a_closed_queue_gives_new_calls_back_and_hands_out_the_old() {
+    let queue = queue_of(10);
+    push(&queue, 1).unwrap();
+    queue.close();
+    assert_eq!(push(&queue, 2), Err(2));
+    assert_eq!(pop_now(&queue), Some(1));
+    assert!(matches!(
+        queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false),
+        Poll::Ready(Popped::Closed)
+    ));
+}
+
+#[test]
+fn stopping_frees_a_submitter_that_waits_for_room() {
+    let queue = queue_of(1);
+    push(&queue, 1).unwrap();
+    let submitter = std::thread::spawn({
+        let queue = Arc::clone(&queue);
+        move || push(&queue, 2)
+    });
+    while lock(&queue.state).submitters.is_empty() {
+        std::thread::yield_now();
+    }
+    assert_eq!(queue.stop(), [1]);
+    assert_eq!(submitter.join().unwrap(), Err(2));
+}
+
+#[test]
+fn an_interrupted_worker_hands_its_wake_up_on() {
+    let queue = queue_of(10);
+    let woken = Arc::new(AtomicBool::new(false));
+    let other = Waker::from(Arc::new(Flag(Arc::clone(&woken))));
+    assert!(queue.poll_pop(1, &Context::from_waker(&other), &|| false).is_pending());
+    assert!(queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false).is_pending());
+    push(&queue, 1).unwrap(); // wakes worker 0, which went idle last
+    let interrupted = queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| true);
+    assert!(matches!(interrupted, Poll::Ready(Popped::Interrupted)));
+    assert!(woken.load(Ordering::SeqCst));
+}

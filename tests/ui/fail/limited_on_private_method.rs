@@ -1,0 +1,22 @@
+use concurry::prelude::*;
+
+#[worker]
+#[derive(Default)]
+pub struct Llm {}
+
+#[worker]
+impl Llm {
+    pub fn complete(&self, prompt: String) -> String {
+        self.real(prompt)
+    }
+
+    #[limited(tokens = 1)]
+    fn real(&self, prompt: String) -> String {
+        prompt
+    }
+}
+
+fn main() {
+    let llm = Llm::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    llm.complete("hello".to_owned()).result().unwrap();
+}
