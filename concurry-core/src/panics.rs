@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::mem::needs_drop;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
@@ -35,7 +36,56 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panicked> {
     let outer = CATCHING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(body));
     CATCHING.set(outer);
-    result.map_err(|payload| Panicked::new(message(&*payload), PLACE.take()))
+    result.map_err(|payload| {
+        let panicked = Panicked::new(message(&*payload), PLACE.take());
+        // What was panicked with is foreign as well.
+        let mut payload = Some(payload);
+        while let Some(foreign) = payload.take() {
+            payload = catch_unwind(AssertUnwindSafe(|| drop(foreign))).err();
+        }
+        panicked
+    })
+}
+
+/// Runs foreign code whose panic is nobody's answer: it ends here, in the log, as that of `what`; `None` then.
+pub fn contain<R>(what: &str, body: impl FnOnce() -> R) -> Option<R> {
+    match catch(body) {
+        Ok(result) => Some(result),
+        Err(panic) => {
+            tracing::error!(%panic, "{what} panicked; nothing else is affected");
+            None
+        }
+    }
+}
+
+/// Drops a foreign value; a panic in its `Drop` ends here, in the log.
+pub fn discard<T>(value: T) {
+    if needs_drop::<T>() {
+        contain(std::any::type_name::<T>(), move || drop(value));
+    }
+}
+
+/// A foreign value that is [discarded](discard) wherever it is dropped.
+pub struct Held<T>(Option<T>);
+
+impl<T> Held<T> {
+    /// Holds `value`.
+    pub fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    /// Runs `body` on the value, which is its own from here.
+    pub fn with<R>(mut self, body: impl FnOnce(T) -> R) -> Option<R> {
+        self.0.take().map(body)
+    }
+}
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take() {
+            discard(value);
+        }
+    }
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {

@@ -6,13 +6,14 @@
 //! Pending ──complete (worker) or cancel (caller)──► closing: callbacks run ──► Done ──take (caller)──► Taken
 //! ```
 //!
-//! The first to close wins; whoever comes later finds the cell closed and its outcome is dropped.
+//! The first to close wins; whoever comes later finds the cell closed and its outcome is dropped. Nothing here unwinds: what
+//! panics is foreign (callbacks, wakers, the drop of an outcome), and ends in the log.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 use super::{CallError, Outcome};
+use crate::panics::{contain, discard};
 use crate::sync::lock;
 
 /// Told once, after the outcome of a call can be taken. What `gather` hangs on each call.
@@ -46,14 +47,18 @@ impl<T, E> Cell<T, E> {
         Arc::new(Self { state: Mutex::new(State::Pending(pending)) })
     }
 
-    /// Closes the cell with `outcome`; gives the outcome back when another was first.
-    pub(super) fn close(&self, outcome: Outcome<T, E>) -> Result<(), Outcome<T, E>> {
-        match &mut *lock(&self.state) {
-            State::Pending(pending) if !pending.closing => pending.closing = true,
-            _ => return Err(outcome),
+    /// Closes the cell with `outcome`, and says whether it did; the outcome is dropped when another was first.
+    pub(super) fn close(&self, outcome: Outcome<T, E>) -> bool {
+        let is_first = match &mut *lock(&self.state) {
+            State::Pending(pending) => !std::mem::replace(&mut pending.closing, true),
+            State::Done(_) | State::Taken => false,
+        };
+        if is_first {
+            self.finish(outcome);
+        } else {
+            discard(outcome);
         }
-        self.finish(outcome);
-        Ok(())
+        is_first
     }
 
     /// Runs the callbacks of a cell that is closing, also those that come meanwhile, and then lets the outcome be taken.
@@ -70,35 +75,41 @@ impl<T, E> Cell<T, E> {
             let callbacks = std::mem::take(&mut pending.callbacks);
             drop(state);
             for callback in callbacks {
-                run_callback(callback, &outcome);
+                contain("a callback given to `Call::on_done`", || callback(&outcome));
             }
         };
         if let Some(waker) = waker {
-            waker.wake();
+            contain("a waker", || waker.wake());
         }
         if let Some((watch, index)) = watch {
-            watch.done(index, failed);
+            contain("what waits for a call", move || watch.done(index, failed));
         }
     }
 
     /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
     pub(super) fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
-        let mut state = lock(&self.state);
-        match &mut *state {
-            State::Pending(pending) => {
-                if let Some(waker) = waker {
-                    match &mut pending.waker {
-                        Some(old) => old.clone_from(waker),
-                        none => *none = Some(waker.clone()),
-                    }
-                }
-                None
+        let mut mine: Option<Waker> = None;
+        loop {
+            let mut state = lock(&self.state);
+            let State::Pending(pending) = &mut *state else {
+                return match std::mem::replace(&mut *state, State::Taken) {
+                    State::Done(outcome) => Some(outcome),
+                    State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
+                };
+            };
+            let waker = waker?;
+            if pending.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+                return None;
             }
-            State::Done(_) => match std::mem::replace(&mut *state, State::Taken) {
-                State::Done(outcome) => Some(outcome),
-                State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
-            },
-            State::Taken => Some(Err(CallError::Taken)),
+            if mine.is_some() {
+                let old = std::mem::replace(&mut pending.waker, mine);
+                drop(state);
+                drop(old);
+                return None;
+            }
+            // A foreign waker is neither cloned nor dropped under the lock.
+            drop(state);
+            mine = Some(waker.clone());
         }
     }
 
@@ -131,32 +142,34 @@ impl<T, E> Cell<T, E> {
 
     /// Runs `callback` when the call closes, or now when it has. Nothing is run when the outcome was taken.
     pub(super) fn on_done(&self, callback: Callback<T, E>) {
+        let Err(callback) = self.add_callback(callback) else { return };
         let mut state = lock(&self.state);
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::Pending(mut pending) => {
-                pending.callbacks.push(callback);
-                *state = State::Pending(pending);
-            }
-            State::Done(outcome) => {
-                // Closing once more, for this callback alone: whoever asks for the outcome meanwhile waits for it.
-                *state = State::Pending(Pending {
-                    closing: true,
-                    waker: None,
-                    watch: None,
-                    callbacks: vec![callback],
-                });
-                drop(state);
-                self.finish(outcome);
-            }
-            State::Taken => {}
+        if let State::Done(outcome) = std::mem::replace(&mut *state, State::Taken) {
+            // Closing once more, for this callback alone: whoever asks for the outcome meanwhile waits for it.
+            let callbacks = vec![callback];
+            *state = State::Pending(Pending { closing: true, waker: None, watch: None, callbacks });
+            drop(state);
+            self.finish(outcome);
         }
+    }
+
+    /// Has `callback` run when the call closes; gives it back when it has.
+    pub(super) fn add_callback(&self, callback: Callback<T, E>) -> Result<(), Callback<T, E>> {
+        match &mut *lock(&self.state) {
+            State::Pending(pending) => pending.callbacks.push(callback),
+            State::Done(_) | State::Taken => return Err(callback),
+        }
+        Ok(())
     }
 }
 
-/// A callback that panics must not take the worker with it, nor the other callbacks.
-fn run_callback<T, E>(callback: Callback<T, E>, outcome: &Outcome<T, E>) {
-    if catch_unwind(AssertUnwindSafe(|| callback(outcome))).is_err() {
-        tracing::error!("a callback given to `Call::on_done` panicked; the call itself is not affected");
+impl<T, E> Drop for Cell<T, E> {
+    /// Nobody took the outcome; the last to let go may be a worker.
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(state, State::Taken) {
+            discard(std::mem::replace(state, State::Taken));
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use super::cell::Watch;
 use super::{Call, CallError, Outcome, Promise, channel};
-use crate::panics::catch;
+use crate::panics::{Held, catch, discard};
 use crate::sync::lock;
 
 struct Link<T, E, F> {
@@ -19,14 +19,15 @@ struct Link<T, E, F> {
 
 impl<T, E, F> Watch for Link<T, E, F>
 where
-    T: Send,
-    E: Send,
-    F: FnOnce(Outcome<T, E>) + Send,
+    T: Send + 'static,
+    E: Send + 'static,
+    F: FnOnce(Outcome<T, E>) + Send + 'static,
 {
     fn done(&self, _: usize, _: bool) {
         let then = lock(&self.then).take();
         if let Some(then) = then {
-            then(self.source.try_take().unwrap_or(Err(CallError::Taken)));
+            let outcome = self.source.try_take().unwrap_or(Err(CallError::Taken));
+            then(outcome);
         }
     }
 }
@@ -58,7 +59,8 @@ where
         U: Send + 'static,
         F: FnOnce(T) -> U + Send + 'static,
     {
-        self.link(move |outcome, promise| promise.complete(outcome.and_then(|value| run(|| f(value)))))
+        let f = Held::new(f);
+        self.link(move |outcome, promise| promise.complete(outcome.and_then(|value| run(f, |f| f(value)))))
     }
 
     /// The call whose own error is `f(error)`; a result, and what else may happen to a call, stay as they are.
@@ -80,8 +82,9 @@ where
         E2: Send + 'static,
         F: FnMut(E) -> E2 + Send + 'static,
     {
+        let f = Held::new(f);
         self.link(move |outcome: Outcome<T, E>, promise: Promise<T, E2>| {
-            let mapped = outcome.or_else(|error| run(|| error.map_failed(f)).and_then(Err));
+            let mapped = outcome.or_else(|error| run(f, |f| error.map_failed(f)).and_then(Err));
             promise.complete(mapped);
         })
     }
@@ -115,9 +118,12 @@ where
         U: Send + 'static,
         F: FnOnce(T) -> Call<U, E> + Send + 'static,
     {
-        self.link(move |outcome, promise: Promise<U, E>| match outcome.and_then(|value| run(|| f(value))) {
-            Ok(next) => next.answer(promise, |outcome, promise| promise.complete(outcome)),
-            Err(error) => promise.complete(Err(error)),
+        let f = Held::new(f);
+        self.link(move |outcome, promise: Promise<U, E>| {
+            match outcome.and_then(|value| run(f, |f| f(value))) {
+                Ok(next) => next.answer(promise, |outcome, promise| promise.complete(outcome)),
+                Err(error) => promise.complete(Err(error)),
+            }
         })
     }
 
@@ -142,19 +148,20 @@ where
         E2: Send + 'static,
     {
         let cell = Arc::clone(self.cell());
-        promise.on_done(move |outcome| {
+        let is_pending = promise.on_done(move |outcome| {
             if matches!(outcome, Err(CallError::Cancelled)) {
-                drop(cell.close(Err(CallError::Cancelled)));
+                cell.close(Err(CallError::Cancelled));
             }
         });
-        if !promise.is_open() {
-            // Cancelled, and perhaps taken, before the line above could see it.
+        if !is_pending {
             self.cancel();
             return;
         }
         let then = move |outcome| {
             if promise.is_open() {
                 then(outcome, promise);
+            } else {
+                discard(outcome);
             }
         };
         let link = Arc::new(Link { source: self, then: Mutex::new(Some(then)) });
@@ -185,6 +192,7 @@ where
     }
 }
 
-fn run<R, E>(body: impl FnOnce() -> R) -> Result<R, CallError<E>> {
-    catch(body).map_err(CallError::Panicked)
+/// Runs a user's closure. It is there, since it is taken only here.
+fn run<F, R, E>(f: Held<F>, body: impl FnOnce(F) -> R) -> Result<R, CallError<E>> {
+    catch(|| f.with(body)).map_err(CallError::Panicked)?.ok_or(CallError::Stopped)
 }

@@ -78,7 +78,7 @@ impl<T, E> Call<T, E> {
     ///
     /// A call that waits in the queue is not run any more. A method that runs goes on to its end; its result is dropped.
     pub fn cancel(&self) -> bool {
-        self.cell.close(Err(CallError::Cancelled)).is_ok()
+        self.cell.close(Err(CallError::Cancelled))
     }
 
     /// Runs `callback` with the outcome once there is one: on the thread that completes the call, or here and now when

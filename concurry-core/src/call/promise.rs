@@ -30,7 +30,7 @@ impl<T, E> Promise<T, E> {
     /// Answers the call. An outcome that comes after a cancellation is dropped.
     pub fn complete(mut self, outcome: Outcome<T, E>) {
         if let Some(cell) = self.cell.take() {
-            drop(cell.close(outcome));
+            cell.close(outcome);
         }
     }
 
@@ -39,18 +39,16 @@ impl<T, E> Promise<T, E> {
         self.cell.as_ref().is_some_and(|cell| cell.is_open())
     }
 
-    /// Runs `callback` with the outcome once there is one, as [`Call::on_done`](super::Call::on_done).
-    pub(super) fn on_done(&self, callback: impl FnOnce(&Outcome<T, E>) + Send + 'static) {
-        if let Some(cell) = &self.cell {
-            cell.on_done(Box::new(callback));
-        }
+    /// Runs `callback` with the outcome once there is one; false, and nothing is run, when there is one by now.
+    pub(super) fn on_done(&self, callback: impl FnOnce(&Outcome<T, E>) + Send + 'static) -> bool {
+        self.cell.as_ref().is_some_and(|cell| cell.add_callback(Box::new(callback)).is_ok())
     }
 }
 
 impl<T, E> Drop for Promise<T, E> {
     fn drop(&mut self) {
         if let Some(cell) = self.cell.take() {
-            drop(cell.close(Err(CallError::Stopped)));
+            cell.close(Err(CallError::Stopped));
         }
     }
 }
