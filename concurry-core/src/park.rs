@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
+use crate::call::catch_up;
 use crate::clock::{Clock, Timestamp};
 
 struct Unpark(Thread);
@@ -59,6 +60,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     loop {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(output) => return output,
+            // What this thread itself has put off may be what is waited for.
+            Poll::Pending if catch_up() => {}
             Poll::Pending => std::thread::park(),
         }
     }
@@ -83,6 +86,9 @@ pub fn block_on_until<F: Future>(future: F, clock: &dyn Clock, deadline: Timesta
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
+        }
+        if catch_up() {
+            continue;
         }
         if clock.now() >= deadline {
             return None;

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use super::cell::Watch;
-use super::{Call, CallError, Outcome, Promise, channel};
+use super::{Call, CallError, Outcome, Promise, channel, trampoline};
 use crate::panics::{Held, catch, discard};
 use crate::sync::lock;
 
@@ -27,7 +27,7 @@ where
         let then = lock(&self.then).take();
         if let Some(then) = then {
             let outcome = self.source.try_take().unwrap_or(Err(CallError::Taken));
-            then(outcome);
+            trampoline::run(move || then(outcome));
         }
     }
 }
@@ -150,7 +150,9 @@ where
         let cell = Arc::clone(self.cell());
         let is_pending = promise.on_done(move |outcome| {
             if matches!(outcome, Err(CallError::Cancelled)) {
-                cell.close(Err(CallError::Cancelled));
+                trampoline::run(move || {
+                    cell.close(Err(CallError::Cancelled));
+                });
             }
         });
         if !is_pending {

@@ -7,6 +7,7 @@
 //! * [`promise`](Promise): the worker's end.
 //! * [`handle`](Call): the caller's end: waiting, awaiting, cancelling.
 //! * `chain`: calls made of other calls: `map`, `and_then`.
+//! * `trampoline`: chains of any length on a stack of any size.
 //! * [`error`](CallError): what can go wrong with a call.
 //! * [`refused`](NotAdmitted): a call that is not run: not admitted, or without room.
 //! * [`exhausted`](RetriesExhausted): a call that was tried as often as it may be.
@@ -18,6 +19,7 @@ mod exhausted;
 mod handle;
 mod promise;
 mod refused;
+mod trampoline;
 
 pub use cell::Watch;
 pub use error::{CallError, NotSent, Panicked, WorkerDied};
@@ -25,6 +27,7 @@ pub use exhausted::{AttemptEnd, AttemptVerdict, FailedAttempt, RetriesExhausted}
 pub use handle::Call;
 pub use promise::Promise;
 pub use refused::{NotAdmitted, Rejected};
+pub(crate) use trampoline::catch_up;
 
 /// Makes the two ends of a new call.
 ///
