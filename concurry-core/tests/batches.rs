@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::future::IntoFuture;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -289,4 +290,23 @@ fn futures_of_batches_can_be_sent() {
     assert!(block_on(send(send(as_completed(calls())).next_async())).is_some());
     let error: Result<u32, CallError<Infallible>> = block_on(done(1));
     assert!(error.is_ok());
+}
+
+#[test]
+fn a_batch_is_done_when_its_last_report_was_made() {
+    let ((tell, told), (go, gone)) = (mpsc::channel(), mpsc::channel());
+    let gone = Mutex::new(gone);
+    let (promise, call) = channel::<u32, Infallible>();
+    let gathered = gather([call]).progress_with(move |_| {
+        tell.send(()).unwrap();
+        gone.lock().unwrap().recv().unwrap();
+    });
+    let mut gathered = gathered.into_future();
+    let completer = std::thread::spawn(move || promise.complete(Ok(1)));
+    told.recv().unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(gathered.as_mut().poll(&mut context).is_pending(), "its report is not made yet");
+    go.send(()).unwrap();
+    completer.join().unwrap();
+    assert!(gathered.as_mut().poll(&mut context).is_ready());
 }

@@ -129,3 +129,19 @@ fn a_wait_ends_at_its_deadline_on_either_clock() {
     manual.advance(Duration::from_micros(1));
     assert_eq!(waiter.join().unwrap(), None);
 }
+
+#[test]
+fn a_waker_that_is_dropped_may_use_the_clock() {
+    struct Asks(ManualClock);
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            assert_eq!(self.0.next_wake(), None);
+        }
+    }
+    let clock = ManualClock::new();
+    let waker = Waker::from(Arc::new(Asks(clock.clone())));
+    drop(clock.wake_at(clock.now() + Duration::from_secs(1), waker));
+}

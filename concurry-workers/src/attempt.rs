@@ -1,17 +1,19 @@
 //! One attempt at one call: the single place where a method is run and its promise is answered.
 //!
 //! Skip it if nobody waits any more → run the method, catching panics → answer. What a method acquired is released by
-//! its guards before the answer is given, also when it panics.
+//! its guards before the answer is given, also when it panics. What else panics on the way (the drop of an argument that
+//! was not needed) ends in the log.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use concurry_core::call::{CallError, Promise};
+use concurry_core::panics;
 use concurry_limits::LimitSetAcquisition;
 
 use crate::admission::{Admission, admitted};
-use concurry_core::panics;
+use crate::worker::{Job, Worker};
 
 /// What an attempt did to the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,7 @@ pub enum Ran {
 /// Runs `method` here and answers `promise`.
 pub fn run<T, E>(promise: Promise<T, E>, method: impl FnOnce() -> Result<T, E>) -> Ran {
     if !promise.is_open() {
+        panics::discard(method);
         return Ran::Returned;
     }
     match panics::catch(method) {
@@ -46,10 +49,11 @@ pub fn run_admitted<T, E>(
     admission: Admission,
     method: impl FnOnce(&mut LimitSetAcquisition) -> Result<T, E>,
 ) -> Ran {
-    match admitted(promise, admission) {
-        None => Ran::Returned,
-        Some((promise, mut acquired)) => run(promise, move || method(&mut acquired)),
+    if let Some((promise, mut acquired)) = admitted(promise, admission) {
+        return run(promise, move || method(&mut acquired));
     }
+    panics::discard(method);
+    Ran::Returned
 }
 
 /// Runs the future of an async method to its end and answers `promise`.
@@ -58,6 +62,7 @@ where
     F: Future<Output = Result<T, E>>,
 {
     if !promise.is_open() {
+        panics::discard(method);
         return Ran::Returned;
     }
     let result = {
@@ -79,4 +84,25 @@ where
             Ran::Panicked
         }
     }
+}
+
+/// The net under an attempt: whatever unwinds out of it, the worker that ran it goes on, as after a panic of the method.
+/// The promise, dropped on the way, has answered then.
+pub(crate) fn contained(run: impl FnOnce() -> Ran) -> Ran {
+    panics::contain("a call", run).unwrap_or(Ran::Panicked)
+}
+
+/// Takes one step of an async method, above the same net.
+pub(crate) fn poll_job(job: &mut Job, context: &mut Context<'_>) -> Poll<Ran> {
+    panics::contain("a call", || job.as_mut().poll(context)).unwrap_or(Poll::Ready(Ran::Panicked))
+}
+
+/// Answers `message` without running it.
+pub(crate) fn refuse<W: Worker>(message: W::Message, error: CallError) {
+    panics::contain("the drop of a call's arguments", || W::refuse(message, error));
+}
+
+/// Answers `message`, which found no room in a queue of this capacity, with its arguments.
+pub(crate) fn reject<W: Worker>(message: W::Message, capacity: usize) {
+    panics::contain("a call that was rejected", || W::reject(message, capacity));
 }

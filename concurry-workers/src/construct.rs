@@ -36,12 +36,15 @@ impl Drop for Restore {
     }
 }
 
-/// Makes a worker that owns `limits`.
-pub(crate) fn construct<W: Worker>(args: W::Args, limits: LimitPool) -> Result<W, InitError> {
+/// Makes a worker that owns `limits`. Making its arguments is the user's code as well.
+pub(crate) fn construct<W: Worker>(
+    args: impl FnOnce() -> W::Args,
+    limits: LimitPool,
+) -> Result<W, InitError> {
     let name = std::any::type_name::<W>();
     let made = panics::catch(|| {
         let _restore = Restore(CONSTRUCTING.replace(Some(limits.clone())));
-        W::construct(args)
+        W::construct(args())
     });
     match made {
         Ok(Ok(mut worker)) => {
@@ -50,12 +53,5 @@ pub(crate) fn construct<W: Worker>(args: W::Args, limits: LimitPool) -> Result<W
         }
         Ok(Err(source)) => Err(InitError::Constructor { worker: name, source }),
         Err(panic) => Err(InitError::ConstructorPanicked { worker: name, panic }),
-    }
-}
-
-/// Drops a worker; a panic in its `Drop` ends there.
-pub(crate) fn dismiss<W>(worker: W) {
-    if let Err(panic) = panics::catch(move || drop(worker)) {
-        tracing::error!(worker = std::any::type_name::<W>(), %panic, "a worker panicked while it was dropped");
     }
 }

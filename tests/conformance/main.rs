@@ -17,6 +17,8 @@ mod admission;
 mod batches;
 mod calls;
 mod constructors;
+mod drops;
+mod from_within;
 mod limits;
 mod panics;
 mod pools;

@@ -26,7 +26,6 @@ pub(super) struct Latch {
     until: Until,
     remaining: AtomicUsize,
     first_failed: AtomicUsize,
-    failed: AtomicUsize,
     total: usize,
     waiter: Waiter,
     reporter: Option<Reporter>,
@@ -38,7 +37,6 @@ impl Latch {
             until,
             remaining: AtomicUsize::new(total),
             first_failed: AtomicUsize::new(NONE),
-            failed: AtomicUsize::new(0),
             total,
             waiter: Waiter::default(),
             reporter,
@@ -75,16 +73,16 @@ impl Latch {
 
 impl Watch for Latch {
     fn done(&self, index: usize, failed: bool) {
+        // Before anything that ends the wait: who waits is told no more afterwards.
+        if let Some(reporter) = &self.reporter {
+            reporter.report(failed);
+        }
         let mut ends_wait = self.until == Until::First;
         if failed {
             let first = self.first_failed.compare_exchange(NONE, index, Ordering::SeqCst, Ordering::SeqCst);
             ends_wait |= first.is_ok() && self.until == Until::Failure;
-            self.failed.fetch_add(1, Ordering::SeqCst);
         }
         let remaining = self.remaining.fetch_sub(1, Ordering::SeqCst) - 1;
-        if let Some(reporter) = &self.reporter {
-            reporter.report(self.total - remaining, self.failed.load(Ordering::SeqCst), failed);
-        }
         if remaining == 0 || ends_wait {
             self.waiter.wake();
         }

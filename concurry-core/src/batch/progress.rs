@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::panics::catch;
 
@@ -79,6 +80,8 @@ impl fmt::Debug for Progress {
 
 /// A [`Progress`] at work on one batch.
 pub(super) struct Reporter {
+    done: AtomicUsize,
+    failed: AtomicUsize,
     total: usize,
     kind: Running,
 }
@@ -97,15 +100,14 @@ impl Reporter {
             Kind::Bar(title) => bar(title, total),
             Kind::Callback(callback) => Running::Callback(callback),
         };
-        Self { total, kind }
+        Self { done: AtomicUsize::new(0), failed: AtomicUsize::new(0), total, kind }
     }
 
     /// One more call is done; `failed_now` when it is this one that failed.
-    #[cfg_attr(
-        not(feature = "progress"),
-        expect(unused_variables, reason = "only a bar asks for the difference")
-    )]
-    pub(super) fn report(&self, done: usize, failed: usize, failed_now: bool) {
+    pub(super) fn report(&self, failed_now: bool) {
+        let failures = usize::from(failed_now);
+        let failed = self.failed.fetch_add(failures, Ordering::SeqCst) + failures;
+        let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
         match &self.kind {
             #[cfg(feature = "progress")]
             Running::Bar(bar) => {

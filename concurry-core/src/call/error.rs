@@ -49,8 +49,9 @@ pub enum CallError<E = Infallible> {
     /// The time given to wait was over; the call itself goes on.
     #[error("the call was not done within the time given; it goes on")]
     Timeout,
-    /// The call waits for a worker that waits for this call: it was refused, not left hanging.
-    #[error("the call would wait for its own caller: a worker in sync mode cannot call itself")]
+    /// The call waits for a worker that waits for this call: it was refused, not left hanging. A worker in sync mode called
+    /// itself, or a method or callback of a pool submitted to that pool, whose queue is full.
+    #[error("the call would wait for its own caller, which serves the pool that has no room for it")]
     WouldDeadlock,
     /// Arguments or result could not travel between processes.
     #[error(transparent)]

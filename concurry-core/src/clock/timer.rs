@@ -63,7 +63,9 @@ pub struct WakeGuard {
 
 impl Drop for WakeGuard {
     fn drop(&mut self) {
-        drop(lock(&self.list.requests).by_instant.remove(&self.key));
+        // Dropping a foreign waker may run anything, so not under the lock.
+        let waker = lock(&self.list.requests).by_instant.remove(&self.key);
+        drop(waker);
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_core::clock::{Timestamp, WakeGuard};
+use concurry_core::panics::discard;
 use concurry_core::park;
 use concurry_core::sync::lock;
 
@@ -70,11 +71,6 @@ impl<M: Queued> Queue<M> {
         Ticket { age: state.age(), queue: Arc::clone(self) }
     }
 
-    /// How many calls may still come back.
-    pub(crate) fn returning(&self) -> usize {
-        lock(&self.state).returning
-    }
-
     fn is_due(&self, age: u64) {
         let mut state = lock(&self.state);
         let Some(BackingOff { message, affinity, timer, .. }) = state.backing_off.remove(&age) else {
@@ -102,7 +98,8 @@ impl<M: Queued> Queue<M> {
         wake(heir);
         wake(submitter);
         // Its promise is dropped with it, outside of the lock: that runs foreign code.
-        drop((found, waiting));
+        discard(found);
+        discard(waiting);
     }
 
     /// The age of a call that may be withdrawn.

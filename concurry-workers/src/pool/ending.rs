@@ -13,6 +13,19 @@ use super::queue::{Queue, State};
 use crate::worker::Queued;
 
 impl<M: Queued> Queue<M> {
+    /// A call that does not wait here, but runs in its caller, begins; false when the queue is closed.
+    pub(crate) fn begin(&self) -> bool {
+        let mut state = lock(&self.state);
+        state.running += usize::from(state.open);
+        state.open
+    }
+
+    /// Whether nothing runs, and nothing more will.
+    pub(crate) fn has_ended(&self) -> bool {
+        let state = lock(&self.state);
+        !state.open && state.running == 0
+    }
+
     /// A call that worker `number` took is finished.
     pub(crate) fn finished(&self, number: usize) {
         let mut state = lock(&self.state);

@@ -8,7 +8,9 @@ use std::time::Duration;
 use concurry_core::call::{Call, CallError, Promise};
 use concurry_core::retry::Retry;
 
+use super::serving::serves;
 use super::{PoolStats, Queue, Route};
+use crate::attempt::refuse;
 use crate::retry::{self, Recipe, Rules};
 use crate::runtime::Runtime;
 use crate::worker::Worker;
@@ -126,32 +128,49 @@ impl<W: Worker> PoolHandle<W> {
     }
 
     fn submit_aged(&self, age: Option<u64>, message: W::Message) {
-        if let Err(message) = self.owner.runtime.submit(Route { age, affinity: self.affinity }, message) {
-            W::refuse(message, self.owner.runtime.refusal());
+        let route = Route { age, affinity: self.affinity };
+        if let Err(message) = self.owner.runtime.submit(route, message) {
+            refuse::<W>(message, self.owner.runtime.refusal());
+        }
+    }
+
+    /// Whether this thread runs a method or a callback of this very pool.
+    fn serves_here(&self) -> bool {
+        serves(self.owner.queue.queue().number())
+    }
+
+    /// Answers the calls that wait; the workers end after what they run.
+    fn end(&self) {
+        for message in self.owner.runtime.stop() {
+            refuse::<W>(message, CallError::Stopped);
         }
     }
 
     /// Lets the calls that run finish, answers those that wait with [`CallError::Stopped`], ends the workers, and returns
     /// when they have ended. Later calls are answered with [`CallError::Stopped`].
     ///
-    /// Blocks this thread; from a method of this very pool it returns at once, since it cannot outlive itself.
+    /// Blocks this thread. From within the pool (one of its methods, or a callback on one of its threads) it does not
+    /// wait: the workers end after the call that it belongs to.
     pub fn stop(&self) {
-        for message in self.owner.runtime.stop() {
-            W::refuse(message, CallError::Stopped);
+        self.end();
+        if !self.serves_here() {
+            self.owner.runtime.wait_until_ended();
         }
-        self.owner.runtime.wait_until_ended();
     }
 
     /// Lets nothing more in, waits until every call that was submitted is done, for `deadline` at most, and then stops.
     /// Says whether all were done in time; what was not is answered with [`CallError::Stopped`].
     ///
-    /// Blocks this thread.
+    /// Blocks this thread. From within the pool (one of its methods, or a callback on one of its threads) it lets nothing
+    /// more in and returns false at once, since its own call is not done; what was submitted is still run, and the
+    /// workers end after it.
     pub fn drain(&self, deadline: Duration) -> bool {
         self.owner.runtime.close();
-        let drained = self.owner.runtime.wait_until_empty(deadline);
-        for message in self.owner.runtime.stop() {
-            W::refuse(message, CallError::Stopped);
+        if self.serves_here() {
+            return false;
         }
+        let drained = self.owner.runtime.wait_until_empty(deadline);
+        self.end();
         if drained {
             self.owner.runtime.wait_until_ended();
         }

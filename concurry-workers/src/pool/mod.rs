@@ -6,6 +6,7 @@
 //! * `idle`: the workers that are to be woken.
 //! * `comeback`: calls that come back to the queue, to be tried again.
 //! * `ending`: how calls, workers and the queue end.
+//! * `serving`: which pools a thread serves, and so must not wait for.
 //! * [`PoolHandle`]: what every typed handle wraps; submitting, stopping, draining.
 //! * [`PoolStats`]: what a pool does right now.
 
@@ -18,6 +19,7 @@ mod lanes;
 mod queue;
 #[cfg(test)]
 mod queue_tests;
+pub(crate) mod serving;
 mod stats;
 
 pub use balancing::{LoadBalancing, UnknownLoadBalancing};

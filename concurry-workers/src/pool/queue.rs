@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_core::call::CallError;
 use concurry_core::clock::Clock;
+use concurry_core::panics::discard;
 use concurry_core::park;
 use concurry_core::sync::lock;
 use concurry_limits::LimitPool;
@@ -23,6 +24,7 @@ use super::comeback::BackingOff;
 use super::ending::{tell, wake};
 use super::idle::Idle;
 use super::lanes::{Asked, Found, Lanes, Need};
+use super::serving::serves;
 use crate::worker::Queued;
 
 /// What a queue is to be.
@@ -170,6 +172,8 @@ pub(crate) enum Refused<M> {
     Closed(M),
     /// It is full, and the call is not to wait; this many may.
     Full(M, usize),
+    /// It is full, and this thread serves the pool.
+    WouldDeadlock(M),
 }
 
 impl<M: Queued> Queue<M> {
@@ -190,6 +194,11 @@ impl<M: Queued> Queue<M> {
             observers: Vec::new(),
         };
         Arc::new(Self { state: Mutex::new(state), options })
+    }
+
+    /// What the pool is known by to those who serve it.
+    pub(crate) fn number(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -219,6 +228,8 @@ impl<M: Queued> Queue<M> {
             let mut displaced = None;
             if state.lanes.len() + state.backing_off.len() >= capacity {
                 match self.options.when_full {
+                    // Nobody else might make room.
+                    WhenFull::Wait if serves(self.number()) => return Err(Refused::WouldDeadlock(message)),
                     WhenFull::Wait => {
                         let me = park::thread_waker();
                         state.submitters.push_back(me.clone());
@@ -308,7 +319,7 @@ impl<M: Queued> Queue<M> {
                 let submitter = state.submitters.pop_front();
                 tell(state);
                 wake(submitter);
-                drop(message);
+                discard(message);
                 None
             }
         }

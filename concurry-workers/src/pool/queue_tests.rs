@@ -24,7 +24,8 @@ fn queue_of(capacity: usize) -> Arc<Queue<u32>> {
 fn push(queue: &Queue<u32>, message: u32) -> Result<(), u32> {
     match queue.push(Route::default(), message) {
         Ok(None) => Ok(()),
-        Ok(Some(other)) | Err(Refused::Closed(other) | Refused::Full(other, _)) => Err(other),
+        Ok(Some(other))
+        | Err(Refused::Closed(other) | Refused::Full(other, _) | Refused::WouldDeadlock(other)) => Err(other),
     }
 }
 

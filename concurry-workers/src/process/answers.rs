@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 
 use concurry_core::call::{Call, CallError, NotSent, Outcome, Promise};
+use concurry_core::panics::discard;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,13 +26,12 @@ impl Outbound {
     pub fn new<T, E>(
         method: u16,
         promise: Promise<T, E>,
-        args: impl FnOnce() -> Result<Vec<u8>, NotSent>,
+        args: impl Fn() -> Result<Vec<u8>, NotSent>,
         reply: impl FnOnce(Promise<T, E>) -> Option<Box<dyn Reply>>,
     ) -> Option<Self> {
-        if !promise.is_open() {
-            return None;
-        }
-        match args() {
+        let encoded = promise.is_open().then(&args);
+        discard(args);
+        match encoded? {
             Ok(args) => reply(promise).map(|reply| Self { method, args, reply }),
             Err(error) => {
                 promise.complete(Err(CallError::NotSent(error)));
@@ -107,7 +107,7 @@ pub struct AnswerPlain<T> {
 impl<T: Serialize> Answer for AnswerPlain<T> {
     fn finish(self: Box<Self>) -> Finished {
         match settled(&self.call, |never| match never {}) {
-            Ok(value) => returned(codec::encode(&result_of(self.method), &value)),
+            Ok(value) => returned(encode(&result_of(self.method), value)),
             Err(error) => failed(error),
         }
     }
@@ -122,8 +122,8 @@ pub struct AnswerResult<T, E> {
 impl<T: Serialize, E: Serialize> Answer for AnswerResult<T, E> {
     fn finish(self: Box<Self>) -> Finished {
         let what = result_of(self.method);
-        match settled(&self.call, |own| codec::encode::<Result<T, E>>(&what, &Err(own))) {
-            Ok(value) => returned(codec::encode::<Result<T, E>>(&what, &Ok(value))),
+        match settled(&self.call, |own| encode::<Result<T, E>>(&what, Err(own))) {
+            Ok(value) => returned(encode::<Result<T, E>>(&what, Ok(value))),
             Err(error) => failed(error),
         }
     }
@@ -149,6 +149,13 @@ fn settled<T, E>(call: &Call<T, E>, own: impl FnOnce(E) -> Result<Vec<u8>, NotSe
             },
         ))),
     })
+}
+
+/// A user's value as bytes, all that is left of it.
+fn encode<T: Serialize>(what: &str, value: T) -> Result<Vec<u8>, NotSent> {
+    let encoded = codec::encode(what, &value);
+    discard(value);
+    encoded
 }
 
 fn returned(encoded: Result<Vec<u8>, NotSent>) -> Finished {

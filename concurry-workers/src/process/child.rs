@@ -8,18 +8,19 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
+use concurry_core::panics::{contain, discard};
 use concurry_limits::remote::{RemoteGrant, RemoteLimits};
 use concurry_limits::{LimitPool, LimitSet, LimitSetAcquisition};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::answers::{Finished, not_sent};
-use super::frame::{Failure, Frame, Hello, Kind, PROTOCOL};
+use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::remote_limits::RemoteConnection;
 use super::transport::{Sink, SocketSink, SocketSource, Source};
 use super::{codec, hook, registry};
 use crate::admission::Admission;
-use crate::attempt::Ran;
-use crate::construct::{construct, dismiss};
+use crate::attempt::{Ran, contained};
+use crate::construct::construct;
 use crate::error::InitError;
 use crate::worker::{Message, Worker};
 use concurry_core::sync::lock;
@@ -81,7 +82,7 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
     let reader = Arc::clone(&remote);
     std::thread::spawn(move || read(source, &reader, &calls));
 
-    let mut worker: W = match construct(args.clone(), limits.clone()) {
+    let mut worker: W = match construct(|| args.clone(), limits.clone()) {
         Ok(worker) => worker,
         Err(error) => return report(&outbox, &Err(failure(error))),
     };
@@ -93,8 +94,8 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
         let (answer, ran) = answer(&mut worker, &frame, acquired);
         let answer = Frame::new(Kind::Answer, frame.id, answer.tag, answer.body);
         if ran == Ran::Panicked {
-            dismiss(worker);
-            let made = construct(args.clone(), limits.clone());
+            discard(worker);
+            let made = construct(|| args.clone(), limits.clone());
             if lock(&outbox).send(&answer).is_err() {
                 hook::vanish();
             }
@@ -107,7 +108,7 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
             hook::vanish();
         }
     }
-    dismiss(worker);
+    discard(worker);
     0
 }
 
@@ -133,8 +134,10 @@ fn answer<W: Worker>(
             if let (Some((_, admission)), Some(acquired)) = (message.admission(), acquired) {
                 *admission = Admission::granted(acquired);
             }
-            let ran = worker.run(message);
-            (answer.finish(), ran)
+            let ran = contained(|| worker.run(message));
+            let finished = contain("the answer to a call", || answer.finish());
+            // An answer without a body is one that the parent cannot read, and says so.
+            (finished.unwrap_or(Finished { tag: AnswerKind::NotSent as u32, body: Vec::new() }), ran)
         }
         Err(error) => (not_sent(&error), Ran::Returned),
     }

@@ -11,6 +11,7 @@ use std::task::Waker;
 use std::thread::{self, JoinHandle};
 
 use concurry_core::call::{CallError, NotSent, Panicked, WorkerDied};
+use concurry_core::panics::{catch, contain};
 use concurry_core::park::thread_waker;
 use concurry_limits::{LimitPool, LimitSetAcquisition};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -22,6 +23,7 @@ use super::launch::{Launch, Launched, Life};
 use super::limits_server::{LimitsServer, May};
 use super::transport::{Sink, Source};
 use crate::error::InitError;
+use crate::pool::serving;
 use concurry_core::sync::lock;
 
 /// One child.
@@ -106,13 +108,14 @@ impl FarError {
 }
 
 impl Connection {
-    /// Starts a child that serves worker `index` of type `worker`, and waits until it is ready.
+    /// Starts a child that serves worker `index` of type `worker` for `pool`, and waits until it is ready.
     pub(crate) fn open(
         launch: &dyn Launch,
         worker: &str,
         index: usize,
         args: Vec<u8>,
         limits: &LimitPool,
+        pool: usize,
     ) -> Result<Self, Ended> {
         let hello = Hello {
             worker: worker.to_owned(),
@@ -134,7 +137,10 @@ impl Connection {
         let served = Arc::downgrade(&limits);
         let reader = {
             let running = Arc::clone(&running);
-            move || read(source, &running, &limits, &tell)
+            move || {
+                let _serving = serving::enter(pool);
+                read(source, &running, &limits, &tell);
+            }
         };
         let mut connection = Self {
             life,
@@ -188,7 +194,8 @@ impl Connection {
             Ok(Event::Answered { panicked }) => Fate::Answered { panicked },
             Ok(Event::Ready(_) | Event::Gone) | Err(_) => {
                 let died = self.bury();
-                if let Some((_, reply)) = lock(&self.running.call).take() {
+                let call = lock(&self.running.call).take();
+                if let Some((_, reply)) = call {
                     reply.fail(CallError::WorkerDied(died));
                 }
                 Fate::Died
@@ -237,7 +244,8 @@ fn write(mut sink: Box<dyn Sink>, to_send: &Receiver<Frame>) {
 fn read(mut source: Box<dyn Source>, running: &Running, limits: &Arc<LimitsServer>, tell: &Sender<Event>) {
     loop {
         let handled = match source.receive() {
-            Ok(Some(frame)) => receive(&frame, running, limits, tell),
+            Ok(Some(frame)) => catch(|| receive(&frame, running, limits, tell))
+                .unwrap_or_else(|panic| Err(io::Error::other(panic))),
             Ok(None) => break,
             Err(error) => Err(error),
         };
@@ -246,7 +254,7 @@ fn read(mut source: Box<dyn Source>, running: &Running, limits: &Arc<LimitsServe
             break;
         }
     }
-    limits.close();
+    contain("a limit", || limits.close());
     running.gone.store(true, Ordering::SeqCst);
     // The dispatcher waits here while a call runs, and in the pool's queue while none does.
     drop(tell.send(Event::Gone));
@@ -266,7 +274,8 @@ fn receive(
             let Some((_, reply)) = reply else {
                 return Err(io::Error::other("an answer to a call that does not run"));
             };
-            Event::Answered { panicked: answer(frame, reply) }
+            let panicked = contain("the answer to a call", || answer(frame, reply)).unwrap_or(false);
+            Event::Answered { panicked }
         }
         _ => return limits.receive(frame),
     };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use concurry_core::call::{AttemptEnd, AttemptVerdict, CallError, FailedAttempt, Outcome};
+use concurry_core::panics::discard;
 use concurry_core::retry::{Attempt, Retry};
 
 use super::predicates::{Broken, Predicates};
@@ -28,7 +29,11 @@ pub(super) fn next<T, E>(
     let mut asked = None;
     let end = match outcome {
         Ok(value) => match predicates.is_wanted(&value, attempt) {
-            Ok(false) => AttemptEnd::Rejected(predicates.shown(&value, attempt)),
+            Ok(false) => {
+                let shown = predicates.shown(&value, attempt);
+                discard(value);
+                AttemptEnd::Rejected(shown)
+            }
             Ok(true) | Err(Broken) => return Next::Answer(Ok(value)),
         },
         // Neither is retried when there is only one attempt: its error is the call's own then.

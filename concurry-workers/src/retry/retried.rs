@@ -166,6 +166,7 @@ where
                 Ok(clone) => (clone, Some(args)),
                 Err(panic) => {
                     self.answer(Err(CallError::Panicked(panic)));
+                    panics::discard(args);
                     return None;
                 }
             }
@@ -205,6 +206,7 @@ where
             }
         };
         if number == 0 {
+            panics::discard(outcome);
             return self.answer(Err(CallError::Cancelled));
         }
         let attempt = Attempt::new(number, self.queue.clock().now() - self.submitted, self.recipe.name);
@@ -229,7 +231,7 @@ where
         let Some(message) = self.attempt(number) else { return };
         let at = self.queue.clock().now() + wait;
         if let Err(message) = self.queue.come_back(self.age, self.affinity, at, message) {
-            drop(message); // answers the attempt with Stopped, and so the call
+            panics::discard(message); // answers the attempt with Stopped, and so the call
         }
         // The caller may have cancelled while no attempt was there to be withdrawn.
         let is_open = lock(&self.state).caller.as_ref().is_some_and(|(promise, _)| promise.is_open());
@@ -249,18 +251,19 @@ where
 
     /// Answers the caller, who may have cancelled, and lets go of all that was kept.
     fn answer(&self, outcome: Outcome<T, E>) {
-        let (caller, args) = {
+        let (caller, kept) = {
             let mut state = lock(&self.state);
-            (state.caller.take(), state.args.take())
+            (state.caller.take(), (state.args.take(), std::mem::take(&mut state.failed)))
         };
         if let Some((promise, ticket)) = caller {
             promise.complete(outcome);
             drop(ticket);
+        } else {
+            panics::discard(outcome);
         }
-        // Foreign code, which must not take the worker's thread with it.
-        if let Err(panic) = panics::catch(|| drop(args)) {
-            tracing::error!(method = self.recipe.name, %panic, "the arguments of a call panicked when they were dropped");
-        }
+        let (args, failed) = kept;
+        panics::discard(args);
+        failed.into_iter().for_each(panics::discard);
     }
 }
 

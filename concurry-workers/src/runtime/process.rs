@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use concurry_core::call::CallError;
+use concurry_core::panics;
 
-use super::thread::{Ready, report_failure, report_ready, spawn_all};
+use super::thread::{Ready, spawn_all};
 use super::{Runtime, Setup, Shared};
 use crate::admission::Admission;
+use crate::attempt::refuse;
 use crate::error::InitError;
 use crate::pool::{Counters, Popped};
 use crate::process::{Connection, Ended, Fate, OwnExecutable};
@@ -23,18 +25,25 @@ pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, I
 
 fn connect<W: Worker>(shared: &Shared<W>, index: usize) -> Result<Connection, InitError> {
     let worker = std::any::type_name::<W>();
-    W::encode_args(&shared.args())
-        .map_err(Ended::Unsent)
-        .and_then(|args| Connection::open(&OwnExecutable, worker, index, args, &shared.limits_of(index)))
+    // A clone of the arguments is the user's code.
+    panics::catch(|| W::encode_args(&shared.args()))
+        .map_err(Ended::Panicked)
+        .and_then(|args| args.map_err(Ended::Unsent))
+        .and_then(|args| {
+            Connection::open(
+                &OwnExecutable,
+                worker,
+                index,
+                args,
+                &shared.limits_of(index),
+                shared.queue.number(),
+            )
+        })
         .map_err(|ended| ended.into_init_error(worker))
 }
 
-fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) {
-    let mut connection = match connect(shared, index) {
-        Ok(connection) => connection,
-        Err(error) => return report_failure(shared, index, &ready, error),
-    };
-    report_ready(ready);
+fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
+    let Some(mut connection) = ready.report(connect(shared, index)) else { return Ok(()) };
     loop {
         let popped = shared.queue.pop(index, &|| connection.is_gone());
         if matches!(popped, Popped::Closed) {
@@ -42,17 +51,20 @@ fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) {
         }
         // A call that was just taken has not been sent: it runs on the new child.
         if connection.is_gone() {
-            match reconnect(shared, index, connection) {
-                Ok(made) => connection = made,
-                Err(error) => return lost(shared, index, popped, &error),
-            }
+            connection = match reconnect(shared, index, connection) {
+                Ok(made) => made,
+                Err(error) => {
+                    lost(shared, index, popped, &error);
+                    return Err(error);
+                }
+            };
         }
         if let Popped::Message(message) = popped {
             run(shared, index, &mut connection, message);
         }
     }
     connection.close();
-    shared.worker_ended(index, None);
+    Ok(())
 }
 
 fn reconnect<W: Worker>(shared: &Shared<W>, index: usize, dead: Connection) -> Result<Connection, InitError> {
@@ -61,34 +73,38 @@ fn reconnect<W: Worker>(shared: &Shared<W>, index: usize, dead: Connection) -> R
     connect(shared, index)
 }
 
-/// No new child could be made: the call in hand is answered, and the worker ends.
+/// No new child could be made: the call in hand is answered.
 fn lost<W: Worker>(shared: &Shared<W>, index: usize, popped: Popped<W::Message>, error: &InitError) {
     if let Popped::Message(message) = popped {
-        W::refuse(message, CallError::WorkerLost { reason: error.to_string() });
+        refuse::<W>(message, CallError::WorkerLost { reason: error.to_string() });
         shared.call_ended(index, true);
     }
-    shared.worker_ended(index, Some(error));
 }
 
 /// Runs one call.
-fn run<W: Worker>(shared: &Shared<W>, index: usize, connection: &mut Connection, mut message: W::Message) {
+fn run<W: Worker>(shared: &Shared<W>, index: usize, connection: &mut Connection, message: W::Message) {
+    match panics::contain("a call", || send::<W>(connection, message)) {
+        // It was answered without the child, or has failed there.
+        Some(None | Some(Fate::Answered { panicked: false })) => shared.call_ended(index, false),
+        Some(Some(Fate::Answered { panicked: true })) => {
+            Counters::add(&shared.counters.restarts);
+            shared.call_ended(index, true);
+        }
+        None | Some(Some(Fate::Died)) => shared.call_ended(index, true),
+    }
+}
+
+/// Sends one call, with what was acquired for it; `None` when it was answered without the child.
+fn send<W: Worker>(connection: &mut Connection, mut message: W::Message) -> Option<Fate> {
     let acquired = match message.admission().map(|(_, admission)| admission.take()) {
         Some(Err(error)) => {
-            W::refuse(message, error);
-            return shared.call_ended(index, false);
+            refuse::<W>(message, error);
+            return None;
         }
         // Taken back if the call turns out not to be wanted.
         Some(Ok(acquired)) => Some(Admission::granted(acquired)),
         None => None,
     };
-    let Some(call) = W::encode(message) else { return shared.call_ended(index, false) };
-    let acquired = acquired.and_then(|mut admission| admission.take().ok());
-    match connection.call(call, acquired) {
-        Fate::Answered { panicked: false } => shared.call_ended(index, false),
-        Fate::Answered { panicked: true } => {
-            Counters::add(&shared.counters.restarts);
-            shared.call_ended(index, true);
-        }
-        Fate::Died => shared.call_ended(index, true),
-    }
+    let call = W::encode(message)?;
+    Some(connection.call(call, acquired.and_then(|mut admission| admission.take().ok())))
 }

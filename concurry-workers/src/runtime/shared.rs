@@ -1,9 +1,9 @@
 //! What the modes with a queue have in common.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, OnceLock};
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
@@ -12,8 +12,10 @@ use concurry_core::mode::ExecutionMode;
 use concurry_limits::LimitPool;
 
 use super::Setup;
+use crate::attempt::{refuse, reject};
 use crate::construct::construct;
 use crate::error::InitError;
+use crate::pool::serving::{self, Serving};
 use crate::pool::{Counters, Counts, PoolStats, Queue, Refused, Route};
 use crate::worker::Worker;
 use concurry_core::sync::lock;
@@ -29,8 +31,6 @@ pub(crate) struct Shared<W: Worker> {
     pub(crate) workers: usize,
     /// Why the last worker ended although nobody stopped the pool.
     lost: OnceLock<String>,
-    /// The threads that serve the pool: a method of the pool that stops it must not wait for itself.
-    threads: Mutex<Vec<ThreadId>>,
 }
 
 impl<W: Worker> Shared<W> {
@@ -44,13 +44,17 @@ impl<W: Worker> Shared<W> {
             name: setup.name,
             workers: setup.workers,
             lost: OnceLock::new(),
-            threads: Mutex::new(Vec::new()),
         })
     }
 
-    /// A clone of the constructor's arguments.
+    /// A clone of the constructor's arguments, which is the user's code.
     pub(crate) fn args(&self) -> W::Args {
         lock(&self.args).clone()
+    }
+
+    /// Makes worker `index`.
+    pub(crate) fn construct(&self, index: usize) -> Result<W, InitError> {
+        construct(|| self.args(), self.limits_of(index))
     }
 
     /// The limits of worker `index`: a pool of its own over the shared sets.
@@ -58,25 +62,21 @@ impl<W: Worker> Shared<W> {
         self.limits.for_worker(index)
     }
 
-    /// Notes that this thread serves the pool.
-    pub(crate) fn serves_here(&self) {
-        lock(&self.threads).push(std::thread::current().id());
+    /// Marks this thread as one that serves the pool.
+    pub(crate) fn serve(&self) -> Serving {
+        serving::enter(self.queue.number())
     }
 
     /// Puts a call into the queue, or gives it back when that is closed. A call that has to leave for it is answered.
     pub(crate) fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
         match self.queue.push(route, message) {
-            Ok(None) => Ok(()),
-            Ok(Some(displaced)) => {
-                W::refuse(displaced, CallError::Displaced);
-                Ok(())
-            }
-            Err(Refused::Full(message, capacity)) => {
-                W::reject(message, capacity);
-                Ok(())
-            }
-            Err(Refused::Closed(message)) => Err(message),
+            Ok(None) => {}
+            Ok(Some(displaced)) => refuse::<W>(displaced, CallError::Displaced),
+            Err(Refused::Full(message, capacity)) => reject::<W>(message, capacity),
+            Err(Refused::WouldDeadlock(message)) => refuse::<W>(message, CallError::WouldDeadlock),
+            Err(Refused::Closed(message)) => return Err(message),
         }
+        Ok(())
     }
 
     pub(crate) fn refusal(&self) -> CallError {
@@ -88,7 +88,7 @@ impl<W: Worker> Shared<W> {
 
     /// Worker `number` ended for good, because of `reason` if nobody asked it to. When it was the last one, the calls that wait
     /// are answered with that reason: nobody would ever run them.
-    pub(crate) fn worker_ended(&self, number: usize, reason: Option<&InitError>) {
+    pub(crate) fn worker_ended(&self, number: usize, reason: Option<&dyn fmt::Display>) {
         if let Some(reason) = reason {
             tracing::error!(pool = %self.name, %reason, "a worker is lost: it could not be made anew");
         }
@@ -101,7 +101,7 @@ impl<W: Worker> Shared<W> {
             self.lost.get_or_init(|| reason.to_string());
         }
         for message in self.queue.stop() {
-            W::refuse(message, self.refusal());
+            refuse::<W>(message, self.refusal());
         }
     }
 
@@ -111,9 +111,7 @@ impl<W: Worker> Shared<W> {
     }
 
     pub(crate) fn wait_until_ended(&self) {
-        if !lock(&self.threads).contains(&std::thread::current().id()) {
-            self.queue.wait_until_deserted();
-        }
+        self.queue.wait_until_deserted();
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
@@ -150,5 +148,5 @@ impl<W: Worker> Shared<W> {
 /// Makes worker `index` anew after a panic.
 pub(crate) fn restart<W: Worker>(shared: &Shared<W>, index: usize) -> Result<W, InitError> {
     Counters::add(&shared.counters.restarts);
-    construct(shared.args(), shared.limits_of(index))
+    shared.construct(index)
 }

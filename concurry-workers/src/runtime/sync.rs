@@ -1,49 +1,49 @@
 //! Mode sync: the method runs in the caller, before the call returns.
 //!
 //! Callers on several threads take turns. A worker that calls itself would wait for itself: that call is answered with
-//! [`CallError::WouldDeadlock`].
+//! [`CallError::WouldDeadlock`]. The last to leave a pool that takes no more calls ends its worker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
+use concurry_core::panics::discard;
+use concurry_core::sync::lock;
 
 use super::{Runtime, Setup, Shared, restart};
-use crate::attempt::Ran;
-use crate::construct::{construct, dismiss};
+use crate::attempt::{Ran, contained, refuse};
 use crate::error::InitError;
+use crate::pool::serving::serves;
 use crate::pool::{PoolStats, Route};
 use crate::worker::{Message, Worker};
-use concurry_core::sync::lock;
 
 struct Sync<W: Worker> {
     shared: Arc<Shared<W>>,
     worker: Mutex<Option<W>>,
-    /// The thread that runs a method right now.
-    holder: Mutex<Option<ThreadId>>,
-    closed: AtomicBool,
+    /// Whether a method runs right now.
+    busy: AtomicBool,
 }
 
 /// Makes the one worker, here.
 pub(crate) fn start<W: Worker + Send>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
     let shared = Shared::new(setup);
-    let worker = construct(shared.args(), shared.limits_of(0))?;
+    let worker = shared.construct(0)?;
     shared.queue.worker_started(0);
-    Ok(Arc::new(Sync {
-        shared,
-        worker: Mutex::new(Some(worker)),
-        holder: Mutex::new(None),
-        closed: AtomicBool::new(false),
-    }))
+    Ok(Arc::new(Sync { shared, worker: Mutex::new(Some(worker)), busy: AtomicBool::new(false) }))
 }
 
-impl<W: Worker + Send> Sync<W> {
-    fn is_mine(&self) -> bool {
-        *lock(&self.holder) == Some(std::thread::current().id())
-    }
+/// A call from its submission to its end, with its turns in it.
+struct Stay<'a, W: Worker>(&'a Sync<W>);
 
+impl<W: Worker> Drop for Stay<'_, W> {
+    fn drop(&mut self) {
+        self.0.shared.queue.finished(0);
+        self.0.end_if_over();
+    }
+}
+
+impl<W: Worker> Sync<W> {
     /// Runs one attempt; gives it back when there is no worker.
     fn run(&self, mut message: W::Message) -> Result<(), W::Message> {
         if let Some((_, admission)) = message.admission() {
@@ -51,38 +51,29 @@ impl<W: Worker + Send> Sync<W> {
         }
         let mut slot = lock(&self.worker);
         let Some(worker) = slot.as_mut() else { return Err(message) };
-        *lock(&self.holder) = Some(std::thread::current().id());
-        let ran = worker.run(message);
+        let _serving = self.shared.serve();
+        self.busy.store(true, Ordering::Relaxed);
+        let ran = contained(|| worker.run(message));
         if ran == Ran::Panicked {
-            slot.take().into_iter().for_each(dismiss);
+            slot.take().into_iter().for_each(discard);
             match restart(&self.shared, 0) {
                 Ok(worker) => *slot = Some(worker),
                 Err(error) => self.shared.worker_ended(0, Some(&error)),
             }
         }
         self.shared.count(ran == Ran::Panicked);
-        *lock(&self.holder) = None;
-        if self.closed.load(Ordering::SeqCst) && self.shared.queue.returning() == 0 {
-            self.end_worker(slot.take());
-        }
+        self.busy.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Ends the worker once it is free and no call may come back; does nothing from one of its own methods, where `run`
-    /// does it afterwards.
-    fn end(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        if !self.is_mine() {
-            let mut slot = lock(&self.worker);
-            if self.shared.queue.returning() == 0 {
-                self.end_worker(slot.take());
-            }
+    /// Ends the worker when nobody runs it any more, nor will.
+    fn end_if_over(&self) {
+        if !self.shared.queue.has_ended() {
+            return;
         }
-    }
-
-    fn end_worker(&self, worker: Option<W>) {
+        let worker = lock(&self.worker).take();
         if let Some(worker) = worker {
-            dismiss(worker);
+            discard(worker);
             self.shared.worker_ended(0, None);
         }
     }
@@ -90,18 +81,19 @@ impl<W: Worker + Send> Sync<W> {
 
 impl<W: Worker + Send> Runtime<W> for Sync<W> {
     fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
-        if self.closed.load(Ordering::SeqCst) {
+        if !self.shared.queue.begin() {
             return Err(message);
         }
-        if self.is_mine() {
-            W::refuse(message, CallError::WouldDeadlock);
+        let _stay = Stay(self);
+        if serves(self.shared.queue.number()) {
+            refuse::<W>(message, CallError::WouldDeadlock);
             return Ok(());
         }
         self.run(message)?;
         // While it backs off, here, others have their turns.
         while let Some(message) = route.age.and_then(|age| self.shared.queue.take(age)) {
             if let Err(message) = self.run(message) {
-                W::refuse(message, self.shared.refusal());
+                refuse::<W>(message, self.shared.refusal());
             }
         }
         Ok(())
@@ -112,26 +104,26 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
     }
 
     fn close(&self) {
-        self.end();
+        self.shared.queue.close();
+        self.end_if_over();
     }
 
     fn stop(&self) -> Vec<W::Message> {
-        self.closed.store(true, Ordering::SeqCst);
-        for message in self.shared.queue.stop() {
-            W::refuse(message, CallError::Stopped);
-        }
-        self.end();
-        Vec::new()
+        let waiting = self.shared.queue.stop();
+        self.end_if_over();
+        waiting
     }
 
     fn wait_until_empty(&self, deadline: Duration) -> bool {
-        self.is_mine() || self.shared.wait_until_empty(deadline)
+        self.shared.wait_until_empty(deadline)
     }
 
-    fn wait_until_ended(&self) {}
+    fn wait_until_ended(&self) {
+        self.shared.wait_until_ended();
+    }
 
     fn stats(&self) -> PoolStats {
-        let running = usize::from(lock(&self.holder).is_some());
+        let running = usize::from(self.busy.load(Ordering::Relaxed));
         PoolStats { running, ..self.shared.stats() }
     }
 }

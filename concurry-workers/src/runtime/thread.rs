@@ -5,11 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
+use concurry_core::panics::{catch, discard};
 use crossbeam_channel::{Sender, unbounded};
 
 use super::{Runtime, Setup, Shared, restart};
-use crate::attempt::Ran;
-use crate::construct::{construct, dismiss};
+use crate::attempt::{Ran, contained};
 use crate::error::InitError;
 use crate::pool::{PoolStats, Popped, Route};
 use crate::worker::Worker;
@@ -24,12 +24,24 @@ pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, I
     spawn_all(Shared::new(setup), serve::<W>)
 }
 
-/// What runs on the thread of worker `index`. It reports once, when its worker is ready or could not be made, and when it
-/// returns, its worker has ended.
-pub(super) type Serve<W> = fn(&Shared<W>, usize, Ready);
+/// What runs on the thread of worker `index`. It reports once, when its worker is ready or could not be made, and returns
+/// when its worker has ended, with an error when it is lost.
+pub(super) type Serve<W> = fn(&Shared<W>, usize, Ready) -> Result<(), InitError>;
 
 /// Where a new worker reports.
-pub(super) type Ready = Sender<Result<(), InitError>>;
+pub(super) struct Ready(Sender<Result<(), InitError>>);
+
+impl Ready {
+    /// Tells whether the worker could be made. `init` listens until each has reported, so the report arrives.
+    pub(super) fn report<T>(self, made: Result<T, InitError>) -> Option<T> {
+        let (made, report) = match made {
+            Ok(made) => (Some(made), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        drop(self.0.send(report));
+        made
+    }
+}
 
 /// Starts a thread a worker. The first failure ends all the others and is what `init` returns.
 pub(super) fn spawn_all<W: Worker>(
@@ -42,10 +54,15 @@ pub(super) fn spawn_all<W: Worker>(
         shared.queue.worker_started(index);
         let thread = thread::Builder::new().name(format!("{}-{index}", shared.name));
         let spawned = thread.spawn({
-            let (shared, ready) = (Arc::clone(&shared), ready.clone());
+            let (shared, ready) = (Arc::clone(&shared), Ready(ready.clone()));
             move || {
-                shared.serves_here();
-                serve(&shared, index, ready);
+                let _serving = shared.serve();
+                match catch(|| serve(&shared, index, ready)) {
+                    Ok(Ok(())) => shared.worker_ended(index, None),
+                    Ok(Err(reason)) => shared.worker_ended(index, Some(&reason)),
+                    // Nothing is left that could; but then nobody may wait for ever.
+                    Err(panic) => shared.worker_ended(index, Some(&panic)),
+                }
             }
         });
         if let Err(source) = spawned {
@@ -72,36 +89,18 @@ pub(super) fn spawn_all<W: Worker>(
     }
 }
 
-fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) {
-    let mut worker: W = match construct(shared.args(), shared.limits_of(index)) {
-        Ok(worker) => worker,
-        Err(error) => return report_failure(shared, index, &ready, error),
-    };
-    report_ready(ready);
+fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
+    let Some(mut worker) = ready.report(shared.construct(index)) else { return Ok(()) };
     while let Popped::Message(message) = shared.queue.pop(index, &|| false) {
-        let ran = worker.run(message);
+        let ran = contained(|| worker.run(message));
         shared.call_ended(index, ran == Ran::Panicked);
         if ran == Ran::Panicked {
-            dismiss(worker);
-            worker = match restart(shared, index) {
-                Ok(made) => made,
-                Err(error) => return shared.worker_ended(index, Some(&error)),
-            };
+            discard(worker);
+            worker = restart(shared, index)?;
         }
     }
-    dismiss(worker);
-    shared.worker_ended(index, None);
-}
-
-/// The worker is there. `init` listens until each has reported, so the report arrives.
-pub(super) fn report_ready(ready: Ready) {
-    drop(ready.send(Ok(())));
-}
-
-/// The worker could not be made.
-pub(super) fn report_failure<W: Worker>(shared: &Shared<W>, index: usize, ready: &Ready, error: InitError) {
-    shared.queue.worker_ended(index);
-    drop(ready.send(Err(error)));
+    discard(worker);
+    Ok(())
 }
 
 impl<W: Worker> Runtime<W> for Threads<W> {

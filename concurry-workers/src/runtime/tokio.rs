@@ -14,15 +14,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
+use concurry_core::panics::discard;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::RwLock;
 
 use super::{Runtime, Setup, Shared, own, restart};
-use crate::attempt::Ran;
-use crate::construct::{construct, dismiss};
+use crate::attempt::{Ran, contained, poll_job, refuse};
 use crate::error::InitError;
+use crate::pool::serving::within;
 use crate::pool::{PoolStats, Popped, Route};
-use crate::worker::{Access, ExclusiveGuard, SharedGuard, Worker};
+use crate::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
 
 struct Tasks<W: Worker> {
     shared: Arc<Shared<W>>,
@@ -34,11 +35,11 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
     let handle = Handle::try_current().unwrap_or_else(|_| own::handle().clone());
     let shared = Shared::new(setup);
     let workers: Result<Vec<W>, InitError> =
-        (0..shared.workers).map(|index| construct(shared.args(), shared.limits_of(index))).collect();
+        (0..shared.workers).map(|index| shared.construct(index)).collect();
     for (index, worker) in workers?.into_iter().enumerate() {
         shared.queue.worker_started(index);
         let lifetime = Lifetime { shared: Arc::clone(&shared), index, lost: None };
-        handle.spawn(serve(lifetime, index, worker));
+        handle.spawn(within(shared.queue.number(), serve(lifetime, index, worker)));
     }
     Ok(Arc::new(Tasks { shared, handle }))
 }
@@ -52,7 +53,13 @@ struct Lifetime<W: Worker> {
 
 impl<W: Worker> Drop for Lifetime<W> {
     fn drop(&mut self) {
-        self.shared.worker_ended(self.index, self.lost.as_ref());
+        match &self.lost {
+            Some(error) => self.shared.worker_ended(self.index, Some(error)),
+            None if std::thread::panicking() => {
+                self.shared.worker_ended(self.index, Some(&"its task panicked"));
+            }
+            None => self.shared.worker_ended(self.index, None),
+        }
     }
 }
 
@@ -89,14 +96,14 @@ async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize,
     {
         let running = Running { shared: Arc::clone(&shared), index, panicked: false };
         if let Err((message, error)) = take(&slot, index, message, running).await {
-            W::refuse(message, CallError::WorkerLost { reason: error.to_string() });
+            refuse::<W>(message, CallError::WorkerLost { reason: error.to_string() });
             lifetime.lost = Some(error);
             break;
         }
     }
     // All calls hold the lock while they run: when this has it, they have ended.
     drop(slot.worker.write().await);
-    dismiss(slot.worker);
+    discard(slot.worker);
 }
 
 /// Runs one call; returns when the next may be taken. Gives the message back when the worker, crashed before, could not be
@@ -117,24 +124,31 @@ async fn take<W: Worker + Send + Sync>(
             if let Some(mut job) = W::start_shared(guard, message) {
                 // The first step is taken here, so that calls start in the order of their submission: tokio runs the task
                 // that was spawned last first.
-                match poll_fn(|context| Poll::Ready(job.as_mut().poll(context))).await {
+                match poll_fn(|context| Poll::Ready(poll_job(&mut job, context))).await {
                     Poll::Ready(ran) => running.end(ran),
-                    Poll::Pending => drop(tokio::spawn(async move { running.end(job.await) })),
+                    Poll::Pending => {
+                        let pool = running.shared.queue.number();
+                        drop(tokio::spawn(within(pool, run(job, running))));
+                    }
                 }
             }
         }
         Guard::Exclusive(guard) if is_async => {
             if let Some(job) = W::start_exclusive(guard, message) {
-                running.end(job.await);
+                run(job, running).await;
             }
         }
         Guard::Shared(guard) => {
             let crashed = Arc::clone(&slot.crashed);
-            tokio::task::spawn_blocking(move || end_here(running, &crashed, guard.run_shared(message)));
+            tokio::task::spawn_blocking(move || {
+                run_here(running, &crashed, || guard.run_shared(message));
+            });
         }
         Guard::Exclusive(mut guard) => {
             let crashed = Arc::clone(&slot.crashed);
-            let run = tokio::task::spawn_blocking(move || end_here(running, &crashed, guard.run(message)));
+            let run = tokio::task::spawn_blocking(move || {
+                run_here(running, &crashed, || guard.run(message));
+            });
             // A panic of the method is caught in `run`; what is left is a runtime that shuts down.
             drop(run.await);
         }
@@ -142,8 +156,16 @@ async fn take<W: Worker + Send + Sync>(
     Ok(())
 }
 
-/// A method that is not async has ended; its guard is still held.
-fn end_here<W: Worker>(running: Running<W>, crashed: &AtomicBool, ran: Ran) {
+/// Runs an async method to its end.
+async fn run<W: Worker>(mut job: Job, running: Running<W>) {
+    running.end(poll_fn(|context| poll_job(&mut job, context)).await);
+}
+
+/// Runs a method that is not async; `method` borrows its guard, which is held to the end.
+fn run_here<W: Worker>(running: Running<W>, crashed: &AtomicBool, method: impl FnOnce() -> Ran) {
+    let shared = Arc::clone(&running.shared);
+    let _serving = shared.serve();
+    let ran = contained(method);
     if ran == Ran::Panicked {
         crashed.store(true, Ordering::SeqCst);
     }
@@ -188,8 +210,9 @@ async fn replace<W: Worker + Send + Sync>(
     let mut worker = Arc::clone(&slot.worker).write_owned().await;
     let (shared, crashed) = (Arc::clone(shared), Arc::clone(&slot.crashed));
     let made = tokio::task::spawn_blocking(move || {
+        let _serving = shared.serve();
         let made = restart(&shared, index)?;
-        dismiss(std::mem::replace(&mut *worker, made));
+        discard(std::mem::replace(&mut *worker, made));
         crashed.store(false, Ordering::SeqCst);
         Ok(())
     });
