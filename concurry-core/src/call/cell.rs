@@ -9,7 +9,8 @@
 //! The first to close wins; whoever comes later finds the cell closed and its outcome is dropped. Nothing here unwinds: what
 //! panics is foreign (callbacks, wakers, the drop of an outcome), and ends in the log.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use super::{CallError, Outcome};
@@ -25,6 +26,9 @@ pub trait Watch: Send + Sync {
 type Callback<T, E> = Box<dyn FnOnce(&Outcome<T, E>) + Send>;
 
 pub(super) struct Cell<T, E> {
+    /// Whether it is pending and not closing; changed under the lock, and a hint to whoever looks without it: who closes
+    /// finds out there.
+    open: AtomicBool,
     state: Mutex<State<T, E>>,
 }
 
@@ -44,45 +48,45 @@ struct Pending<T, E> {
 impl<T, E> Cell<T, E> {
     pub(super) fn new() -> Arc<Self> {
         let pending = Pending { closing: false, waker: None, watch: None, callbacks: Vec::new() };
-        Arc::new(Self { state: Mutex::new(State::Pending(pending)) })
+        Arc::new(Self { open: AtomicBool::new(true), state: Mutex::new(State::Pending(pending)) })
     }
 
     /// Closes the cell with `outcome`, and says whether it did; the outcome is dropped when another was first.
     pub(super) fn close(&self, outcome: Outcome<T, E>) -> bool {
-        let is_first = match &mut *lock(&self.state) {
-            State::Pending(pending) => !std::mem::replace(&mut pending.closing, true),
-            State::Done(_) | State::Taken => false,
-        };
-        if is_first {
-            self.finish(outcome);
-        } else {
-            discard(outcome);
+        let mut state = lock(&self.state);
+        match &mut *state {
+            State::Pending(pending) if !pending.closing => {
+                self.open.store(false, Ordering::Relaxed);
+                if pending.callbacks.is_empty() {
+                    settle(state, outcome);
+                } else {
+                    pending.closing = true;
+                    drop(state);
+                    self.finish(outcome);
+                }
+                true
+            }
+            _ => {
+                drop(state);
+                discard(outcome);
+                false
+            }
         }
-        is_first
     }
 
     /// Runs the callbacks of a cell that is closing, also those that come meanwhile, and then lets the outcome be taken.
     fn finish(&self, outcome: Outcome<T, E>) {
-        let failed = outcome.is_err();
-        let (waker, watch) = loop {
+        loop {
             let mut state = lock(&self.state);
             let State::Pending(pending) = &mut *state else { return };
             if pending.callbacks.is_empty() {
-                let reactions = (pending.waker.take(), pending.watch.take());
-                *state = State::Done(outcome);
-                break reactions;
+                return settle(state, outcome);
             }
             let callbacks = std::mem::take(&mut pending.callbacks);
             drop(state);
             for callback in callbacks {
                 contain("a callback given to `Call::on_done`", || callback(&outcome));
             }
-        };
-        if let Some(waker) = waker {
-            contain("a waker", || waker.wake());
-        }
-        if let Some((watch, index)) = watch {
-            contain("what waits for a call", move || watch.done(index, failed));
         }
     }
 
@@ -115,12 +119,12 @@ impl<T, E> Cell<T, E> {
 
     /// Whether the call still needs an answer.
     pub(super) fn is_open(&self) -> bool {
-        matches!(&*lock(&self.state), State::Pending(pending) if !pending.closing)
+        self.open.load(Ordering::Relaxed)
     }
 
     /// Whether the outcome is decided (or was taken).
     pub(super) fn is_done(&self) -> bool {
-        !matches!(&*lock(&self.state), State::Pending(pending) if !pending.closing)
+        !self.is_open()
     }
 
     /// Has `watch` told when the call is done; at once when it is done already.
@@ -160,6 +164,19 @@ impl<T, E> Cell<T, E> {
             State::Done(_) | State::Taken => return Err(callback),
         }
         Ok(())
+    }
+}
+
+/// Lets the outcome be taken, and tells those who wait for it.
+fn settle<T, E>(mut state: MutexGuard<'_, State<T, E>>, outcome: Outcome<T, E>) {
+    let failed = outcome.is_err();
+    let State::Pending(pending) = std::mem::replace(&mut *state, State::Done(outcome)) else { return };
+    drop(state);
+    if let Some(waker) = pending.waker {
+        contain("a waker", || waker.wake());
+    }
+    if let Some((watch, index)) = pending.watch {
+        contain("what waits for a call", move || watch.done(index, failed));
     }
 }
 

@@ -112,12 +112,20 @@ impl<M> Lanes<M> {
         lane.gate == Gate::Open
     }
 
+    /// The oldest call, if any worker may take any.
+    pub(super) fn pop_free(&mut self) -> Option<M> {
+        if !self.others.is_empty() {
+            return None;
+        }
+        let (_, message) = self.free.pop_front()?;
+        self.len -= 1;
+        Some(message)
+    }
+
     /// The oldest call that worker `number` may take.
     pub(super) fn find(&mut self, number: usize) -> Option<Found<M>> {
         if self.others.is_empty() {
-            let (_, message) = self.free.pop_front()?;
-            self.len -= 1;
-            return Some(Found::Call(message));
+            return self.pop_free().map(Found::Call);
         }
         let (need, age) = self.oldest(number)?;
         let Some(lane) = self.others.get_mut(&need) else {

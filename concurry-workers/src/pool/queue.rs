@@ -276,7 +276,9 @@ impl<M: Queued> Queue<M> {
                 return Poll::Ready(Popped::Interrupted);
             }
             match state.lanes.find(number) {
-                Some(Found::Call(message)) => return Poll::Ready(taken(state, message, None)),
+                Some(Found::Call(message)) => {
+                    return Poll::Ready(Popped::Message(taken(state, message, None)));
+                }
                 Some(Found::Ask(need, age, message)) => {
                     drop(state);
                     if let Some(popped) = self.ask(need, age, message) {
@@ -311,7 +313,7 @@ impl<M: Queued> Queue<M> {
             Asked::Admitted(message) => {
                 // The next one of its lane may be admitted as well, and its own wake-up has been used.
                 let heir = state.heir(need);
-                Some(taken(state, message, heir))
+                Some(Popped::Message(taken(state, message, heir)))
             }
             Asked::Waits => None,
             Asked::Withdrawn(message) => {
@@ -328,6 +330,18 @@ impl<M: Queued> Queue<M> {
     /// As [`poll_pop`](Self::poll_pop), blocking this thread.
     pub(crate) fn pop(self: &Arc<Self>, number: usize, interrupted: &dyn Fn() -> bool) -> Popped<M> {
         park::block_on(poll_fn(|context| self.poll_pop(number, context, interrupted)))
+    }
+
+    /// The call that worker `number` took is finished, and it takes the next one, if it need not wait for that.
+    pub(crate) fn next(self: &Arc<Self>, number: usize) -> Option<M> {
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        state.workers.relieved(number);
+        if let Some(message) = state.lanes.pop_free() {
+            return Some(taken(state, message, None));
+        }
+        tell(state);
+        None
     }
 
     /// It is worth asking for the first call of a lane.
@@ -354,7 +368,7 @@ impl<M: Queued> Wake for Opens<M> {
 }
 
 /// A worker takes a call: there is room for another one.
-fn taken<M>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>) -> Popped<M> {
+fn taken<M>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>) -> M {
     state.running += 1;
     let submitter = state.submitters.pop_front();
     if state.is_over() {
@@ -365,5 +379,5 @@ fn taken<M>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>
     }
     wake(heir);
     wake(submitter);
-    Popped::Message(message)
+    message
 }

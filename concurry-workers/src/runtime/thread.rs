@@ -92,11 +92,17 @@ pub(super) fn spawn_all<W: Worker>(
 fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
     let Some(mut worker) = ready.report(shared.construct(index)) else { return Ok(()) };
     while let Popped::Message(message) = shared.queue.pop(index, &|| false) {
-        let ran = contained(|| worker.run(message));
-        shared.call_ended(index, ran == Ran::Panicked);
-        if ran == Ran::Panicked {
-            discard(worker);
-            worker = restart(shared, index)?;
+        let mut next = Some(message);
+        while let Some(message) = next.take() {
+            let ran = contained(|| worker.run(message));
+            shared.count(ran == Ran::Panicked);
+            if ran == Ran::Panicked {
+                shared.queue.finished(index);
+                discard(worker);
+                worker = restart(shared, index)?;
+            } else {
+                next = shared.queue.next(index);
+            }
         }
     }
     discard(worker);
