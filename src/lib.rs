@@ -4,6 +4,7 @@
 //!
 //! * [`prelude`]: what most programs use.
 //! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do.
+//! * [`task`](macro@task): functions that run elsewhere; [`TaskWorker`]: closures and futures as tasks; `map`: one closure for many items.
 //! * [`Call`], [`CallError`]: results. [`gather`], [`as_completed`], [`wait`](fn@wait), [`submit_all`]: many at once.
 //! * [`Retry`]: calls that are tried again; [`RetriesExhausted`]: what became of each attempt.
 //! * [`LimitSet`], [`LimitPool`], [`RateLimit`], [`CallLimit`], [`ResourceLimit`]: limits.
@@ -33,11 +34,12 @@ pub use concurry_limits::{
     PooledSetStats, PreparedAcquisition, PreparedRequest, RateLimit, RateLimitAlgorithm, Request,
     ResourceLimit, Until, UsageRule, Verdict, Window, assert_limit_conforms,
 };
-pub use concurry_macros::worker;
+pub use concurry_macros::{task, worker};
 pub use concurry_workers::limit_server::{ConnectLimits, LimitAddress, LimitServer};
 pub use concurry_workers::options::{WorkerOptions, Workers};
 pub use concurry_workers::pool::{LoadBalancing, PoolHandle, PoolStats, UnknownLoadBalancing, WhenFull};
 pub use concurry_workers::process::hook::run_worker_if_child;
+pub use concurry_workers::tasks::{TaskWorker, TaskWorkerHandle};
 pub use concurry_workers::{BoxError, InitError};
 
 /// For the limits of users: `use concurry::typetag;`, and `#[typetag::serde]` on an `impl Limit for …`.
@@ -58,7 +60,7 @@ pub mod __private {
         Travel, Travels, UnsendableFuture, future_of, no_answer, no_method, wrong_kind,
     };
     pub use concurry_workers::process::registry::Registration;
-    pub use concurry_workers::process::{Answer, Outbound};
+    pub use concurry_workers::process::{Answer, IoAnswers, Outbound, TravelsAsIo};
     pub use concurry_workers::refusal::{NeverRejects, Rejection, Rejects, refuse};
     pub use concurry_workers::retry::{
         Attempts, MethodRetry, NoAttempts, Predicates, Recipe, SubmitsAttempts, ask, ask_one, ask_two,

@@ -7,7 +7,7 @@ pub use crate::{
     Attempt, AttemptEnd, AttemptVerdict, Call, CallError, CallLimit, ConnectLimits, ExecutionMode, Feedback,
     InitError, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitSetAcquisition, LoadBalancing,
     Outcome, Overrun, Progress, RateLimit, RateLimitAlgorithm, ResourceLimit, RetriesExhausted, Retry,
-    RetryAlgorithm, ReturnWhen, WhenFull, Window, Workers, as_completed, gather, submit_all, wait,
-    wait_async, worker,
+    RetryAlgorithm, ReturnWhen, TaskWorker, WhenFull, Window, Workers, as_completed, gather, submit_all,
+    task, wait, wait_async, worker,
 };
 pub use serde_json::json;

@@ -10,7 +10,7 @@
 use std::rc::Rc;
 
 use concurry::prelude::*;
-use concurry::{Acquire, Limit, PoolHandle};
+use concurry::{Acquire, Limit, PoolHandle, TaskWorkerHandle};
 
 /// Not `Send` itself; its handle is.
 #[worker]
@@ -40,6 +40,8 @@ fn error<T: std::error::Error + Send + Sync + 'static>() {}
 fn types_can_go_where_users_take_them() {
     send_and_sync::<HomebodyHandle>();
     cloned::<HomebodyHandle>();
+    send_and_sync::<TaskWorkerHandle>();
+    cloned::<TaskWorkerHandle>();
     send_and_sync::<PoolHandle<Homebody>>();
     send_and_sync::<LimitSet>();
     send_and_sync::<LimitPool>();

@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 
 use crate::errors::Errors;
 
-/// The arguments of `#[worker(…)]`.
+/// The arguments of `#[worker(…)]` and `#[task(…)]`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Args {
     /// The word `process`: arguments and results must be able to travel.
@@ -16,7 +16,7 @@ pub(crate) struct Args {
 
 impl Args {
     /// Reads them; what is unknown is a mistake at its own place.
-    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+    pub(crate) fn parse(attribute: &str, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
         match Punctuated::<Ident, syn::Token![,]>::parse_terminated.parse2(tokens.clone()) {
             Ok(words) => {
@@ -26,14 +26,14 @@ impl Args {
                     } else {
                         errors.at(
                             &word,
-                            format!("unknown option `{word}` of #[worker]: the only one is `process`"),
+                            format!("unknown option `{word}` of {attribute}: the only one is `process`"),
                         );
                     }
                 }
             }
             Err(_) => errors.at(
                 &tokens,
-                format!("`{tokens}` is no option of #[worker]: the only one is the word `process`"),
+                format!("`{tokens}` is no option of {attribute}: the only one is the word `process`"),
             ),
         }
         args

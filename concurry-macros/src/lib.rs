@@ -1,4 +1,4 @@
-//! `#[worker]`: turns a struct and its `impl` block into a worker.
+//! `#[worker]`: turns a struct and its `impl` block into a worker. `#[task]`: turns a function into a worker with one method.
 //!
 //! The way: `args` (what stands in the attribute) → `model` (what the item says, in our terms; every mistake is collected
 //! at the user's own tokens) → `rewrite` (the user's code, with the injected field) → `expand` (what is emitted). What can
@@ -26,4 +26,14 @@ mod rewrite;
 #[proc_macro_attribute]
 pub fn worker(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::worker(args.into(), item.into()).into()
+}
+
+/// Makes a task of a function: `options`, as a worker has, beside the function itself. See the facade's documentation.
+///
+/// A parameter of type `&LimitPool` is the worker's limits, and no argument of `call`. `#[retry(…)]` below this attribute
+/// says how a call is tried again. `#[task(process)]` makes it a compile error, at the type, when an argument or result
+/// cannot travel to another process; without it that is an error of `init` in process mode.
+#[proc_macro_attribute]
+pub fn task(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::task(args.into(), item.into()).into()
 }

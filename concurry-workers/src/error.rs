@@ -73,6 +73,15 @@ pub enum InitError {
         /// The methods and types, as a text.
         what: String,
     },
+    /// A `TaskWorker` was asked for in a mode whose workers are in other processes.
+    #[error(
+        "a TaskWorker cannot run in mode {mode}: a closure cannot travel to another process; \
+         put #[task] on a function and use its `options`, or use mode sync, thread or async"
+    )]
+    ClosuresCannotTravel {
+        /// The mode asked for.
+        mode: ExecutionMode,
+    },
     /// The worker, or a future of one of its methods, cannot be used by several threads, as this mode needs.
     #[error("`{worker}` cannot run in mode {mode}: {what}; use mode thread or process, or make it so")]
     NotShareable {

@@ -14,6 +14,7 @@
 //! * [`refusal`]: calls that are answered without being run.
 //! * [`retry`]: calls that are tried again.
 //! * [`runtime`]: a file a mode.
+//! * [`tasks`]: closures and futures as tasks.
 //! * [`limit_server`]: limits that are shared with other programs.
 //! * [`process`]: child processes: frames, transport, both ends, limits over frames.
 
@@ -29,6 +30,7 @@ pub mod process;
 pub mod refusal;
 pub mod retry;
 pub mod runtime;
+pub mod tasks;
 pub mod worker;
 
 pub use error::{BoxError, InitError};

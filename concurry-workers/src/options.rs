@@ -157,6 +157,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     }
 
     fn start(self, args: W::Args) -> Result<W::Handle, InitError> {
+        W::check_options(self.mode, self.retry.is_some())?;
         let workers = self.workers.resolve(self.mode)?;
         if self.max_queued_calls == 0 {
             return Err(InitError::InvalidOption {

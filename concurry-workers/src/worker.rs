@@ -13,7 +13,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 use crate::admission::Admission;
 use crate::attempt::Ran;
-use crate::error::BoxError;
+use crate::error::{BoxError, InitError};
 use crate::options::Workers;
 use crate::pool::PoolHandle;
 use crate::process::{Answer, Outbound};
@@ -117,7 +117,8 @@ pub trait Message {
 pub trait Queued: Message + Send + 'static {}
 impl<M: Message + Send + 'static> Queued for M {}
 
-/// A struct whose methods run elsewhere. Implemented by `#[worker]` on an `impl` block, never by hand.
+/// A struct whose methods run elsewhere. Implemented by `#[worker]` on an `impl` block; by hand for
+/// [`TaskWorker`](crate::tasks::TaskWorker) alone.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a worker yet",
     label = "has no `#[worker] impl` block",
@@ -144,6 +145,15 @@ pub trait Worker: Sized + 'static {
 
     /// Whether a method declares what it needs of the limits.
     const IS_LIMITED: bool = false;
+
+    /// What workers of this type can never be asked for, whatever their types.
+    ///
+    /// # Errors
+    ///
+    /// What `init` fails with.
+    fn check_options(_mode: ExecutionMode, _has_retry: bool) -> Result<(), InitError> {
+        Ok(())
+    }
 
     /// Runs the constructor.
     ///

@@ -94,8 +94,8 @@ impl Homely {
         plain
     }
 
-    pub fn gives(&self) -> Result<u64, std::io::Error> {
-        "1".parse().map_err(std::io::Error::other)
+    pub fn gives(&self) -> Result<u64, std::sync::mpsc::RecvError> {
+        "1".parse().map_err(|_| std::sync::mpsc::RecvError)
     }
 }
 
@@ -220,7 +220,7 @@ fn types_that_cannot_travel_make_init_fail_and_are_named() {
     let text = error.to_string();
     assert!(matches!(error, InitError::CannotTravel { .. }));
     assert!(text.contains("Sender<u64>") && text.contains("`takes`"), "{text}");
-    assert!(text.contains("std::io::error::Error") && text.contains("`gives`"), "{text}");
+    assert!(text.contains("std::sync::mpsc::RecvError") && text.contains("`gives`"), "{text}");
     let at_home = Homely::options(ExecutionMode::Thread, (), 1).init().unwrap();
     assert_eq!(at_home.gives().result().unwrap(), 1);
 }

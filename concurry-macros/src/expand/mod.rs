@@ -2,6 +2,7 @@
 //!
 //! * `structs`: for the struct: itself with the field, and its handle.
 //! * `impls`: for the `impl` block: itself, rewritten, and all of the below in one anonymous constant.
+//! * `tasks`: for a function: the struct and the `impl` block of a worker that calls it.
 //! * `handle`: the handle's methods.
 //! * `dispatch`: the message and how it is run.
 //! * `limited`: what a call needs before it is run.
@@ -26,6 +27,7 @@ mod impls;
 mod limited;
 mod retry;
 mod structs;
+mod tasks;
 mod wire;
 
 use proc_macro2::{Span, TokenStream};
@@ -35,7 +37,7 @@ use syn::{Item, ItemImpl};
 
 use crate::args::Args;
 use crate::errors::Errors;
-use crate::model::{Block, WorkerStruct};
+use crate::model::{Block, TaskFn, WorkerStruct};
 use crate::rewrite;
 
 /// The span of an error at the user's `place`, in code that is not the user's: no lint of theirs fires in it.
@@ -46,7 +48,7 @@ fn at(place: &impl Spanned) -> Span {
 /// The whole of `#[worker]`.
 pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let args = Args::parse(args, &mut errors);
+    let args = Args::parse("#[worker]", args, &mut errors);
     let expanded = match syn::parse2::<Item>(tokens.clone()) {
         Ok(Item::Struct(item)) => {
             if let Some(process) = args.process {
@@ -68,7 +70,28 @@ pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
             }
         },
         Ok(other) => {
-            errors.at(name(&other), "#[worker] goes on a struct, and on its inherent `impl` block");
+            let more = if matches!(other, Item::Fn(_)) { "; for a function there is #[task]" } else { "" };
+            let message = format!("#[worker] goes on a struct, and on its inherent `impl` block{more}");
+            errors.at(name(&other), message);
+            quote!(#other)
+        }
+        Err(error) => {
+            errors.add(error);
+            tokens
+        }
+    };
+    let errors = errors.into_tokens();
+    quote!(#expanded #errors)
+}
+
+/// The whole of `#[task]`.
+pub(crate) fn task(args: TokenStream, tokens: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let args = Args::parse("#[task]", args, &mut errors);
+    let expanded = match syn::parse2::<Item>(tokens.clone()) {
+        Ok(Item::Fn(item)) => tasks::expand(TaskFn::new(item), &args, &mut errors),
+        Ok(other) => {
+            errors.at(name(&other), "#[task] goes on a function");
             quote!(#other)
         }
         Err(error) => {
@@ -106,6 +129,7 @@ fn name(item: &Item) -> TokenStream {
         Item::Union(item) => item.ident.to_token_stream(),
         Item::Fn(item) => item.sig.ident.to_token_stream(),
         Item::Trait(item) => item.ident.to_token_stream(),
+        Item::Struct(item) => item.ident.to_token_stream(),
         Item::Mod(item) => item.ident.to_token_stream(),
         other => other.to_token_stream(),
     }

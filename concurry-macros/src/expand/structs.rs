@@ -1,20 +1,21 @@
 //! For the struct: itself with the field, and its handle.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::Ident;
 
 use super::{at, checks};
-use crate::model::WorkerStruct;
+use crate::model::{WorkerStruct, handle_name};
 
 pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
     let (item, worker, visibility) = (&model.item, model.ident(), model.visibility());
-    let handle = format_ident!("{worker}Handle");
+    let handle = handle_name(worker);
     if let Some(mistake) = &model.generic {
         return generic(model, mistake, &quote!(#handle));
     }
-    let summary =
-        format!("A pool of [`{worker}`] workers. Clones are the same pool; see [`concurry::PoolHandle`].");
+    let summary = format!(
+        "A pool of [`{worker}`](struct@{worker}) workers. Clones are the same pool; see [`concurry::PoolHandle`]."
+    );
     // At the worker's name, so that a struct without `#[worker] impl` is an error there.
     let place = at(worker);
     let pool = quote_spanned!(place=> ::concurry::PoolHandle<#worker>);

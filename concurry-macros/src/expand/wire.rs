@@ -4,11 +4,14 @@ use std::slice;
 
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
-use syn::{Ident, Type};
+use syn::{GenericArgument, Ident, PathArguments, Type, TypePath};
 
 use super::dispatch::future_fn;
 use super::{at, limited};
 use crate::model::{Method, Returns, WorkerImpl, has_reference};
+
+/// How the place of a result begins.
+const RETURNED: &str = "returned by";
 
 /// The functions of the trait that encode and decode, and those that tell what the types can do.
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
@@ -107,7 +110,7 @@ fn answers(method: &Method) -> (TokenStream, TokenStream) {
     let uses = match method.returns {
         _ if method.returns.parts().into_iter().any(has_reference) => emit!(NoAnswers as _),
         Returns::Plain(_) => emit!(NoAnswers as _, PlainAnswers as _),
-        _ => emit!(NoAnswers as _, ResultAnswers as _),
+        _ => emit!(IoAnswers as _, NoAnswers as _, ResultAnswers as _),
     };
     let uses = emit! { use ::concurry::__private::{#uses}; };
     (uses, whole)
@@ -117,7 +120,7 @@ fn answers(method: &Method) -> (TokenStream, TokenStream) {
 fn probes(model: &WorkerImpl) -> TokenStream {
     let worker = &model.worker;
     let (argument, result) =
-        (|name: &str| format!("of `{name}`"), |name: &str| format!("returned by `{name}`"));
+        (|name: &str| format!("of `{name}`"), |name: &str| format!("{RETURNED} `{name}`"));
     let constructor =
         model.constructor.args.iter().map(|ty| travels(ty, &argument("new"))).collect::<TokenStream>();
     let methods = model.methods.iter().map(|method| {
@@ -166,9 +169,17 @@ fn probes(model: &WorkerImpl) -> TokenStream {
 
 fn travels(ty: &Type, place: &str) -> TokenStream {
     let uses = uses(slice::from_ref(ty));
+    let as_io = if place.starts_with(RETURNED) {
+        emit!(
+            use ::concurry::__private::TravelsAsIo as _;
+        )
+    } else {
+        emit!()
+    };
     emit! {
         {
             #uses
+            #as_io
             if !(&::concurry::__private::Probe::<#ty>::NEW).travels() {
                 unable.push(::std::format!("type `{}` {}", ::core::any::type_name::<#ty>(), #place));
             }
@@ -187,7 +198,8 @@ pub(super) fn must_travel(model: &WorkerImpl) -> TokenStream {
             );
             return error.into_compile_error();
         }
-        quote_spanned!(at(ty)=> must_travel::<#ty>();)
+        let travelling = without_io(ty).map(|ty| quote_spanned!(at(ty)=> must_travel::<#ty>();));
+        travelling.unwrap_or_default()
     };
     let arguments = model.constructor.args.iter().map(check);
     let methods = model.methods.iter().map(|method| {
@@ -202,5 +214,22 @@ pub(super) fn must_travel(model: &WorkerImpl) -> TokenStream {
             #(#arguments)*
             #(#methods)*
         }
+    }
+}
+
+/// What of a type serde must know: of `io::Result<T>` the `T`, and nothing of `io::Error`, which travels without.
+fn without_io(ty: &Type) -> Option<&Type> {
+    let Type::Path(TypePath { qself: None, path, .. }) = ty else { return Some(ty) };
+    let mut backwards = path.segments.iter().rev();
+    let (Some(last), Some(before)) = (backwards.next(), backwards.next()) else { return Some(ty) };
+    match &last.arguments {
+        PathArguments::None if before.ident == "io" && last.ident == "Error" => None,
+        PathArguments::AngleBracketed(arguments) if before.ident == "io" && last.ident == "Result" => {
+            match arguments.args.first() {
+                Some(GenericArgument::Type(part)) if arguments.args.len() == 1 => Some(part),
+                _ => Some(ty),
+            }
+        }
+        _ => Some(ty),
     }
 }

@@ -5,7 +5,7 @@ use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, TypePath, Visibilit
 
 use super::limited::is_limited;
 use super::retry::is_retry;
-use super::{Constructor, Method, Stub};
+use super::{Constructor, Method, Stub, handle_name};
 use crate::errors::Errors;
 
 /// The `impl` block of a worker.
@@ -125,7 +125,7 @@ impl WorkerImpl {
     pub(crate) fn handle(&self) -> Path {
         let mut handle = self.worker.clone();
         if let Some(last) = handle.segments.last_mut() {
-            last.ident = format_ident!("{}Handle", last.ident);
+            last.ident = handle_name(&last.ident);
         }
         handle
     }

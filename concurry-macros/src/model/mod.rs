@@ -6,6 +6,7 @@
 //! * `limited`: the `#[limited(…)]` of a method, and the parameter for what was acquired.
 //! * `retry`: the `#[retry(…)]` of a method.
 //! * `constructor`: `new`.
+//! * `task`: a function that becomes a worker with one method.
 //! * `types`: what types may stand in a signature.
 //!
 //! A mistake is noted at the user's tokens, and what is wrong is left out of the model, so that the rest is still checked
@@ -17,6 +18,7 @@ mod limited;
 mod method;
 mod retry;
 mod structs;
+mod task;
 mod types;
 
 pub(crate) use constructor::{Constructor, Made};
@@ -24,5 +26,6 @@ pub(crate) use impls::{Block, WorkerImpl};
 pub(crate) use limited::LimitedArgs;
 pub(crate) use method::{Method, Returns, Stub};
 pub(crate) use retry::RetryArgs;
-pub(crate) use structs::WorkerStruct;
+pub(crate) use structs::{WorkerStruct, handle_name};
+pub(crate) use task::{TaskFn, TaskKind};
 pub(crate) use types::{has_reference, is_same};

@@ -1,6 +1,7 @@
 //! The struct that becomes a worker.
 
 use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
 use syn::{Fields, Ident, ItemStruct, Type, Visibility};
 
 use crate::errors::Errors;
@@ -10,6 +11,18 @@ pub(crate) struct WorkerStruct {
     pub(crate) item: ItemStruct,
     /// The mistake of being generic, as a type.
     pub(crate) generic: Option<TokenStream>,
+}
+
+/// The name of a worker's handle. That of a task, whose name is a function's, is in camel case like any type.
+pub(crate) fn handle_name(worker: &Ident) -> Ident {
+    let text = worker.unraw().to_string();
+    let is_function = text.starts_with(|first: char| first.is_lowercase());
+    let words = text.split('_').map(|word| {
+        let mut letters = word.chars();
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
+    });
+    let stem = if is_function { words.collect() } else { text.clone() };
+    Ident::new(&format!("{stem}Handle"), worker.span())
 }
 
 impl WorkerStruct {

@@ -71,6 +71,11 @@ impl<M: Queued> Queue<M> {
         Ticket { age: state.age(), queue: Arc::clone(self) }
     }
 
+    /// Whether nothing is to be run any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        lock(&self.state).stopped
+    }
+
     fn is_due(&self, age: u64) {
         let mut state = lock(&self.state);
         let Some(BackingOff { message, affinity, timer, .. }) = state.backing_off.remove(&age) else {

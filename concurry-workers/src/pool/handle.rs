@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use concurry_core::call::{Call, CallError, Promise};
@@ -125,6 +125,11 @@ impl<W: Worker> PoolHandle<W> {
     {
         let submit = |age, message| self.submit_aged(Some(age), message);
         retry::submit(self.owner.queue.queue(), (retry, self.affinity), ends, args, recipe, submit);
+    }
+
+    /// The queue, for what is run in pieces and looks between them whether the pool goes on.
+    pub(crate) fn weak_queue(&self) -> Weak<Queue<W::Message>> {
+        Arc::downgrade(self.owner.queue.queue())
     }
 
     fn submit_aged(&self, age: Option<u64>, message: W::Message) {

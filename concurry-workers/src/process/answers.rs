@@ -130,12 +130,15 @@ impl<T: Serialize, E: Serialize> Answer for AnswerResult<T, E> {
 }
 
 /// What there is to send besides a value: bytes of the method's own error, or what happened instead.
-enum Unsettled {
+pub(super) enum Unsettled {
     Own(Result<Vec<u8>, NotSent>),
     Other(CallError),
 }
 
-fn settled<T, E>(call: &Call<T, E>, own: impl FnOnce(E) -> Result<Vec<u8>, NotSent>) -> Result<T, Unsettled> {
+pub(super) fn settled<T, E>(
+    call: &Call<T, E>,
+    own: impl FnOnce(E) -> Result<Vec<u8>, NotSent>,
+) -> Result<T, Unsettled> {
     let outcome: Outcome<T, E> = call.try_take().unwrap_or(Err(CallError::Stopped));
     outcome.map_err(|error| match error {
         CallError::Failed(error) => Unsettled::Own(own(error)),
@@ -158,14 +161,14 @@ fn encode<T: Serialize>(what: &str, value: T) -> Result<Vec<u8>, NotSent> {
     encoded
 }
 
-fn returned(encoded: Result<Vec<u8>, NotSent>) -> Finished {
+pub(super) fn returned(encoded: Result<Vec<u8>, NotSent>) -> Finished {
     match encoded {
         Ok(body) => Finished { tag: AnswerKind::Returned as u32, body },
         Err(error) => not_sent(&error),
     }
 }
 
-fn failed(error: Unsettled) -> Finished {
+pub(super) fn failed(error: Unsettled) -> Finished {
     match error {
         Unsettled::Own(encoded) => returned(encoded),
         Unsettled::Other(CallError::Panicked(panic)) => match codec::encode("a panic", &panic) {
@@ -182,6 +185,6 @@ pub(super) fn not_sent(error: &NotSent) -> Finished {
     Finished { tag: AnswerKind::NotSent as u32, body: codec::encode("an error", error).unwrap_or_default() }
 }
 
-fn result_of(method: &str) -> String {
+pub(super) fn result_of(method: &str) -> String {
     format!("the result of `{method}`")
 }

@@ -12,6 +12,7 @@
 //! * `connection`: the parent's side of one child: its calls and its end.
 //! * `limits_server`: the parent's side of limits: answers, and takes back what a dead child held.
 //! * `answers`: a result on its way from the child's method to the caller's promise.
+//! * `io_errors`: results with an `io::Error`, which serde does not know.
 
 mod answers;
 pub(crate) mod child;
@@ -20,6 +21,7 @@ mod connection;
 mod constructors;
 pub(crate) mod frame;
 pub mod hook;
+mod io_errors;
 mod launch;
 pub(crate) mod limits_server;
 pub mod registry;
@@ -28,4 +30,5 @@ pub(crate) mod transport;
 
 pub use answers::{Answer, AnswerPlain, AnswerResult, Outbound, Reply, ReplyPlain, ReplyResult};
 pub(crate) use connection::{Connection, Ended, Fate};
+pub use io_errors::{IoAnswers, TravelsAsIo};
 pub(crate) use launch::OwnExecutable;

@@ -78,6 +78,28 @@ pub mod workers {
         }
     }
 
+    /// A task.
+    ///
+    /// # Errors
+    ///
+    /// As a file does.
+    #[task]
+    #[retry(attempts = 2)]
+    pub fn read_a_file(limits: &LimitPool, path: std::path::PathBuf, _: u8) -> std::io::Result<u64> {
+        let _permit = limits.acquire(()).map_err(std::io::Error::other)?;
+        Ok(path.metadata()?.len())
+    }
+
+    /// A task that waits and travels.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    #[task(process)]
+    pub async fn wait_for(number: u64) -> std::io::Result<u64> {
+        std::future::ready(Ok(number)).await
+    }
+
     /// A worker that travels.
     #[worker]
     #[derive(Debug, Default)]
@@ -94,6 +116,11 @@ pub mod workers {
 
 mod private {
     use concurry::prelude::*;
+
+    #[task]
+    fn never_started(number: u64) -> u64 {
+        number
+    }
 
     #[worker]
     pub(crate) struct Inner {
@@ -133,5 +160,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(travelling.go("there".to_owned(), 1).result()?, Some("there".to_owned()));
     let inner = private::Inner::options(ExecutionMode::Thread, (), 1).init()?;
     assert_eq!(inner.count().result()?, 1);
+    let reads = workers::read_a_file::options(ExecutionMode::Process, (), 1).init()?;
+    assert!(reads.call("/none/such".into(), 0).result().is_err());
+    assert_eq!(workers::wait_for::options(ExecutionMode::Async, (), 1).init()?.call(4).result()?, 4);
     Ok(())
 }

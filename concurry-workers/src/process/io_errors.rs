@@ -1,0 +1,190 @@
+//! `io::Error` on its way between processes: serde does not know it, and every function that reads a file returns one.
+//!
+//! An error of the system arrives as the same error, any other with its kind and its text.
+
+use std::io::{self, ErrorKind};
+
+use concurry_core::call::{Call, CallError, Promise};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::answers::{Answer, Finished, Reply, failed, result_of, returned, settled};
+use super::codec;
+use crate::probe::Probe;
+
+/// Both ends are the same executable, so a kind travels as its place here; one that is missing arrives as `Other`.
+const KINDS: [ErrorKind; 38] = [
+    ErrorKind::NotFound,
+    ErrorKind::PermissionDenied,
+    ErrorKind::ConnectionRefused,
+    ErrorKind::ConnectionReset,
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::NotConnected,
+    ErrorKind::AddrInUse,
+    ErrorKind::AddrNotAvailable,
+    ErrorKind::NetworkDown,
+    ErrorKind::BrokenPipe,
+    ErrorKind::AlreadyExists,
+    ErrorKind::WouldBlock,
+    ErrorKind::NotADirectory,
+    ErrorKind::IsADirectory,
+    ErrorKind::DirectoryNotEmpty,
+    ErrorKind::ReadOnlyFilesystem,
+    ErrorKind::StaleNetworkFileHandle,
+    ErrorKind::InvalidInput,
+    ErrorKind::InvalidData,
+    ErrorKind::TimedOut,
+    ErrorKind::WriteZero,
+    ErrorKind::StorageFull,
+    ErrorKind::NotSeekable,
+    ErrorKind::QuotaExceeded,
+    ErrorKind::FileTooLarge,
+    ErrorKind::ResourceBusy,
+    ErrorKind::ExecutableFileBusy,
+    ErrorKind::Deadlock,
+    ErrorKind::CrossesDevices,
+    ErrorKind::TooManyLinks,
+    ErrorKind::InvalidFilename,
+    ErrorKind::ArgumentListTooLong,
+    ErrorKind::Interrupted,
+    ErrorKind::Unsupported,
+    ErrorKind::UnexpectedEof,
+    ErrorKind::OutOfMemory,
+];
+
+/// What travels in the place of an `io::Error`.
+#[derive(Serialize, Deserialize)]
+enum Sent {
+    /// An error of the system, by its number.
+    System(i32),
+    /// A kind alone, by its place in [`KINDS`].
+    Kind(Option<usize>),
+    /// A kind with a text.
+    Text(Option<usize>, String),
+}
+
+impl From<io::Error> for Sent {
+    fn from(error: io::Error) -> Self {
+        let kind = KINDS.iter().position(|kind| *kind == error.kind());
+        match (error.raw_os_error(), error.get_ref()) {
+            (Some(code), _) => Self::System(code),
+            (None, Some(inner)) => Self::Text(kind, inner.to_string()),
+            (None, None) if error.to_string() == error.kind().to_string() => Self::Kind(kind),
+            (None, None) => Self::Text(kind, error.to_string()),
+        }
+    }
+}
+
+impl From<Sent> for io::Error {
+    fn from(sent: Sent) -> Self {
+        let known = |place: Option<usize>| {
+            place.and_then(|place| KINDS.get(place)).copied().unwrap_or(ErrorKind::Other)
+        };
+        match sent {
+            Sent::System(code) => Self::from_raw_os_error(code),
+            Sent::Kind(kind) => known(kind).into(),
+            Sent::Text(kind, text) => Self::new(known(kind), text),
+        }
+    }
+}
+
+/// The reply to a method that returns an `io::Result`.
+struct ReplyIo<T> {
+    method: &'static str,
+    promise: Promise<T, io::Error>,
+}
+
+impl<T: DeserializeOwned + Send> Reply for ReplyIo<T> {
+    fn complete(self: Box<Self>, bytes: &[u8]) {
+        let outcome = match codec::decode::<Result<T, Sent>>(&result_of(self.method), bytes) {
+            Ok(result) => result.map_err(|sent| CallError::Failed(sent.into())),
+            Err(error) => Err(CallError::NotSent(error)),
+        };
+        self.promise.complete(outcome);
+    }
+
+    fn fail(self: Box<Self>, error: CallError) {
+        self.promise.complete(Err(error.widen()));
+    }
+}
+
+/// The answer of a method that returns an `io::Result`.
+struct AnswerIo<T> {
+    method: &'static str,
+    call: Call<T, io::Error>,
+}
+
+impl<T: Serialize> Answer for AnswerIo<T> {
+    fn finish(self: Box<Self>) -> Finished {
+        let what = result_of(self.method);
+        match settled(&self.call, |own| codec::encode::<Result<T, Sent>>(&what, &Err(own.into()))) {
+            Ok(value) => returned(codec::encode::<Result<T, Sent>>(&what, &Ok(value))),
+            Err(error) => failed(error),
+        }
+    }
+}
+
+/// Where `T` is an `io::Error`, or a result with one, which travels although serde does not know it.
+pub trait TravelsAsIo {
+    /// Whether it can: yes.
+    fn travels(&self) -> bool;
+}
+
+impl TravelsAsIo for Probe<io::Error> {
+    fn travels(&self) -> bool {
+        true
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> TravelsAsIo for Probe<io::Result<T>> {
+    fn travels(&self) -> bool {
+        true
+    }
+}
+
+/// As [`ResultAnswers`](crate::probe::ResultAnswers), for methods that return an `io::Result`.
+pub trait IoAnswers<T> {
+    /// Here: completes the promise from bytes.
+    fn reply(&self, method: &'static str, promise: Promise<T, io::Error>) -> Option<Box<dyn Reply>>;
+    /// In the child: turns the finished call into bytes.
+    fn answer(&self, method: &'static str, call: Call<T, io::Error>) -> Option<Box<dyn Answer>>;
+}
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> IoAnswers<T> for Probe<io::Result<T>> {
+    fn reply(&self, method: &'static str, promise: Promise<T, io::Error>) -> Option<Box<dyn Reply>> {
+        Some(Box::new(ReplyIo { method, promise }))
+    }
+
+    fn answer(&self, method: &'static str, call: Call<T, io::Error>) -> Option<Box<dyn Answer>> {
+        Some(Box::new(AnswerIo { method, call }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn there(error: io::Error) -> io::Error {
+        let bytes = codec::encode("an error", &Sent::from(error)).unwrap();
+        codec::decode::<Sent>("an error", &bytes).unwrap().into()
+    }
+
+    #[test]
+    fn an_error_of_the_system_arrives_as_the_same_error() {
+        let error = there(std::fs::read("/none/such").unwrap_err());
+        assert_eq!((error.kind(), error.raw_os_error()), (ErrorKind::NotFound, Some(2)));
+    }
+
+    #[test]
+    fn a_kind_and_a_text_arrive() {
+        for kind in KINDS {
+            assert_eq!(there(kind.into()).kind(), kind);
+            let error = there(io::Error::new(kind, "with a text"));
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, "with a text"));
+        }
+        let error = there(io::Error::other("another"));
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "another"));
+    }
+}

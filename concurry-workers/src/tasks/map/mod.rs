@@ -1,0 +1,176 @@
+//! One closure for many items.
+//!
+//! Whoever calls `map` takes the items from the iterator, in chunks that grow, and puts them down in `input`. As long as
+//! there is something to take and fewer than all workers are at it, a [`Helper`] is submitted to the pool's queue like any
+//! task. A helper takes a share, maps it, hands the results to `output`, which puts them in order, and takes the next; when
+//! nothing is left to take it ends. So a map never has more threads than the pool has workers, and a worker never waits
+//! for the iterator.
+//!
+//! * `input`: the items that wait, and how large a share is.
+//! * `output`: the results, in order, and the promise.
+
+mod input;
+mod output;
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+use std::vec;
+
+use concurry_core::call::{Call, CallError, Panicked, channel};
+use concurry_core::sync::lock;
+use concurry_core::{clock, panics};
+use concurry_limits::LimitPool;
+
+use super::task::{Task, start_blocking};
+use super::{TaskCall, TaskWorker};
+use crate::attempt::Ran;
+use crate::pool::{PoolHandle, Queue};
+use crate::worker::{Job, SharedGuard};
+use concurry_core::panics::discard;
+use input::Input;
+use output::Output;
+
+/// How long the caller goes on alone before it wakes workers: waking one takes as long as many tiny items.
+const BETWEEN_WAKES: Duration = Duration::from_micros(100);
+
+/// What the caller and the helpers of one map share.
+struct Map<T, U, F> {
+    f: F,
+    input: Mutex<Input<T>>,
+    output: Output<U>,
+    queue: Weak<Queue<TaskCall>>,
+}
+
+/// Submits a map; see [`map`](super::TaskWorkerHandle::map).
+pub(super) fn map<I, U, F>(pool: &PoolHandle<TaskWorker>, mut items: I, f: F) -> Call<Vec<U>>
+where
+    I: Iterator,
+    I::Item: Send + 'static,
+    U: Send + 'static,
+    F: Fn(I::Item) -> U + Send + Sync + 'static,
+{
+    let (promise, call) = channel();
+    let expected = items.size_hint().0;
+    let map = Arc::new(Map {
+        f,
+        input: Mutex::new(Input::new(expected, pool.workers())),
+        output: Output::new(promise, expected),
+        queue: pool.weak_queue(),
+    });
+    let mut caller = Caller(Some(&map.output));
+    let clock = clock::system();
+    let mut last_wake = clock.now();
+    let (mut count, mut size) = (0, 1);
+    loop {
+        let start = clock.now();
+        let chunk: Vec<I::Item> = items.by_ref().take(size).collect();
+        let (taken, is_last) = (chunk.len(), chunk.len() < size);
+        let now = clock.now();
+        let is_time = is_last || now >= last_wake + BETWEEN_WAKES;
+        let helpers = lock(&map.input).offer(count, chunk, is_last, is_time);
+        count += taken;
+        for _ in 0..helpers {
+            pool.submit(TaskCall(Box::new(Helper { map: Some(Arc::clone(&map)) })));
+            last_wake = now;
+        }
+        if is_last || !map.is_wanted() {
+            break;
+        }
+        // Nobody waits for the end of a chunk whose items come slowly.
+        let is_slow = now >= start + BETWEEN_WAKES;
+        size = if is_slow { (size / 2).max(1) } else { (size * 2).min(input::most_in_chunk::<I::Item>()) };
+    }
+    map.output.end_at(count);
+    caller.0 = None;
+    call
+}
+
+/// The caller of a map while it takes the items: an iterator that panics ends the map.
+struct Caller<'a, U>(Option<&'a Output<U>>);
+
+impl<U> Drop for Caller<'_, U> {
+    fn drop(&mut self) {
+        if let Some(output) = self.0 {
+            output.fail(CallError::Cancelled);
+        }
+    }
+}
+
+impl<T, U, F: Fn(T) -> U> Map<T, U, F> {
+    /// Whether there is anyone to give results to, and a pool that goes on.
+    fn is_wanted(&self) -> bool {
+        if self.queue.upgrade().is_none_or(|queue| queue.is_stopped()) {
+            self.output.fail(CallError::Stopped);
+        }
+        self.output.is_wanted()
+    }
+
+    fn work(&self) -> Ran {
+        loop {
+            let share = if self.is_wanted() { lock(&self.input).take() } else { lock(&self.input).leave() };
+            let Some((first, items)) = share else { return Ran::Returned };
+            match self.map_chunk(first, items) {
+                Ok(results) => self.output.deliver(first, results),
+                Err(panic) => {
+                    self.output.fail(CallError::Panicked(panic));
+                    lock(&self.input).leave();
+                    return Ran::Panicked;
+                }
+            }
+        }
+    }
+
+    fn map_chunk(&self, first: usize, items: vec::IntoIter<T>) -> Result<Vec<U>, Panicked> {
+        let index = Cell::new(first);
+        let mapped = |item| {
+            let result = (self.f)(item);
+            index.set(index.get() + 1);
+            result
+        };
+        panics::catch(|| items.map(mapped).collect()).map_err(|panic| {
+            let message = format!("item {}: {}", index.get(), panic.message());
+            Panicked::new(message, panic.location().map(str::to_owned))
+        })
+    }
+}
+
+/// A worker's part in a map.
+struct Helper<T, U, F> {
+    map: Option<Arc<Map<T, U, F>>>,
+}
+
+impl<T, U, F> Task for Helper<T, U, F>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    F: Fn(T) -> U + Send + Sync + 'static,
+{
+    fn run(mut self: Box<Self>, _: &LimitPool) -> Ran {
+        let Some(map) = self.map.take() else { return Ran::Returned };
+        let ran = map.work();
+        // Items that nobody needs, and the closure, may panic when they are dropped.
+        discard(map);
+        ran
+    }
+
+    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job {
+        start_blocking(self, worker)
+    }
+
+    fn refuse(mut self: Box<Self>, error: CallError<Infallible>) {
+        if let Some(map) = self.map.take() {
+            map.output.fail(error);
+        }
+    }
+}
+
+impl<T, U, F> Drop for Helper<T, U, F> {
+    /// Dropped without being run: its runtime shuts down.
+    fn drop(&mut self) {
+        if let Some(map) = self.map.take() {
+            map.output.fail(CallError::Stopped);
+        }
+    }
+}

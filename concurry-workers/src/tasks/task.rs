@@ -1,0 +1,98 @@
+//! One submitted closure or future.
+//!
+//! It stands in one box with the promise of its call, so a task costs one allocation beside the call's own cell.
+
+use std::convert::Infallible;
+use std::future::Future;
+
+use concurry_core::call::{CallError, Promise};
+use concurry_limits::LimitPool;
+
+use super::worker::TaskWorker;
+use crate::attempt::{self, Ran};
+use crate::refusal::refuse;
+use crate::runtime::block_on;
+use crate::worker::{Job, SharedGuard};
+
+/// The message of [`TaskWorker`]: a task, whatever it is.
+pub struct TaskCall(pub(super) Box<dyn Task>);
+
+/// What is run, with the duty to answer its call.
+pub(super) trait Task: Send {
+    /// Runs it to its end on this thread.
+    fn run(self: Box<Self>, limits: &LimitPool) -> Ran;
+
+    /// Runs it on tokio, as a task side by side with others; code that blocks goes to a blocking thread.
+    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job;
+
+    /// Answers its call without running it.
+    fn refuse(self: Box<Self>, error: CallError);
+}
+
+/// A job that runs `task` on one of tokio's blocking threads.
+///
+/// The worker of tasks has no state that a panic could break, and those that run beside it need not end before the next may
+/// start. So a panic is caught before it reaches the guard.
+pub(super) fn start_blocking<K: Task + ?Sized + 'static>(
+    task: Box<K>,
+    worker: SharedGuard<TaskWorker>,
+) -> Job {
+    let run = tokio::task::spawn_blocking(move || task.run(&worker.limits));
+    // What is left is a runtime that shuts down: the promise was dropped with the task, which answers it.
+    Box::pin(async { run.await.unwrap_or(Ran::Returned) })
+}
+
+/// A closure that looks at the worker's limits, or does not.
+pub(super) struct Closure<T, F> {
+    pub(super) promise: Promise<T, Infallible>,
+    pub(super) body: F,
+}
+
+impl<T, F> Task for Closure<T, F>
+where
+    T: Send + 'static,
+    F: FnOnce(&LimitPool) -> T + Send + 'static,
+{
+    fn run(self: Box<Self>, limits: &LimitPool) -> Ran {
+        let Self { promise, body } = *self;
+        attempt::run(promise, || Ok(body(limits)))
+    }
+
+    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job {
+        start_blocking(self, worker)
+    }
+
+    fn refuse(self: Box<Self>, error: CallError) {
+        refuse(self.promise, error);
+    }
+}
+
+/// A future.
+pub(super) struct Async<T, F> {
+    pub(super) promise: Promise<T, Infallible>,
+    pub(super) body: F,
+}
+
+impl<T, F> Task for Async<T, F>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    fn run(self: Box<Self>, _: &LimitPool) -> Ran {
+        let Self { promise, body } = *self;
+        attempt::run(promise, || Ok(block_on(body)))
+    }
+
+    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job {
+        let Self { promise, body } = *self;
+        Box::pin(async move {
+            let ran = attempt::run_async(promise, async { Ok(body.await) }).await;
+            drop(worker);
+            ran
+        })
+    }
+
+    fn refuse(self: Box<Self>, error: CallError) {
+        refuse(self.promise, error);
+    }
+}

@@ -1,0 +1,11 @@
+use concurry::prelude::*;
+
+#[task]
+pub fn send(text: String, limits: &LimitPool) -> bool {
+    limits.try_acquire(()).is_ok() && text.is_empty()
+}
+
+fn main() {
+    let pool = send::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    println!("{}", pool.call(String::new(), LimitPool::default()).result().unwrap());
+}
