@@ -1,6 +1,7 @@
 //! Why a pool could not be started.
 
 use std::io;
+use std::time::Duration;
 
 use concurry_core::call::{Panicked, WorkerDied};
 use concurry_core::mode::ExecutionMode;
@@ -101,6 +102,16 @@ pub enum InitError {
         worker: &'static str,
         /// The methods and types, as a text.
         what: String,
+    },
+    /// Workers had to be made anew more often than they may.
+    #[error(
+        "the pool gave up: its workers were made anew {count} times within {within:?}, which is as often as they may"
+    )]
+    TooManyRestarts {
+        /// How often they may.
+        count: usize,
+        /// In which time.
+        within: Duration,
     },
     /// This build has no such mode.
     #[error("execution mode {mode} is not there: {reason}")]

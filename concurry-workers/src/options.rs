@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use concurry_core::clock::{self, Clock};
 use concurry_core::mode::ExecutionMode;
@@ -10,9 +11,9 @@ use concurry_core::retry::Retry;
 use concurry_limits::{IntoLimits, LimitPool, LimitSet, LimitSetError};
 
 use crate::error::InitError;
-use crate::pool::{LoadBalancing, PoolHandle, Queue, QueueOptions, WhenFull};
+use crate::pool::{LoadBalancing, PoolHandle, Queue, QueueOptions, Staffing, WhenFull};
 use crate::retry::rules;
-use crate::runtime::{self, Setup};
+use crate::runtime::{self, RestartBudget, Restarts, Setup};
 use crate::worker::Worker;
 
 /// How many workers a pool has.
@@ -71,6 +72,8 @@ pub struct WorkerOptions<W, A> {
     max_queued_calls: usize,
     when_full: WhenFull,
     balancing: LoadBalancing,
+    on_demand: Option<Duration>,
+    restarts: Option<RestartBudget>,
     name: Option<String>,
     retry: Option<Retry>,
     clock: Arc<dyn Clock>,
@@ -97,6 +100,8 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             max_queued_calls: usize::MAX,
             when_full: WhenFull::default(),
             balancing: LoadBalancing::default(),
+            on_demand: None,
+            restarts: None,
             name: None,
             retry: None,
             clock: clock::system(),
@@ -123,6 +128,25 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     /// [`affinity`](PoolHandle::affinity) go to the worker of their key in any case.
     pub fn load_balancing(mut self, balancing: LoadBalancing) -> Self {
         self.balancing = balancing;
+        self
+    }
+
+    /// Workers are made when a call comes that nobody is there for, up to `max_workers`, and end when no call has come for
+    /// `idle`. One is made by `init`, which so knows that it can be. A call whose worker cannot be made is answered with
+    /// `CallError::WorkerLost`; the next one has another worker tried. Mode sync has its one worker always.
+    pub fn on_demand(mut self, idle: Duration) -> Self {
+        self.on_demand = Some(idle);
+        self
+    }
+
+    /// How often the pool's workers may be made anew, after panics and deaths, in any time as long as `within`; without
+    /// bound by default. When it is spent the pool gives up: what waits, and every later call, is answered with
+    /// `CallError::WorkerLost`.
+    ///
+    /// A worker whose constructor fails when it is made anew is tried three times, with a short wait in between, before it is
+    /// lost. When the last one is lost the pool gives up as well.
+    pub fn max_restarts(mut self, count: usize, within: Duration) -> Self {
+        self.restarts = Some(RestartBudget { count, within });
         self
     }
 
@@ -185,17 +209,21 @@ impl<W: Worker, A> WorkerOptions<W, A> {
                 expected: "a method with #[limited] is admitted before a worker is chosen: share the set",
             });
         }
+        let idle = self.on_demand.filter(|_| self.mode != ExecutionMode::Sync);
+        let staffing = Staffing { target: workers, idle };
         let queue = Queue::new(QueueOptions {
             capacity: self.max_queued_calls,
             when_full: self.when_full,
             balancing: self.balancing,
+            staffing,
             clock: self.clock,
             limits: limits.clone(),
         });
         let setup = Setup {
             mode: self.mode,
             limits,
-            workers,
+            workers: staffing.at_first(),
+            restarts: Restarts::of(self.restarts),
             queue: Arc::clone(&queue),
             name: self.name.unwrap_or_else(|| short_name(std::any::type_name::<W>()).to_owned()),
             args,

@@ -25,6 +25,7 @@ mod pools;
 mod process;
 mod queueing;
 mod retries;
+mod staffing;
 mod tasks;
 mod warnings;
 mod workers;

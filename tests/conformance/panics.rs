@@ -43,3 +43,24 @@ every_mode! {
         assert_eq!(set.stats().limit("doors").unwrap().in_use, 0);
     }
 }
+
+every_mode! {
+    fn when_the_budget_of_restarts_is_spent_every_call_is_told(mode: ExecutionMode) {
+        let counter = Counter::options(mode, (), 1)
+            .max_restarts(2, std::time::Duration::from_secs(3600))
+            .init(1)
+            .unwrap();
+        for _ in 0..2 {
+            assert!(matches!(counter.panic("ouch".into()).result(), Err(CallError::Panicked(_))));
+            assert_eq!(counter.count().result().unwrap(), 0);
+        }
+        // It is the third that is one too many.
+        assert!(matches!(counter.panic("ouch".into()).result(), Err(CallError::Panicked(_))));
+        for _ in 0..3 {
+            let error = counter.count().result().unwrap_err();
+            assert!(matches!(error, CallError::WorkerLost { .. }), "{error:?}");
+            assert!(error.to_string().contains("made anew 2 times within"), "{error}");
+        }
+        assert_eq!(counter.stats().restarts, 2);
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use concurry_core::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How the calls of a pool are spread over its workers.
@@ -80,45 +81,126 @@ impl FromStr for LoadBalancing {
     }
 }
 
-/// The workers of a pool, as far as the choice between them needs it.
+/// The workers of a pool, as far as the choice between them, and their number, needs it.
 pub(super) struct Workers {
     balancing: LoadBalancing,
-    /// By number; a worker that has ended is not alive.
+    /// By number.
     loads: Vec<Load>,
-    alive: usize,
+    /// Those that are there.
+    there: usize,
+    /// Those that have left, and not ended yet.
+    leaving: usize,
+    /// Those that are on their way to a call: they start, or were woken.
+    coming: usize,
     turn: usize,
     random: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Load {
-    is_alive: bool,
+    presence: Presence,
+    is_coming: bool,
+    /// Since when it finds no call.
+    idle_since: Option<Timestamp>,
     /// Calls that wait for it or run there.
     active: usize,
     /// Calls that it was given so far.
     total: u64,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Presence {
+    #[default]
+    Absent,
+    There,
+    /// It takes no more calls.
+    Leaving,
+}
+
 impl Workers {
     pub(super) fn new(balancing: LoadBalancing) -> Self {
-        Self { balancing, loads: Vec::new(), alive: 0, turn: 0, random: 0x9E37_79B9_7F4A_7C15 }
+        let random = 0x9E37_79B9_7F4A_7C15;
+        Self { balancing, loads: Vec::new(), there: 0, leaving: 0, coming: 0, turn: 0, random }
     }
 
+    /// How many have not ended.
     pub(super) fn alive(&self) -> usize {
-        self.alive
+        self.there + self.leaving
+    }
+
+    /// How many take calls.
+    pub(super) fn there(&self) -> usize {
+        self.there
+    }
+
+    pub(super) fn is_there(&self, number: usize) -> bool {
+        self.loads.get(number).is_some_and(|load| load.presence == Presence::There)
+    }
+
+    /// How many are on their way to a call.
+    pub(super) fn coming(&self) -> usize {
+        self.coming
     }
 
     pub(super) fn started(&mut self, number: usize) {
         if self.loads.len() <= number {
             self.loads.resize(number + 1, Load::default());
         }
-        self.alive += 1;
-        self.loads[number] = Load { is_alive: true, ..Load::default() };
+        self.there += 1;
+        self.coming += 1;
+        self.loads[number] = Load { presence: Presence::There, is_coming: true, ..Load::default() };
+    }
+
+    /// The number of a new worker, which counts as being there from now on.
+    pub(super) fn hire(&mut self) -> usize {
+        let free = self.loads.iter().position(|load| load.presence == Presence::Absent);
+        let number = free.unwrap_or(self.loads.len());
+        self.started(number);
+        number
+    }
+
+    /// A worker takes no more calls.
+    pub(super) fn leaves(&mut self, number: usize) {
+        self.is_busy(number);
+        self.loads[number].presence = Presence::Leaving;
+        self.there -= 1;
+        self.leaving += 1;
     }
 
     pub(super) fn ended(&mut self, number: usize) {
-        self.alive -= 1;
-        self.loads[number].is_alive = false;
+        self.is_busy(number);
+        match std::mem::take(&mut self.loads[number].presence) {
+            Presence::There => self.there -= 1,
+            Presence::Leaving => self.leaving -= 1,
+            Presence::Absent => {}
+        }
+    }
+
+    /// A worker was woken to look for a call.
+    pub(super) fn sets_out(&mut self, number: usize) {
+        if let Some(load) = self.loads.get_mut(number) {
+            self.coming += usize::from(!std::mem::replace(&mut load.is_coming, true));
+        }
+    }
+
+    /// A worker looks for a call.
+    pub(super) fn arrives(&mut self, number: usize) {
+        if let Some(load) = self.loads.get_mut(number) {
+            self.coming -= usize::from(std::mem::take(&mut load.is_coming));
+        }
+    }
+
+    /// A worker has found a call, or leaves.
+    pub(super) fn is_busy(&mut self, number: usize) {
+        self.arrives(number);
+        if let Some(load) = self.loads.get_mut(number) {
+            load.idle_since = None;
+        }
+    }
+
+    /// Since when a worker finds no call.
+    pub(super) fn idle_since(&mut self, number: usize, now: Timestamp) -> Timestamp {
+        self.loads.get_mut(number).map_or(now, |load| *load.idle_since.get_or_insert(now))
     }
 
     /// The worker for a call, if it is to go to a certain one. Calls of one affinity go to one worker as long as the pool's
@@ -127,21 +209,21 @@ impl Workers {
         if affinity.is_none() && self.balancing == LoadBalancing::SharedQueue {
             return None;
         }
-        let alive = u64::try_from(self.alive).unwrap_or(u64::MAX);
-        if alive == 0 {
+        let there = u64::try_from(self.there).unwrap_or(u64::MAX);
+        if there == 0 {
             return None;
         }
         let number = match (affinity, self.balancing) {
-            (Some(hash), _) => self.nth(hash % alive),
+            (Some(hash), _) => self.nth(hash % there),
             (None, LoadBalancing::LeastActive) => self.least(|load| u64::try_from(load.active).unwrap_or(0)),
             (None, LoadBalancing::LeastTotal) => self.least(|load| load.total),
             (None, LoadBalancing::Random) => {
                 let random = self.next_random();
-                self.nth(random % alive)
+                self.nth(random % there)
             }
             (None, _) => {
                 self.turn = self.turn.wrapping_add(1);
-                self.nth(u64::try_from(self.turn).unwrap_or(0).wrapping_sub(1) % alive)
+                self.nth(u64::try_from(self.turn).unwrap_or(0).wrapping_sub(1) % there)
             }
         }?;
         self.loads[number].active += 1;
@@ -156,16 +238,20 @@ impl Workers {
         }
     }
 
-    fn alive_numbers(&self) -> impl Iterator<Item = usize> {
-        self.loads.iter().enumerate().filter(|(_, load)| load.is_alive).map(|(number, _)| number)
+    fn numbers(&self) -> impl Iterator<Item = usize> {
+        self.loads
+            .iter()
+            .enumerate()
+            .filter(|(_, load)| load.presence == Presence::There)
+            .map(|(number, _)| number)
     }
 
     fn nth(&self, place: u64) -> Option<usize> {
-        self.alive_numbers().nth(usize::try_from(place).unwrap_or(0))
+        self.numbers().nth(usize::try_from(place).unwrap_or(0))
     }
 
     fn least(&self, of: impl Fn(&Load) -> u64) -> Option<usize> {
-        self.alive_numbers().min_by_key(|number| of(&self.loads[*number]))
+        self.numbers().min_by_key(|number| of(&self.loads[*number]))
     }
 
     /// The xorshift generator of Marsaglia (2003), with 64 bits.

@@ -76,7 +76,7 @@ impl<M: Queued> Queue<M> {
         lock(&self.state).stopped
     }
 
-    fn is_due(&self, age: u64) {
+    fn is_due(self: &Arc<Self>, age: u64) {
         let mut state = lock(&self.state);
         let Some(BackingOff { message, affinity, timer, .. }) = state.backing_off.remove(&age) else {
             return;
@@ -84,6 +84,7 @@ impl<M: Queued> Queue<M> {
         let idle = state.place(affinity, age, message);
         announce(state, idle);
         drop(timer);
+        self.hire_if_short();
     }
 
     /// Takes a call out that waits, because nobody needs its result any more.
@@ -151,6 +152,7 @@ impl<M: Queued> Queue<M> {
         if is_due {
             let idle = state.place(affinity, age, message);
             announce(state, idle);
+            self.hire_if_short();
             return Ok(());
         }
         let turn = state.retried;

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::MutexGuard;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use concurry_core::clock::{Clock, Timestamp};
 use concurry_core::park;
@@ -44,7 +45,7 @@ impl<M: Queued> Queue<M> {
         let mut state = lock(&self.state);
         state.workers.ended(number);
         state.lanes.release(number);
-        let heir = if state.lanes.is_empty() { None } else { state.idle.pop() };
+        let heir = if state.lanes.is_empty() { None } else { state.wake_one() };
         tell(state);
         wake(heir);
     }
@@ -69,6 +70,18 @@ impl<M: Queued> Queue<M> {
         tell(state);
         calls.extend(backing_off.into_values().map(BackingOff::into_message));
         calls
+    }
+
+    /// Blocks for `wait`, or until the queue is stopped.
+    pub(crate) fn pause(&self, wait: Duration) {
+        let clock = self.clock();
+        let stopped = poll_fn(|context| self.observe(context, |state| state.stopped));
+        park::block_on_until(stopped, &**clock, clock.now() + wait);
+    }
+
+    /// Whether calls are let in.
+    pub(crate) fn is_open(&self) -> bool {
+        lock(&self.state).open
     }
 
     /// Whether no worker is left to take a call.

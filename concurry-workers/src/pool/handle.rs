@@ -11,6 +11,7 @@ use concurry_core::retry::Retry;
 use super::serving::serves;
 use super::{PoolStats, Queue, Route};
 use crate::attempt::refuse;
+use crate::error::InitError;
 use crate::retry::{self, Recipe, Rules};
 use crate::runtime::Runtime;
 use crate::worker::Worker;
@@ -180,6 +181,25 @@ impl<W: Worker> PoolHandle<W> {
             self.owner.runtime.wait_until_ended();
         }
         drained
+    }
+
+    /// Has so many workers from now on. New ones are made here, and this returns when they are ready; those that are too many
+    /// end after the call that they run. With [`on_demand`](crate::options::WorkerOptions::on_demand) it is the most that
+    /// there may be.
+    ///
+    /// # Errors
+    ///
+    /// [`InitError`] for 0 workers, in mode sync for any number but 1, and when a worker could not be made; there are as many
+    /// as before then.
+    pub fn resize(&self, workers: usize) -> Result<(), InitError> {
+        if workers == 0 {
+            return Err(InitError::InvalidOption {
+                option: "workers",
+                value: "0".to_owned(),
+                expected: "a pool needs at least one worker",
+            });
+        }
+        self.owner.runtime.resize(workers)
     }
 
     /// What the pool does right now.

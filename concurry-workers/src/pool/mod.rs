@@ -4,6 +4,8 @@
 //! * `lanes`: which call a worker may take: any, one that was routed to it, one whose limits admit it.
 //! * `balancing`: which worker a call is routed to, if to a certain one.
 //! * `idle`: the workers that are to be woken.
+//! * `submitting`: how calls get in, and what a full queue does.
+//! * `staffing`: how many workers there shall be.
 //! * `comeback`: calls that come back to the queue, to be tried again.
 //! * `ending`: how calls, workers and the queue end.
 //! * `serving`: which pools a thread serves, and so must not wait for.
@@ -20,14 +22,18 @@ mod queue;
 #[cfg(test)]
 mod queue_tests;
 pub(crate) mod serving;
+mod staffing;
 mod stats;
+mod submitting;
 
 pub use balancing::{LoadBalancing, UnknownLoadBalancing};
 pub use handle::PoolHandle;
-pub use queue::{Route, WhenFull};
 pub use stats::PoolStats;
+pub use submitting::{Route, WhenFull};
 
 pub(crate) use comeback::Ticket;
 pub(crate) use ending::Counts;
-pub(crate) use queue::{Popped, Queue, QueueOptions, Refused};
+pub(crate) use queue::{Popped, Queue, QueueOptions};
+pub(crate) use staffing::Staffing;
 pub(crate) use stats::Counters;
+pub(crate) use submitting::Refused;

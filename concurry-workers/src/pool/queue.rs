@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_core::call::CallError;
@@ -24,7 +24,8 @@ use super::comeback::BackingOff;
 use super::ending::{tell, wake};
 use super::idle::Idle;
 use super::lanes::{Asked, Found, Lanes, Need};
-use super::serving::serves;
+use super::staffing::{Hire, Staffing};
+use super::submitting::WhenFull;
 use crate::worker::Queued;
 
 /// What a queue is to be.
@@ -34,6 +35,7 @@ pub(crate) struct QueueOptions {
     /// What happens to a call that finds it full.
     pub(crate) when_full: WhenFull,
     pub(crate) balancing: LoadBalancing,
+    pub(crate) staffing: Staffing,
     pub(crate) clock: Arc<dyn Clock>,
     /// What calls with `#[limited]` are admitted by.
     pub(crate) limits: LimitPool,
@@ -43,38 +45,16 @@ pub(crate) struct QueueOptions {
 impl QueueOptions {
     pub(super) fn of(capacity: usize, clock: Arc<dyn Clock>) -> Self {
         let (when_full, balancing, limits) = Default::default();
-        Self { capacity, when_full, balancing, clock, limits }
+        Self { capacity, when_full, balancing, staffing: Staffing::of(1), clock, limits }
     }
-}
-
-/// What happens when a call is submitted to a pool in which as many wait as may.
-///
-/// # Examples
-///
-/// ```
-/// use concurry_workers::pool::WhenFull;
-///
-/// assert_eq!(WhenFull::default(), WhenFull::Wait);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum WhenFull {
-    /// The submitter waits until there is room.
-    #[default]
-    Wait,
-    /// The call ends with [`CallError::Rejected`](concurry_core::call::CallError::Rejected), in which its arguments come
-    /// back.
-    Reject,
-    /// The call that waits for longest ends with [`CallError::Displaced`](concurry_core::call::CallError::Displaced), and
-    /// the new one takes its room.
-    DropOldest,
 }
 
 /// The queue; `M` is the message of a call.
 pub(crate) struct Queue<M> {
     pub(super) state: Mutex<State<M>>,
-    options: QueueOptions,
+    pub(super) options: QueueOptions,
+    /// Starts the worker of this number, if workers are made when calls come.
+    pub(super) hire: OnceLock<Hire>,
 }
 
 pub(super) struct State<M> {
@@ -93,6 +73,7 @@ pub(super) struct State<M> {
     pub(super) running: usize,
     /// Workers that are there: they, and only they, take calls.
     pub(super) workers: Workers,
+    pub(super) staffing: Staffing,
     pub(super) open: bool,
     pub(super) idle: Idle,
     pub(super) submitters: VecDeque<Waker>,
@@ -112,9 +93,20 @@ impl<M> State<M> {
     /// The idle worker that is to be woken for a call.
     fn worker_for(&mut self, need: Need) -> Option<Waker> {
         match need.worker {
-            Some(number) => self.idle.remove(number),
-            None => self.idle.pop(),
+            Some(number) => {
+                let waker = self.idle.remove(number)?;
+                self.workers.sets_out(number);
+                Some(waker)
+            }
+            None => self.wake_one(),
         }
+    }
+
+    /// An idle worker that is to look for a call.
+    pub(super) fn wake_one(&mut self) -> Option<Waker> {
+        let (number, waker) = self.idle.pop()?;
+        self.workers.sets_out(number);
+        Some(waker)
     }
 
     /// The age of a call that comes now.
@@ -156,26 +148,6 @@ pub(crate) enum Popped<M> {
     Interrupted,
 }
 
-/// Where a call belongs.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Route {
-    /// Its place, if it has had one before.
-    pub(crate) age: Option<u64>,
-    /// What calls have in common that are to go to one worker.
-    pub(crate) affinity: Option<u64>,
-}
-
-/// Why a call did not get into the queue.
-pub(crate) enum Refused<M> {
-    /// It is closed.
-    Closed(M),
-    /// It is full, and the call is not to wait; this many may.
-    Full(M, usize),
-    /// It is full, and this thread serves the pool.
-    WouldDeadlock(M),
-}
-
 impl<M: Queued> Queue<M> {
     /// A queue without workers as yet.
     pub(crate) fn new(options: QueueOptions) -> Arc<Self> {
@@ -188,12 +160,13 @@ impl<M: Queued> Queue<M> {
             stopped: false,
             running: 0,
             workers: Workers::new(options.balancing),
+            staffing: options.staffing,
             open: true,
             idle: Idle::default(),
             submitters: VecDeque::new(),
             observers: Vec::new(),
         };
-        Arc::new(Self { state: Mutex::new(state), options })
+        Arc::new(Self { state: Mutex::new(state), options, hire: OnceLock::new() })
     }
 
     /// What the pool is known by to those who serve it.
@@ -209,54 +182,6 @@ impl<M: Queued> Queue<M> {
         &self.options.limits
     }
 
-    /// Appends `message`, or puts it to the place of its `age` if it has one. When the queue is full it waits, or gives back
-    /// what has to leave.
-    ///
-    /// Calls that back off count as well: they are the pool's backlog. They themselves never wait for room.
-    pub(crate) fn push(&self, route: Route, message: M) -> Result<Option<M>, Refused<M>> {
-        let mut registered: Option<Waker> = None;
-        loop {
-            let mut state = lock(&self.state);
-            // A thread stands here once, however it was woken: the next room is for somebody who still waits.
-            if let Some(me) = registered.take() {
-                state.submitters.retain(|other| !other.will_wake(&me));
-            }
-            if !state.open {
-                return Err(Refused::Closed(message));
-            }
-            let capacity = self.options.capacity;
-            let mut displaced = None;
-            if state.lanes.len() + state.backing_off.len() >= capacity {
-                match self.options.when_full {
-                    // Nobody else might make room.
-                    WhenFull::Wait if serves(self.number()) => return Err(Refused::WouldDeadlock(message)),
-                    WhenFull::Wait => {
-                        let me = park::thread_waker();
-                        state.submitters.push_back(me.clone());
-                        registered = Some(me);
-                        drop(state);
-                        std::thread::park();
-                        continue;
-                    }
-                    WhenFull::Reject => return Err(Refused::Full(message, capacity)),
-                    WhenFull::DropOldest => match state.lanes.pop_oldest() {
-                        Some((need, oldest)) => {
-                            state.relieve(need);
-                            displaced = Some(oldest);
-                        }
-                        // All that count back off: there is nothing older to take out.
-                        None => return Err(Refused::Full(message, capacity)),
-                    },
-                }
-            }
-            let age = route.age.unwrap_or_else(|| state.age());
-            let idle = state.place(route.affinity, age, message);
-            drop(state);
-            wake(idle);
-            return Ok(displaced);
-        }
-    }
-
     /// The oldest call that worker `number` may take, which sleeps until there is one, or the queue is closed and empty, or
     /// `interrupted` says true (whoever makes it true wakes the worker).
     pub(crate) fn poll_pop(
@@ -268,26 +193,38 @@ impl<M: Queued> Queue<M> {
         loop {
             let mut state = lock(&self.state);
             state.idle.remove(number);
+            state.workers.arrives(number);
             if interrupted() {
                 // A wake-up meant for a call may have come to this worker: another idle one takes it.
-                let heir = if state.lanes.has_for(number) { state.idle.pop() } else { None };
+                let heir = if state.lanes.has_for(number) { state.wake_one() } else { None };
                 drop(state);
                 wake(heir);
                 return Poll::Ready(Popped::Interrupted);
             }
+            if state.is_surplus(number) {
+                let heir = if state.lanes.has_for(number) { state.wake_one() } else { None };
+                drop(state);
+                wake(heir);
+                return Poll::Ready(Popped::Closed);
+            }
             match state.lanes.find(number) {
                 Some(Found::Call(message)) => {
+                    state.workers.is_busy(number);
                     return Poll::Ready(Popped::Message(taken(state, message, None)));
                 }
                 Some(Found::Ask(need, age, message)) => {
+                    state.workers.is_busy(number);
                     drop(state);
                     if let Some(popped) = self.ask(need, age, message) {
                         return Poll::Ready(popped);
                     }
                 }
                 None if state.is_over() => return Poll::Ready(Popped::Closed),
+                None if self.has_waited(&mut state, number) => return Poll::Ready(Popped::Closed),
                 None => {
-                    state.idle.add(number, context.waker().clone());
+                    let turn = state.idle.add(number, context.waker().clone());
+                    drop(state);
+                    self.set_alarm(number, turn, context.waker());
                     return Poll::Pending;
                 }
             }
@@ -337,6 +274,10 @@ impl<M: Queued> Queue<M> {
         let mut state = lock(&self.state);
         state.running -= 1;
         state.workers.relieved(number);
+        if state.has_surplus() {
+            tell(state);
+            return None;
+        }
         if let Some(message) = state.lanes.pop_free() {
             return Some(taken(state, message, None));
         }

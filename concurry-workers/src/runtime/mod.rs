@@ -5,10 +5,12 @@
 //! * `tokio`: a task a worker.
 //! * `process`: a child process a worker, with a dispatcher thread here.
 //! * `shared`: what the modes with a queue have in common.
+//! * `rebuilding`: workers that are made anew.
 //! * `own`: the tokio runtime that concurry starts when there is none to use.
 
 mod own;
 mod process;
+mod rebuilding;
 mod shared;
 mod sync;
 mod thread;
@@ -26,6 +28,7 @@ use crate::pool::{PoolStats, Queue, Route};
 use crate::worker::Worker;
 
 pub use own::block_on;
+pub(crate) use rebuilding::{RestartBudget, Restarts};
 pub(crate) use shared::{Shared, restart};
 pub(crate) use sync::start as start_sync;
 pub(crate) use tokio::start as start_async;
@@ -37,6 +40,7 @@ pub struct Setup<W: Worker> {
     pub(crate) workers: usize,
     pub(crate) queue: Arc<Queue<W::Message>>,
     pub(crate) name: String,
+    pub(crate) restarts: Restarts,
     pub(crate) args: W::Args,
 }
 
@@ -61,6 +65,12 @@ pub trait Runtime<W: Worker>: Send + Sync {
     fn wait_until_empty(&self, deadline: Duration) -> bool;
     /// Blocks until every worker of a pool that takes no more calls has ended.
     fn wait_until_ended(&self);
+    /// Has so many workers from now on, 1 or more.
+    ///
+    /// # Errors
+    ///
+    /// When one could not be made; there are as many as before then.
+    fn resize(&self, workers: usize) -> Result<(), InitError>;
     /// What it does right now.
     fn stats(&self) -> PoolStats;
 }

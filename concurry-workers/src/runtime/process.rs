@@ -14,7 +14,7 @@ use super::{Runtime, Setup, Shared};
 use crate::admission::Admission;
 use crate::attempt::refuse;
 use crate::error::InitError;
-use crate::pool::{Counters, Popped};
+use crate::pool::Popped;
 use crate::process::{Connection, Ended, Fate, OwnExecutable};
 use crate::worker::{Message, Worker};
 
@@ -43,7 +43,7 @@ fn connect<W: Worker>(shared: &Shared<W>, index: usize) -> Result<Connection, In
 }
 
 fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
-    let Some(mut connection) = ready.report(connect(shared, index)) else { return Ok(()) };
+    let Some(mut connection) = ready.report(connect(shared, index))? else { return Ok(()) };
     loop {
         let popped = shared.queue.pop(index, &|| connection.is_gone());
         if matches!(popped, Popped::Closed) {
@@ -69,8 +69,7 @@ fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<()
 
 fn reconnect<W: Worker>(shared: &Shared<W>, index: usize, dead: Connection) -> Result<Connection, InitError> {
     drop(dead);
-    Counters::add(&shared.counters.restarts);
-    connect(shared, index)
+    shared.rebuild(|| connect(shared, index))
 }
 
 /// No new child could be made: the call in hand is answered.
@@ -87,7 +86,7 @@ fn run<W: Worker>(shared: &Shared<W>, index: usize, connection: &mut Connection,
         // It was answered without the child, or has failed there.
         Some(None | Some(Fate::Answered { panicked: false })) => shared.call_ended(index, false),
         Some(Some(Fate::Answered { panicked: true })) => {
-            Counters::add(&shared.counters.restarts);
+            shared.rebuilt_elsewhere();
             shared.call_ended(index, true);
         }
         None | Some(Some(Fate::Died)) => shared.call_ended(index, true),

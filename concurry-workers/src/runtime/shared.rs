@@ -11,7 +11,7 @@ use concurry_core::clock;
 use concurry_core::mode::ExecutionMode;
 use concurry_limits::LimitPool;
 
-use super::Setup;
+use super::{Restarts, Setup};
 use crate::attempt::{refuse, reject};
 use crate::construct::construct;
 use crate::error::InitError;
@@ -26,6 +26,7 @@ pub(crate) struct Shared<W: Worker> {
     pub(crate) args: Mutex<W::Args>,
     pub(crate) limits: LimitPool,
     pub(crate) counters: Counters,
+    pub(crate) restarts: Restarts,
     pub(crate) mode: ExecutionMode,
     pub(crate) name: String,
     pub(crate) workers: usize,
@@ -40,6 +41,7 @@ impl<W: Worker> Shared<W> {
             args: Mutex::new(setup.args),
             limits: setup.limits,
             counters: Counters::default(),
+            restarts: setup.restarts,
             mode: setup.mode,
             name: setup.name,
             workers: setup.workers,
@@ -96,10 +98,28 @@ impl<W: Worker> Shared<W> {
         if !self.queue.is_deserted() {
             return;
         }
+        if self.queue.hires() && self.queue.is_open() {
+            // The next call has a worker made; what waited for this one is told why there is none.
+            let waiting = if reason.is_some() { self.queue.take_waiting() } else { Vec::new() };
+            let reason = reason.map(ToString::to_string).unwrap_or_default();
+            for message in waiting {
+                refuse::<W>(message, CallError::WorkerLost { reason: reason.clone() });
+            }
+            return;
+        }
         if let Some(reason) = reason {
             // Set before the queue is emptied, so that whoever finds it closed finds the reason as well.
             self.lost.get_or_init(|| reason.to_string());
         }
+        for message in self.queue.stop() {
+            refuse::<W>(message, self.refusal());
+        }
+    }
+
+    /// Ends the pool because of `reason`, which every call is told.
+    pub(crate) fn give_up(&self, reason: &dyn fmt::Display) {
+        tracing::error!(pool = %self.name, %reason, "the pool gives up");
+        self.lost.get_or_init(|| reason.to_string());
         for message in self.queue.stop() {
             refuse::<W>(message, self.refusal());
         }
@@ -147,6 +167,5 @@ impl<W: Worker> Shared<W> {
 
 /// Makes worker `index` anew after a panic.
 pub(crate) fn restart<W: Worker>(shared: &Shared<W>, index: usize) -> Result<W, InitError> {
-    Counters::add(&shared.counters.restarts);
-    shared.construct(index)
+    shared.rebuild(|| shared.construct(index))
 }

@@ -122,6 +122,17 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
         self.shared.wait_until_ended();
     }
 
+    fn resize(&self, workers: usize) -> Result<(), InitError> {
+        if workers == 1 {
+            return Ok(());
+        }
+        Err(InitError::InvalidOption {
+            option: "workers",
+            value: workers.to_string(),
+            expected: "mode sync runs in the caller and has exactly 1 worker",
+        })
+    }
+
     fn stats(&self) -> PoolStats {
         let running = usize::from(self.busy.load(Ordering::Relaxed));
         PoolStats { running, ..self.shared.stats() }

@@ -1,11 +1,13 @@
 //! Mode thread: a worker is made, used and dropped on a thread of its own, so it may hold what is not `Send`.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
 use concurry_core::panics::{catch, discard};
+use concurry_core::sync::lock;
 use crossbeam_channel::{Sender, unbounded};
 
 use super::{Runtime, Setup, Shared, restart};
@@ -17,6 +19,9 @@ use crate::worker::Worker;
 /// A pool whose workers are served by threads of this process; process mode uses it too, with dispatchers as threads.
 pub(super) struct Threads<W: Worker> {
     shared: Arc<Shared<W>>,
+    serve: Serve<W>,
+    /// One change at a time.
+    resizing: Mutex<()>,
 }
 
 /// Starts a thread a worker, and returns when all have made their workers.
@@ -28,18 +33,23 @@ pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, I
 /// when its worker has ended, with an error when it is lost.
 pub(super) type Serve<W> = fn(&Shared<W>, usize, Ready) -> Result<(), InitError>;
 
-/// Where a new worker reports.
-pub(super) struct Ready(Sender<Result<(), InitError>>);
+/// Where a new worker reports, if anybody waits for that.
+pub(super) struct Ready(Option<Sender<Result<(), InitError>>>);
 
 impl Ready {
     /// Tells whether the worker could be made. `init` listens until each has reported, so the report arrives.
-    pub(super) fn report<T>(self, made: Result<T, InitError>) -> Option<T> {
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be made, when nobody listens.
+    pub(super) fn report<T>(self, made: Result<T, InitError>) -> Result<Option<T>, InitError> {
+        let Some(listener) = self.0 else { return made.map(Some) };
         let (made, report) = match made {
             Ok(made) => (Some(made), Ok(())),
             Err(error) => (None, Err(error)),
         };
-        drop(self.0.send(report));
-        made
+        drop(listener.send(report));
+        Ok(made)
     }
 }
 
@@ -48,26 +58,40 @@ pub(super) fn spawn_all<W: Worker>(
     shared: Arc<Shared<W>>,
     serve: Serve<W>,
 ) -> Result<Arc<dyn Runtime<W>>, InitError> {
+    let numbers: Vec<usize> = (0..shared.workers).collect();
+    for index in &numbers {
+        shared.queue.worker_started(*index);
+    }
+    if let Err(error) = spawn(&shared, serve, &numbers, || shared.queue.close()) {
+        shared.queue.close();
+        shared.queue.wait_until_deserted();
+        return Err(error);
+    }
+    let pool = Arc::downgrade(&shared);
+    shared.queue.hires_by(Box::new(move |index| {
+        let Some(shared) = pool.upgrade() else { return };
+        if let Err(source) = spawn_one(&shared, serve, index, Ready(None)) {
+            let error = InitError::Start { what: "a worker's thread", source };
+            shared.worker_ended(index, Some(&error));
+        }
+    }));
+    Ok(Arc::new(Threads { shared, serve, resizing: Mutex::new(()) }))
+}
+
+/// Starts the workers of these numbers, which count as being there, and waits until all have made their workers; calls
+/// `give_up` as soon as one could not.
+fn spawn<W: Worker>(
+    shared: &Arc<Shared<W>>,
+    serve: Serve<W>,
+    numbers: &[usize],
+    give_up: impl Fn(),
+) -> Result<(), InitError> {
     let (ready, reports) = unbounded();
     let mut failure = None;
-    for index in 0..shared.workers {
-        shared.queue.worker_started(index);
-        let thread = thread::Builder::new().name(format!("{}-{index}", shared.name));
-        let spawned = thread.spawn({
-            let (shared, ready) = (Arc::clone(&shared), Ready(ready.clone()));
-            move || {
-                let _serving = shared.serve();
-                match catch(|| serve(&shared, index, ready)) {
-                    Ok(Ok(())) => shared.worker_ended(index, None),
-                    Ok(Err(reason)) => shared.worker_ended(index, Some(&reason)),
-                    // Nothing is left that could; but then nobody may wait for ever.
-                    Err(panic) => shared.worker_ended(index, Some(&panic)),
-                }
-            }
-        });
-        if let Err(source) = spawned {
+    for (place, index) in numbers.iter().enumerate() {
+        if let Err(source) = spawn_one(shared, serve, *index, Ready(Some(ready.clone()))) {
             failure = Some(InitError::Start { what: "a worker's thread", source });
-            shared.queue.worker_ended(index);
+            numbers[place..].iter().for_each(|index| shared.queue.worker_ended(*index));
             break;
         }
     }
@@ -76,21 +100,34 @@ pub(super) fn spawn_all<W: Worker>(
     for report in reports {
         if let Err(error) = report {
             failure.get_or_insert(error);
-            shared.queue.close();
+            give_up();
         }
     }
-    match failure {
-        None => Ok(Arc::new(Threads { shared })),
-        Some(error) => {
-            shared.queue.close();
-            shared.queue.wait_until_deserted();
-            Err(error)
+    failure.map_or(Ok(()), Err)
+}
+
+fn spawn_one<W: Worker>(
+    shared: &Arc<Shared<W>>,
+    serve: Serve<W>,
+    index: usize,
+    ready: Ready,
+) -> io::Result<()> {
+    let thread = thread::Builder::new().name(format!("{}-{index}", shared.name));
+    let shared = Arc::clone(shared);
+    let run = move || {
+        let _serving = shared.serve();
+        match catch(|| serve(&shared, index, ready)) {
+            Ok(Ok(())) => shared.worker_ended(index, None),
+            Ok(Err(reason)) => shared.worker_ended(index, Some(&reason)),
+            // Nothing is left that could; but then nobody may wait for ever.
+            Err(panic) => shared.worker_ended(index, Some(&panic)),
         }
-    }
+    };
+    thread.spawn(run).map(drop)
 }
 
 fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
-    let Some(mut worker) = ready.report(shared.construct(index)) else { return Ok(()) };
+    let Some(mut worker) = ready.report(shared.construct(index))? else { return Ok(()) };
     while let Popped::Message(message) = shared.queue.pop(index, &|| false) {
         let mut next = Some(message);
         while let Some(message) = next.take() {
@@ -132,6 +169,14 @@ impl<W: Worker> Runtime<W> for Threads<W> {
 
     fn wait_until_ended(&self) {
         self.shared.wait_until_ended();
+    }
+
+    fn resize(&self, workers: usize) -> Result<(), InitError> {
+        let _alone = lock(&self.resizing);
+        let (before, hired) = self.shared.queue.set_target(workers);
+        spawn(&self.shared, self.serve, &hired, || ()).inspect_err(|_| {
+            self.shared.queue.set_target(before);
+        })
     }
 
     fn stats(&self) -> PoolStats {

@@ -8,13 +8,14 @@
 //! for, so no caller waits for a runtime that is gone.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
 use concurry_core::panics::discard;
+use concurry_core::sync::lock;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::RwLock;
 
@@ -28,7 +29,13 @@ use crate::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
 struct Tasks<W: Worker> {
     shared: Arc<Shared<W>>,
     handle: Handle,
+    /// Makes and starts a worker; known here, where the worker is known to be shareable.
+    begin: Begin<W>,
+    /// One change at a time.
+    resizing: Mutex<()>,
 }
+
+type Begin<W> = fn(&Arc<Shared<W>>, &Handle, usize) -> Result<(), InitError>;
 
 /// Makes the workers here, one after the other, and then starts a task for each.
 pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
@@ -38,10 +45,38 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
         (0..shared.workers).map(|index| shared.construct(index)).collect();
     for (index, worker) in workers?.into_iter().enumerate() {
         shared.queue.worker_started(index);
-        let lifetime = Lifetime { shared: Arc::clone(&shared), index, lost: None };
-        handle.spawn(within(shared.queue.number(), serve(lifetime, index, worker)));
+        spawn(&shared, &handle, index, worker);
     }
-    Ok(Arc::new(Tasks { shared, handle }))
+    let (pool, tokio) = (Arc::downgrade(&shared), handle.clone());
+    shared.queue.hires_by(Box::new(move |index| {
+        let Some(shared) = pool.upgrade() else { return };
+        let here = tokio.clone();
+        // The constructor is the user's code, and may block.
+        tokio.spawn_blocking(move || {
+            if let Err(error) = begin(&shared, &here, index) {
+                shared.worker_ended(index, Some(&error));
+            }
+        });
+    }));
+    Ok(Arc::new(Tasks { shared, handle, begin: begin::<W>, resizing: Mutex::new(()) }))
+}
+
+fn begin<W: Worker + Send + Sync>(
+    shared: &Arc<Shared<W>>,
+    handle: &Handle,
+    index: usize,
+) -> Result<(), InitError> {
+    let worker = {
+        let _serving = shared.serve();
+        shared.construct(index)?
+    };
+    spawn(shared, handle, index, worker);
+    Ok(())
+}
+
+fn spawn<W: Worker + Send + Sync>(shared: &Arc<Shared<W>>, handle: &Handle, index: usize, worker: W) {
+    let lifetime = Lifetime { shared: Arc::clone(shared), index, lost: None };
+    handle.spawn(within(shared.queue.number(), serve(lifetime, index, worker)));
 }
 
 /// The time in which a worker is there; it ends with the task, also when the runtime drops the task.
@@ -244,6 +279,19 @@ impl<W: Worker> Runtime<W> for Tasks<W> {
 
     fn wait_until_ended(&self) {
         self.blocking(|| self.shared.wait_until_ended());
+    }
+
+    fn resize(&self, workers: usize) -> Result<(), InitError> {
+        let _alone = lock(&self.resizing);
+        let (before, hired) = self.shared.queue.set_target(workers);
+        for (place, index) in hired.iter().enumerate() {
+            if let Err(error) = (self.begin)(&self.shared, &self.handle, *index) {
+                hired[place..].iter().for_each(|index| self.shared.queue.worker_ended(*index));
+                self.shared.queue.set_target(before);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn stats(&self) -> PoolStats {

@@ -1,0 +1,107 @@
+//! How calls get into the queue, and what happens to one that finds it full.
+
+use std::task::Waker;
+
+use concurry_core::park;
+use concurry_core::sync::lock;
+
+use super::ending::wake;
+use super::queue::Queue;
+use super::serving::serves;
+use crate::worker::Queued;
+
+/// What happens when a call is submitted to a pool in which as many wait as may.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_workers::pool::WhenFull;
+///
+/// assert_eq!(WhenFull::default(), WhenFull::Wait);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// The submitter waits until there is room.
+    #[default]
+    Wait,
+    /// The call ends with [`CallError::Rejected`](concurry_core::call::CallError::Rejected), in which its arguments come
+    /// back.
+    Reject,
+    /// The call that waits for longest ends with [`CallError::Displaced`](concurry_core::call::CallError::Displaced), and
+    /// the new one takes its room.
+    DropOldest,
+}
+
+/// Where a call belongs.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Route {
+    /// Its place, if it has had one before.
+    pub(crate) age: Option<u64>,
+    /// What calls have in common that are to go to one worker.
+    pub(crate) affinity: Option<u64>,
+}
+
+/// Why a call did not get into the queue.
+pub(crate) enum Refused<M> {
+    /// It is closed.
+    Closed(M),
+    /// It is full, and the call is not to wait; this many may.
+    Full(M, usize),
+    /// It is full, and this thread serves the pool.
+    WouldDeadlock(M),
+}
+
+impl<M: Queued> Queue<M> {
+    /// Appends `message`, or puts it to the place of its `age` if it has one. When the queue is full it waits, or gives back
+    /// what has to leave.
+    ///
+    /// Calls that back off count as well: they are the pool's backlog. They themselves never wait for room.
+    pub(crate) fn push(&self, route: Route, message: M) -> Result<Option<M>, Refused<M>> {
+        let mut registered: Option<Waker> = None;
+        loop {
+            let mut state = lock(&self.state);
+            // A thread stands here once, however it was woken: the next room is for somebody who still waits.
+            if let Some(me) = registered.take() {
+                state.submitters.retain(|other| !other.will_wake(&me));
+            }
+            if !state.open {
+                return Err(Refused::Closed(message));
+            }
+            let capacity = self.options.capacity;
+            let mut displaced = None;
+            if state.lanes.len() + state.backing_off.len() >= capacity {
+                match self.options.when_full {
+                    // Nobody else might make room.
+                    WhenFull::Wait if serves(self.number()) => return Err(Refused::WouldDeadlock(message)),
+                    WhenFull::Wait => {
+                        let me = park::thread_waker();
+                        state.submitters.push_back(me.clone());
+                        registered = Some(me);
+                        drop(state);
+                        std::thread::park();
+                        continue;
+                    }
+                    WhenFull::Reject => return Err(Refused::Full(message, capacity)),
+                    WhenFull::DropOldest => match state.lanes.pop_oldest() {
+                        Some((need, oldest)) => {
+                            state.relieve(need);
+                            displaced = Some(oldest);
+                        }
+                        // All that count back off: there is nothing older to take out.
+                        None => return Err(Refused::Full(message, capacity)),
+                    },
+                }
+            }
+            let age = route.age.unwrap_or_else(|| state.age());
+            let idle = state.place(route.affinity, age, message);
+            let hired = state.hire();
+            drop(state);
+            wake(idle);
+            self.hire(hired);
+            return Ok(displaced);
+        }
+    }
+}
