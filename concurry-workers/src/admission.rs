@@ -23,11 +23,18 @@ enum State {
     /// These amounts are needed.
     Needed(Vec<(&'static str, u64)>),
     /// It stands in the queue of the limits.
-    Waiting(Box<Acquire>),
+    Waiting(Box<Standing>),
     /// It is to be run.
     Granted(Box<LimitSetAcquisition>),
     /// It is not to be run, because of this.
     Refused(CallError),
+}
+
+/// A place in the queue of the limits, perhaps with a grant that nobody has taken yet. Dropping it gives both up, which may
+/// wake others: so not under a lock.
+pub(crate) struct Standing {
+    needed: Vec<(&'static str, u64)>,
+    acquire: Acquire,
 }
 
 impl Admission {
@@ -49,16 +56,28 @@ impl Admission {
     /// Asks `limits`, or asks again; ready when it is decided. Then `waker` was not, or is not any more, of use.
     pub(crate) fn poll(&mut self, limits: &LimitPool, waker: &Waker) -> Poll<()> {
         if let State::Needed(needed) = &mut self.0 {
-            self.0 = State::Waiting(Box::new(limits.acquire_async(std::mem::take(needed))));
+            let needed = std::mem::take(needed);
+            let acquire = limits.acquire_async(needed.as_slice());
+            self.0 = State::Waiting(Box::new(Standing { needed, acquire }));
         }
-        let State::Waiting(acquire) = &mut self.0 else { return Poll::Ready(()) };
-        match Pin::new(&mut **acquire).poll(&mut Context::from_waker(waker)) {
+        let State::Waiting(standing) = &mut self.0 else { return Poll::Ready(()) };
+        match Pin::new(&mut standing.acquire).poll(&mut Context::from_waker(waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(outcome) => {
                 self.decide(outcome);
                 Poll::Ready(())
             }
         }
+    }
+
+    /// Leaves the queue of the limits, to ask anew some time; the place there, which is yet to be dropped.
+    pub(crate) fn leave(&mut self) -> Option<Standing> {
+        if !matches!(self.0, State::Waiting(_)) {
+            return None;
+        }
+        let State::Waiting(mut standing) = std::mem::take(&mut self.0) else { return None };
+        self.0 = State::Needed(std::mem::take(&mut standing.needed));
+        Some(*standing)
     }
 
     /// Asks `limits`, and waits on this thread.

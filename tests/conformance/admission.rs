@@ -64,6 +64,12 @@ impl Api {
         self.limits[0].stats().limits.iter().map(|limit| limit.in_use).sum()
     }
 
+    /// Acquires by itself, on the worker.
+    pub fn takes(&mut self) -> Result<u64, TestError> {
+        let acquired = self.limits.acquire([("connections", 1)])?;
+        Ok(acquired.requested("connections").unwrap_or(0))
+    }
+
     pub fn free(&self) -> String {
         "free".into()
     }
@@ -220,6 +226,36 @@ every_mode_in_background! {
         }
         assert!(drained.join().unwrap());
         assert_eq!(api.workers(), 0);
+    }
+
+    fn a_call_that_no_worker_is_free_for_holds_nothing_that_a_worker_waits_for(mode: ExecutionMode) {
+        let set = LimitSet::builder().limit(ResourceLimit::new("connections", 1)).build().unwrap();
+        let held = set.acquire(()).unwrap();
+        let waiting = || set.stats().limit("connections").unwrap().waiting;
+        let api = Api::options(mode, &set, 1).init().unwrap();
+        let declared = api.counted();
+        eventually(|| waiting() == 1);
+        let taken = api.takes();
+        eventually(|| api.stats().running == 1 && waiting() == 1);
+        drop(held);
+        assert_eq!((taken.result().unwrap(), declared.result().unwrap()), (1, 1));
+        eventually(|| api.stats().running == 0);
+        assert_eq!(in_use(&set, "connections"), 0);
+    }
+
+    fn a_pool_on_demand_has_somebody_there_when_a_call_is_admitted(mode: ExecutionMode) {
+        let (set, clock) = tokens();
+        let own = ManualClock::new();
+        let api = Api::options(mode, &set, 2).on_demand(SECOND).clock(Arc::new(own.clone())).init().unwrap();
+        api.spend(10).result().unwrap();
+        let held_up = api.spend(5);
+        eventually(|| waiting(&set) == 1);
+        for _ in 0..10 {
+            own.advance(SECOND);
+            std::thread::yield_now();
+        }
+        clock.advance(SECOND / 2);
+        assert_eq!(held_up.result().unwrap(), 5);
     }
 
     fn an_older_call_does_not_pass_one_that_holds_what_it_waits_for(mode: ExecutionMode) {

@@ -44,9 +44,11 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn worker_ended(&self, number: usize) {
         let mut state = lock(&self.state);
         state.workers.ended(number);
-        state.lanes.release(number);
+        let places = state.lanes.release(number);
+        let others = state.unask();
         let heir = if state.lanes.is_empty() { None } else { state.wake_one() };
         tell(state);
+        drop((places, others));
         wake(heir);
     }
 

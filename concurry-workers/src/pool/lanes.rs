@@ -6,10 +6,16 @@
 //! when its oldest is not admitted the younger ones are not either, and the gate of the lane is shut; calls of other lanes
 //! pass by. The gate opens when the limits wake it.
 //!
+//! A call stands in the queue of the limits only while a worker is free to run it. What it was granted otherwise would be held
+//! while all workers are busy, perhaps waiting for that very thing.
+//!
 //! Asking limits runs foreign code, so it is done outside of the queue's lock, by the worker that found the call; meanwhile
 //! the call is out of its lane and still counts as waiting.
 
 use std::collections::{BTreeMap, VecDeque};
+
+use crate::admission::Standing;
+use crate::worker::Message;
 
 /// What the calls of a lane need: a certain worker, limits that the method of this number declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -79,6 +85,8 @@ pub(super) enum Asked<M> {
     Admitted(M),
     /// It waits.
     Waits,
+    /// There is no such lane any more. It is to leave the queue of the limits, and to be put down anew.
+    Stray(M),
     /// Nobody needs its result any more.
     Withdrawn(M),
 }
@@ -160,11 +168,7 @@ impl<M> Lanes<M> {
         let Some(lane) = self.others.get_mut(&need) else {
             // The worker that it was for has ended.
             self.len -= 1;
-            if decided {
-                return Asked::Admitted(message);
-            }
-            self.place(Need { worker: None, ..need }, age, message);
-            return Asked::Waits;
+            return if decided { Asked::Admitted(message) } else { Asked::Stray(message) };
         };
         let gate = std::mem::replace(&mut lane.gate, Gate::Open);
         if let Gate::Asking { withdrawn: true, .. } = gate {
@@ -244,20 +248,39 @@ impl<M> Lanes<M> {
         calls.sort_by_key(|(age, _)| *age);
         calls.into_iter().map(|(_, message)| message).collect()
     }
+}
 
-    /// A worker has ended: what waits for it may be taken by any.
-    pub(super) fn release(&mut self, number: usize) {
-        let lanes: Vec<Need> =
-            self.others.keys().filter(|need| need.worker == Some(number)).copied().collect();
-        for need in lanes {
-            // One that is being asked for comes back to a lane that is not there, and is run by its asker if admitted.
-            let Some(lane) = self.others.remove(&need) else { continue };
-            let freed = Need { worker: None, ..need };
-            for (age, message) in lane.first.into_iter().chain(lane.calls) {
-                self.len -= 1;
-                self.place(freed, age, message);
+impl<M: Message> Lanes<M> {
+    /// Nobody is free to run what the limits may grant: the calls that stand in their queue leave it. Their places there, to
+    /// be dropped outside of the lock.
+    pub(super) fn unask(&mut self) -> Vec<Standing> {
+        let mut places = Vec::new();
+        for lane in self.others.values_mut() {
+            if let Some((age, mut message)) = lane.first.take() {
+                places.extend(message.admission().and_then(|(_, admission)| admission.leave()));
+                insert(&mut lane.calls, age, message);
+                lane.gate = Gate::Open;
             }
         }
+        places
+    }
+
+    /// A worker has ended: what waits for it may be taken by any. The places in the queue of the limits, to be dropped
+    /// outside of the lock.
+    pub(super) fn release(&mut self, number: usize) -> Vec<Standing> {
+        let needs: Vec<Need> =
+            self.others.keys().filter(|need| need.worker == Some(number)).copied().collect();
+        let mut places = Vec::new();
+        for need in needs {
+            // One that is being asked for comes back to a lane that is not there: see `asked`.
+            let Some(lane) = self.others.remove(&need) else { continue };
+            for (age, mut message) in lane.first.into_iter().chain(lane.calls) {
+                places.extend(message.admission().and_then(|(_, admission)| admission.leave()));
+                self.len -= 1;
+                self.place(Need { worker: None, ..need }, age, message);
+            }
+        }
+        places
     }
 }
 
@@ -291,6 +314,7 @@ mod tests {
         match lanes.asked(need, age, message, decided) {
             Asked::Admitted(message) | Asked::Withdrawn(message) => Some(message),
             Asked::Waits => None,
+            Asked::Stray(message) => panic!("{message} has no lane"),
         }
     }
 
@@ -304,7 +328,7 @@ mod tests {
             assert!(lanes.place(need, age, message));
         }
         assert_eq!([found(&mut lanes, 0), found(&mut lanes, 0)], [Some("a1"), Some("any")]);
-        lanes.release(1);
+        assert!(lanes.release(1).is_empty());
         assert_eq!([found(&mut lanes, 0), found(&mut lanes, 0)], [Some("b1"), Some("a2")]);
         assert!(lanes.is_empty() && found(&mut lanes, 0).is_none());
     }
@@ -356,13 +380,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_when_its_worker_ends_is_found_by_others() {
+    fn what_is_asked_for_when_its_worker_ends_is_to_be_put_down_anew() {
         let mut lanes = Lanes::new();
         let need = Need { worker: Some(0), limited: Some(0) };
         lanes.place(need, 1, "limited");
         let Some(Found::Ask(need, age, message)) = lanes.find(0) else { panic!("it needs limits") };
-        lanes.release(0);
-        assert!(matches!(lanes.asked(need, age, message, false), Asked::Waits));
-        assert!(matches!(lanes.find(1), Some(Found::Ask(LIMITED, 1, "limited"))));
+        assert!(lanes.release(0).is_empty());
+        assert!(matches!(lanes.asked(need, age, message, false), Asked::Stray("limited")));
+    }
+
+    #[test]
+    fn when_nobody_is_free_the_first_is_a_call_like_any_other() {
+        let mut lanes = Lanes::new();
+        lanes.place(LIMITED, 2, "asked");
+        assert_eq!(ask(&mut lanes, false), None);
+        lanes.place(LIMITED, 1, "older");
+        assert!(lanes.unask().is_empty(), "these have no admission");
+        assert_eq!([ask(&mut lanes, true), ask(&mut lanes, true)], [Some("older"), Some("asked")]);
     }
 }

@@ -26,6 +26,7 @@ use super::idle::Idle;
 use super::lanes::{Asked, Found, Lanes, Need};
 use super::staffing::{Hire, Staffing};
 use super::submitting::WhenFull;
+use crate::admission::Standing;
 use crate::worker::Queued;
 
 /// What a queue is to be.
@@ -81,6 +82,11 @@ pub(super) struct State<M> {
 }
 
 impl<M: Queued> State<M> {
+    /// Gives up the places in the queue of the limits, if no worker is free to run what they grant.
+    pub(super) fn unask(&mut self) -> Vec<Standing> {
+        if self.idle.len() + self.workers.coming() > 0 { Vec::new() } else { self.lanes.unask() }
+    }
+
     /// Puts a call to its place, and takes the worker out that is to be woken for it.
     pub(super) fn place(&mut self, affinity: Option<u64>, age: u64, mut message: M) -> Option<Waker> {
         let limited = message.admission().map(|(method, _)| method);
@@ -203,7 +209,9 @@ impl<M: Queued> Queue<M> {
             }
             if state.is_surplus(number) {
                 let heir = if state.lanes.has_for(number) { state.wake_one() } else { None };
+                let places = state.unask();
                 drop(state);
+                drop(places);
                 wake(heir);
                 return Poll::Ready(Popped::Closed);
             }
@@ -253,6 +261,21 @@ impl<M: Queued> Queue<M> {
                 Some(Popped::Message(taken(state, message, heir)))
             }
             Asked::Waits => None,
+            Asked::Stray(mut message) => {
+                drop(state);
+                drop(message.admission().and_then(|(_, admission)| admission.leave()));
+                let mut state = lock(&self.state);
+                if state.stopped {
+                    if let Some((_, admission)) = message.admission() {
+                        admission.refuse(CallError::Stopped);
+                    }
+                    return Some(Popped::Message(taken(state, message, None)));
+                }
+                let idle = state.place(None, age, message);
+                drop(state);
+                wake(idle);
+                None
+            }
             Asked::Withdrawn(message) => {
                 state.relieve(need);
                 let submitter = state.submitters.pop_front();
@@ -289,8 +312,10 @@ impl<M: Queued> Queue<M> {
     fn open(&self, need: Need) {
         let mut state = lock(&self.state);
         let idle = if state.lanes.open(need) { state.worker_for(need) } else { None };
+        let hired = state.hire();
         drop(state);
         wake(idle);
+        self.hire(hired);
     }
 }
 
@@ -309,15 +334,17 @@ impl<M: Queued> Wake for Opens<M> {
 }
 
 /// A worker takes a call: there is room for another one.
-fn taken<M>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>) -> M {
+fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>) -> M {
     state.running += 1;
     let submitter = state.submitters.pop_front();
+    let places = state.unask();
     if state.is_over() {
         // Those that were idle because this call was not theirs need not wait for more.
         tell(state);
     } else {
         drop(state);
     }
+    drop(places);
     wake(heir);
     wake(submitter);
     message

@@ -99,11 +99,16 @@ impl<M: Queued> Queue<M> {
     pub(super) fn has_waited(&self, state: &mut State<M>, number: usize) -> bool {
         let Some(idle) = state.staffing.idle.filter(|_| state.open) else { return false };
         let now = self.options.clock.now();
-        let leaves = now >= state.workers.idle_since(number, now) + idle;
-        if leaves {
-            state.workers.leaves(number);
+        if now < state.workers.idle_since(number, now) + idle {
+            return false;
         }
-        leaves
+        if state.lanes.is_empty() {
+            state.workers.leaves(number);
+            return true;
+        }
+        // Something waits for its limits: somebody must be there when it is admitted.
+        state.workers.is_busy(number);
+        false
     }
 
     /// Has a worker that went idle in this turn woken when it has waited for long enough.
