@@ -1,28 +1,7 @@
-//! `cargo bench --bench tasks`: runs the measurements of the workspace in `benches/peers`, which has the crates that we compare
-//! ourselves to. Arguments choose groups by a part of their title; `R=n` sets the samples a row.
+//! `cargo bench --bench tasks`: see `launch`.
 
-use std::process::{Command, ExitCode};
+mod launch;
 
-fn main() -> ExitCode {
-    // Under `cargo test --benches` there is nothing to prove: this measures.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return ExitCode::SUCCESS;
-    }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/Cargo.toml");
-    let status = Command::new(cargo)
-        .args(["run", "--release", "--quiet", "--manifest-path", manifest, "--bin", "tasks", "--"])
-        .args(std::env::args().skip(1))
-        .status();
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(status) => {
-            eprintln!("the measurements ended with {status}");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("cannot run cargo for the measurements: {error}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> std::process::ExitCode {
+    launch::launch("tasks")
 }
