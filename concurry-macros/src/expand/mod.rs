@@ -47,21 +47,19 @@ fn at(place: &impl Spanned) -> Span {
 
 /// The whole of `#[worker]`.
 pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
-    let args = Args::parse("#[worker]", args, &mut errors);
-    let expanded = match syn::parse2::<Item>(tokens.clone()) {
-        Ok(Item::Struct(item)) => {
-            if let Some(process) = args.process {
+    whole("#[worker]", args, tokens, |item, args, errors| match item {
+        Item::Struct(item) => {
+            if let Some(process) = &args.process {
                 errors.at(process, "`process` stands on the `impl` block, where the types are");
             }
-            let mut model = WorkerStruct::new(item, &mut errors);
+            let mut model = WorkerStruct::new(item, errors);
             rewrite::inject_field(&mut model.item);
             structs::expand(&model)
         }
-        Ok(Item::Impl(item)) => match Block::new(item, &mut errors) {
+        Item::Impl(item) => match Block::new(item, errors) {
             Block::Worker(mut model) => {
                 rewrite::rewrite_impl(&mut model.item, &model.worker, Some(&impls::literal()));
-                impls::expand(&model, &args)
+                impls::expand(&model, args)
             }
             Block::Generic(item) => generic(item),
             Block::Other(mut item) => {
@@ -69,31 +67,37 @@ pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
                 quote!(#item)
             }
         },
-        Ok(other) => {
+        other => {
             let more = if matches!(other, Item::Fn(_)) { "; for a function there is #[task]" } else { "" };
             let message = format!("#[worker] goes on a struct, and on its inherent `impl` block{more}");
             errors.at(name(&other), message);
             quote!(#other)
         }
-        Err(error) => {
-            errors.add(error);
-            tokens
-        }
-    };
-    let errors = errors.into_tokens();
-    quote!(#expanded #errors)
+    })
 }
 
 /// The whole of `#[task]`.
 pub(crate) fn task(args: TokenStream, tokens: TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
-    let args = Args::parse("#[task]", args, &mut errors);
-    let expanded = match syn::parse2::<Item>(tokens.clone()) {
-        Ok(Item::Fn(item)) => tasks::expand(TaskFn::new(item), &args, &mut errors),
-        Ok(other) => {
+    whole("#[task]", args, tokens, |item, args, errors| match item {
+        Item::Fn(item) => tasks::expand(TaskFn::new(item), args, errors),
+        other => {
             errors.at(name(&other), "#[task] goes on a function");
             quote!(#other)
         }
+    })
+}
+
+/// The whole of an attribute: what `expand` makes of the item, and all mistakes.
+fn whole(
+    attribute: &str,
+    args: TokenStream,
+    tokens: TokenStream,
+    expand: impl FnOnce(Item, &Args, &mut Errors) -> TokenStream,
+) -> TokenStream {
+    let mut errors = Errors::default();
+    let args = Args::parse(attribute, args, &mut errors);
+    let expanded = match syn::parse2::<Item>(tokens.clone()) {
+        Ok(item) => expand(item, &args, &mut errors),
         Err(error) => {
             errors.add(error);
             tokens

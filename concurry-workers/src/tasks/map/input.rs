@@ -34,7 +34,8 @@ impl<T> Input<T> {
     }
 
     /// Puts a chunk down, and says how many helpers are to be submitted: as many as there is work for when `is_time`, and
-    /// else one when nobody is at work. So what was put down is always taken. An empty input has a helper as well: a pool that takes no calls refuses it.
+    /// else one when nobody is at work. So what was put down is always taken. An empty input has a helper as well: a pool
+    /// that takes no calls refuses it.
     pub(super) fn offer(&mut self, first: usize, items: Vec<T>, is_last: bool, is_time: bool) -> usize {
         let count = items.len();
         self.waiting += count;
@@ -53,7 +54,10 @@ impl<T> Input<T> {
     pub(super) fn take(&mut self) -> Option<(usize, vec::IntoIter<T>)> {
         let left = self.waiting.saturating_add(self.expected);
         let share = (left / (PARTS * self.workers)).max(1);
-        let Some((first, items)) = self.chunks.front_mut() else { return self.leave() };
+        let Some((first, items)) = self.chunks.front_mut() else {
+            self.leave();
+            return None;
+        };
         if items.len() <= share {
             let whole = self.chunks.pop_front();
             self.waiting -= whole.as_ref().map_or(0, |(_, items)| items.len());
@@ -67,9 +71,8 @@ impl<T> Input<T> {
     }
 
     /// A helper ends.
-    pub(super) fn leave(&mut self) -> Option<(usize, vec::IntoIter<T>)> {
+    pub(super) fn leave(&mut self) {
         self.helpers -= 1;
-        None
     }
 }
 

@@ -28,7 +28,6 @@ use super::{TaskCall, TaskWorker};
 use crate::attempt::Ran;
 use crate::pool::{PoolHandle, Queue};
 use crate::worker::{Job, SharedGuard};
-use concurry_core::panics::discard;
 use input::Input;
 use output::Output;
 
@@ -109,7 +108,11 @@ impl<T, U, F: Fn(T) -> U> Map<T, U, F> {
 
     fn work(&self) -> Ran {
         loop {
-            let share = if self.is_wanted() { lock(&self.input).take() } else { lock(&self.input).leave() };
+            if !self.is_wanted() {
+                lock(&self.input).leave();
+                return Ran::Returned;
+            }
+            let share = lock(&self.input).take();
             let Some((first, items)) = share else { return Ran::Returned };
             match self.map_chunk(first, items) {
                 Ok(results) => self.output.deliver(first, results),
@@ -151,7 +154,7 @@ where
         let Some(map) = self.map.take() else { return Ran::Returned };
         let ran = map.work();
         // Items that nobody needs, and the closure, may panic when they are dropped.
-        discard(map);
+        panics::discard(map);
         ran
     }
 
