@@ -231,6 +231,13 @@ impl Workers {
         Some(number)
     }
 
+    /// A worker takes a call that was given to nobody.
+    pub(super) fn takes(&mut self, number: usize) {
+        if let Some(load) = self.loads.get_mut(number) {
+            load.active += 1;
+        }
+    }
+
     /// A call that was given to a worker is not there any more: it has ended, or was taken out.
     pub(super) fn relieved(&mut self, number: usize) {
         if let Some(load) = self.loads.get_mut(number) {

@@ -6,7 +6,7 @@
 //! place and wakes a worker. Coming back never blocks, however full the queue is.
 
 use std::future::poll_fn;
-use std::sync::{Arc, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_core::clock::{Timestamp, WakeGuard};
@@ -15,7 +15,7 @@ use concurry_core::park;
 use concurry_core::sync::lock;
 
 use super::ending::{tell, wake};
-use super::queue::{Queue, State};
+use super::queue::Queue;
 use crate::worker::Queued;
 
 /// A call that waits for its time.
@@ -76,15 +76,16 @@ impl<M: Queued> Queue<M> {
         lock(&self.state).stopped
     }
 
-    fn is_due(self: &Arc<Self>, age: u64) {
+    fn is_due(&self, age: u64) {
         let mut state = lock(&self.state);
         let Some(BackingOff { message, affinity, timer, .. }) = state.backing_off.remove(&age) else {
             return;
         };
-        let idle = state.place(affinity, age, message);
-        announce(state, idle);
+        let help = state.place(affinity, age, message);
+        // Whoever waits for this very call is told as well.
+        tell(state);
+        self.help(help);
         drop(timer);
-        self.hire_if_short();
     }
 
     /// Takes a call out that waits, because nobody needs its result any more.
@@ -128,12 +129,6 @@ impl<M: Queued> Queue<M> {
     }
 }
 
-/// Wakes a worker for a call that was put to its place, and whoever waits for this very call.
-fn announce<M>(state: MutexGuard<'_, State<M>>, idle: Option<Waker>) {
-    tell(state);
-    wake(idle);
-}
-
 impl<M: Queued> Queue<M> {
     /// Takes a call back, to be run not before `at`. Gives it back when nothing is run any more.
     pub(crate) fn come_back(
@@ -150,9 +145,9 @@ impl<M: Queued> Queue<M> {
         }
         state.retried += 1;
         if is_due {
-            let idle = state.place(affinity, age, message);
-            announce(state, idle);
-            self.hire_if_short();
+            let help = state.place(affinity, age, message);
+            tell(state);
+            self.help(help);
             return Ok(());
         }
         let turn = state.retried;

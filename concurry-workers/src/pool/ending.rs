@@ -64,12 +64,15 @@ impl<M: Queued> Queue<M> {
 
     /// Lets nothing more in and gives back what waits, also for its time.
     pub(crate) fn stop(&self) -> Vec<M> {
-        lock(&self.state).stopped = true;
-        self.close();
         let mut state = lock(&self.state);
+        state.stopped = true;
+        state.open = false;
         let mut calls = state.lanes.take();
         let backing_off = std::mem::take(&mut state.backing_off);
+        let idle = state.idle.take();
+        let submitters = std::mem::take(&mut state.submitters);
         tell(state);
+        idle.into_iter().chain(submitters).for_each(Waker::wake);
         calls.extend(backing_off.into_values().map(BackingOff::into_message));
         calls
     }

@@ -1,6 +1,5 @@
 //! The workers that are idle, each with its waker.
 
-use std::collections::BTreeMap;
 use std::task::Waker;
 
 use concurry_core::clock::WakeGuard;
@@ -8,13 +7,15 @@ use concurry_core::clock::WakeGuard;
 /// The idle workers. The one that went idle last is woken first: its caches are warm.
 #[derive(Default)]
 pub(super) struct Idle {
-    by_turn: BTreeMap<u64, Sleeper>,
+    /// By turn.
+    sleepers: Vec<Sleeper>,
     /// Since which turn a worker is idle, by its number.
     turns: Vec<Option<u64>>,
     next: u64,
 }
 
 struct Sleeper {
+    turn: u64,
     number: usize,
     waker: Waker,
     /// Wakes it when it has waited for long enough.
@@ -28,42 +29,47 @@ impl Idle {
         if self.turns.len() <= number {
             self.turns.resize(number + 1, None);
         }
-        self.turns[number] = Some(self.next);
         let turn = self.next;
-        self.by_turn.insert(turn, Sleeper { number, waker, alarm: None });
         self.next += 1;
+        self.turns[number] = Some(turn);
+        self.sleepers.push(Sleeper { turn, number, waker, alarm: None });
         turn
     }
 
     /// A worker is idle no more.
     pub(super) fn remove(&mut self, number: usize) -> Option<Waker> {
         let turn = self.turns.get_mut(number)?.take()?;
-        self.by_turn.remove(&turn).map(|sleeper| sleeper.waker)
+        let place = self.place_of(turn)?;
+        Some(self.sleepers.remove(place).waker)
     }
 
     /// The one that went idle last, and its waker.
     pub(super) fn pop(&mut self) -> Option<(usize, Waker)> {
-        let (_, sleeper) = self.by_turn.pop_last()?;
+        let sleeper = self.sleepers.pop()?;
         self.turns[sleeper.number] = None;
         Some((sleeper.number, sleeper.waker))
     }
 
     /// Has the worker of this turn woken by `alarm`; gives it back when that worker is idle no more.
     pub(super) fn set_alarm(&mut self, turn: u64, alarm: WakeGuard) -> Option<WakeGuard> {
-        match self.by_turn.get_mut(&turn) {
-            Some(sleeper) => sleeper.alarm.replace(alarm),
+        match self.place_of(turn) {
+            Some(place) => self.sleepers[place].alarm.replace(alarm),
             None => Some(alarm),
         }
     }
 
+    fn place_of(&self, turn: u64) -> Option<usize> {
+        self.sleepers.binary_search_by_key(&turn, |sleeper| sleeper.turn).ok()
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.by_turn.len()
+        self.sleepers.len()
     }
 
     /// All of them.
     pub(super) fn take(&mut self) -> Vec<Waker> {
         self.turns.clear();
-        std::mem::take(&mut self.by_turn).into_values().map(|sleeper| sleeper.waker).collect()
+        std::mem::take(&mut self.sleepers).into_iter().map(|sleeper| sleeper.waker).collect()
     }
 }
 

@@ -2,9 +2,8 @@
 //! all that it may take.
 //!
 //! Most calls stand in the free lane: any worker may take any of them. The others have a lane for what they need: a worker
-//! that was chosen for them, or limits, by the method that declared them. Calls of one method need the same limits, so
-//! when its oldest is not admitted the younger ones are not either, and the gate of the lane is shut; calls of other lanes
-//! pass by. The gate opens when the limits wake it.
+//! that was chosen for them, or limits, by the method that declared them. A lane whose next call is not admitted yet is shut
+//! (`lane`); calls of other lanes pass by.
 //!
 //! A call stands in the queue of the limits only while a worker is free to run it. What it was granted otherwise would be held
 //! while all workers are busy, perhaps waiting for that very thing.
@@ -12,8 +11,9 @@
 //! Asking limits runs foreign code, so it is done outside of the queue's lock, by the worker that found the call; meanwhile
 //! the call is out of its lane and still counts as waiting.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
+use super::lane::{Asked, Calls, Lane, leave};
 use crate::admission::Standing;
 use crate::worker::Message;
 
@@ -31,69 +31,23 @@ impl Need {
 }
 
 pub(super) struct Lanes<M> {
-    free: VecDeque<(u64, M)>,
+    free: Calls<M>,
     others: BTreeMap<Need, Lane<M>>,
     /// How many wait, those that are being asked for among them.
     len: usize,
 }
 
-struct Lane<M> {
-    /// The call that stands in the queue of the limits. None goes before it, not even one of older age: it may hold already
-    /// what the other would wait for.
-    first: Option<(u64, M)>,
-    calls: VecDeque<(u64, M)>,
-    gate: Gate,
-}
-
-impl<M> Lane<M> {
-    fn age(&self) -> Option<u64> {
-        self.first.as_ref().or_else(|| self.calls.front()).map(|(age, _)| *age)
-    }
-
-    fn pop(&mut self) -> Option<(u64, M)> {
-        self.first.take().or_else(|| self.calls.pop_front())
-    }
-}
-
-/// Whether the first call of a lane may be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    Open,
-    /// A worker asks the limits for the call of this age.
-    Asking {
-        age: u64,
-        /// They have said meanwhile that it is worth asking again.
-        again: bool,
-        /// Nobody needs its result any more.
-        withdrawn: bool,
-    },
-    /// They did not admit it, and will say when it is worth asking again.
-    Shut,
-}
-
 /// What a worker finds.
 pub(super) enum Found<M> {
     /// A call to run.
-    Call(M),
+    Call(Need, M),
     /// A call whose limits must be asked first.
     Ask(Need, u64, M),
 }
 
-/// What becomes of a call whose limits were asked.
-pub(super) enum Asked<M> {
-    /// It is to be run.
-    Admitted(M),
-    /// It waits.
-    Waits,
-    /// There is no such lane any more. It is to leave the queue of the limits, and to be put down anew.
-    Stray(M),
-    /// Nobody needs its result any more.
-    Withdrawn(M),
-}
-
 impl<M> Lanes<M> {
     pub(super) fn new() -> Self {
-        Self { free: VecDeque::new(), others: BTreeMap::new(), len: 0 }
+        Self { free: Calls::new(), others: BTreeMap::new(), len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -108,16 +62,12 @@ impl<M> Lanes<M> {
     pub(super) fn place(&mut self, need: Need, age: u64, message: M) -> bool {
         self.len += 1;
         if need.is_free() {
-            insert(&mut self.free, age, message);
+            self.free.place(age, message);
             return true;
         }
-        let lane = self.others.entry(need).or_insert_with(|| Lane {
-            first: None,
-            calls: VecDeque::new(),
-            gate: Gate::Open,
-        });
-        insert(&mut lane.calls, age, message);
-        lane.gate == Gate::Open
+        let lane = self.others.entry(need).or_insert_with(Lane::new);
+        lane.place(age, message);
+        lane.is_open()
     }
 
     /// The oldest call, if any worker may take any.
@@ -125,105 +75,61 @@ impl<M> Lanes<M> {
         if !self.others.is_empty() {
             return None;
         }
-        let (_, message) = self.free.pop_front()?;
+        let (_, message) = self.free.pop()?;
         self.len -= 1;
         Some(message)
     }
 
     /// The oldest call that worker `number` may take.
     pub(super) fn find(&mut self, number: usize) -> Option<Found<M>> {
-        if self.others.is_empty() {
-            return self.pop_free().map(Found::Call);
-        }
-        let (need, age) = self.oldest(number)?;
+        let need = self.oldest(number)?;
         let Some(lane) = self.others.get_mut(&need) else {
-            let (_, message) = self.free.pop_front()?;
+            let (_, message) = self.free.pop()?;
             self.len -= 1;
-            return Some(Found::Call(message));
+            return Some(Found::Call(need, message));
         };
-        let (_, message) = lane.pop()?;
         if need.limited.is_some() {
-            lane.gate = Gate::Asking { age, again: false, withdrawn: false };
+            let (age, message) = lane.ask()?;
             return Some(Found::Ask(need, age, message));
         }
+        let message = lane.pop()?;
         self.len -= 1;
-        Some(Found::Call(message))
+        Some(Found::Call(need, message))
     }
 
-    fn oldest(&self, number: usize) -> Option<(Need, u64)> {
-        let free = self.free.front().map(|(age, _)| (Need::default(), *age));
+    /// The lane of the oldest call that worker `number` may take.
+    fn oldest(&self, number: usize) -> Option<Need> {
+        let free = self.free.age().map(|age| (Need::default(), age));
         let of = |worker| {
             let (first, last) = (Need { worker, limited: None }, Need { worker, limited: Some(u16::MAX) });
-            self.others.range(first..=last).filter(|(_, lane)| lane.gate == Gate::Open)
+            self.others.range(first..=last).filter(|(_, lane)| lane.is_open())
         };
         of(None)
             .chain(of(Some(number)))
             .filter_map(|(need, lane)| Some((*need, lane.age()?)))
             .chain(free)
             .min_by_key(|(_, age)| *age)
+            .map(|(need, _)| need)
     }
 
-    /// The limits of a call were asked; `decided` tells whether they have decided.
-    pub(super) fn asked(&mut self, need: Need, age: u64, message: M, decided: bool) -> Asked<M> {
-        let Some(lane) = self.others.get_mut(&need) else {
-            // The worker that it was for has ended.
-            self.len -= 1;
-            return if decided { Asked::Admitted(message) } else { Asked::Stray(message) };
-        };
-        let gate = std::mem::replace(&mut lane.gate, Gate::Open);
-        if let Gate::Asking { withdrawn: true, .. } = gate {
-            self.len -= 1;
-            return Asked::Withdrawn(message);
-        }
-        if decided {
-            self.len -= 1;
-            return Asked::Admitted(message);
-        }
-        lane.first = Some((age, message));
-        if !matches!(gate, Gate::Asking { again: true, .. }) {
-            lane.gate = Gate::Shut;
-        }
-        Asked::Waits
-    }
-
-    /// It is worth asking for the first call of a lane; says whether a worker may find it now.
+    /// It is worth asking for the next call of a lane; says whether a worker may find it now.
     pub(super) fn open(&mut self, need: Need) -> bool {
-        let Some(lane) = self.others.get_mut(&need) else { return false };
-        match &mut lane.gate {
-            Gate::Open => {}
-            Gate::Asking { again, .. } => {
-                *again = true;
-                return false;
-            }
-            Gate::Shut => lane.gate = Gate::Open,
-        }
-        lane.age().is_some()
+        self.others.get_mut(&need).is_some_and(Lane::open)
     }
 
-    /// Whether a worker, any one if not `number`, may find a call now.
+    /// Whether worker `number` may find a call now.
     pub(super) fn has_for(&self, number: usize) -> bool {
-        if self.others.is_empty() { !self.free.is_empty() } else { self.oldest(number).is_some() }
+        self.oldest(number).is_some()
     }
 
     /// Takes the call of this age out, wherever it stands; one that is being asked for goes when that is over.
     pub(super) fn withdraw(&mut self, age: u64) -> Option<(Need, M)> {
-        let mut found = remove(&mut self.free, age).map(|message| (Need::default(), message));
+        let mut found = self.free.remove(age).map(|message| (Need::default(), message));
         for (need, lane) in &mut self.others {
-            if found.is_some() {
+            if found.is_some() || lane.withdraw_asked(age) {
                 break;
             }
-            if lane.first.as_ref().is_some_and(|(first, _)| *first == age) {
-                // What stood behind it is to be asked for itself.
-                lane.gate = Gate::Open;
-                found = lane.first.take().map(|(_, message)| (*need, message));
-            } else if let Gate::Asking { age: asked, withdrawn, .. } = &mut lane.gate
-                && *asked == age
-            {
-                *withdrawn = true;
-                return None;
-            } else {
-                found = remove(&mut lane.calls, age).map(|message| (*need, message));
-            }
+            found = lane.withdraw(age).map(|message| (*need, message));
         }
         self.len -= usize::from(found.is_some());
         found
@@ -231,19 +137,14 @@ impl<M> Lanes<M> {
 
     /// The oldest of all that waits, taken out.
     pub(super) fn pop_oldest(&mut self) -> Option<(Need, M)> {
-        let free = self.free.front().map(|(age, _)| *age);
-        let others = self.others.values().filter_map(Lane::age);
-        let age = free.into_iter().chain(others).min()?;
+        let age = self.others.values().filter_map(Lane::age).chain(self.free.age()).min()?;
         self.withdraw(age)
     }
 
     /// All calls, those that are being asked for excepted, whose askers find the pool stopped.
     pub(super) fn take(&mut self) -> Vec<M> {
-        let mut calls: Vec<(u64, M)> = std::mem::take(&mut self.free).into();
-        for lane in self.others.values_mut() {
-            calls.extend(lane.first.take());
-            calls.extend(std::mem::take(&mut lane.calls));
-        }
+        let mut calls: Vec<(u64, M)> = self.free.take().collect();
+        calls.extend(self.others.values_mut().flat_map(Lane::take));
         self.len -= calls.len();
         calls.sort_by_key(|(age, _)| *age);
         calls.into_iter().map(|(_, message)| message).collect()
@@ -251,49 +152,46 @@ impl<M> Lanes<M> {
 }
 
 impl<M: Message> Lanes<M> {
+    /// The limits of a call were asked; `decided` tells whether they have decided.
+    pub(super) fn asked(&mut self, need: Need, age: u64, mut message: M, decided: bool) -> Asked<M> {
+        self.len -= 1;
+        let asked = match self.others.get_mut(&need) {
+            Some(lane) => lane.asked(age, message, decided),
+            // The worker that it was for has ended.
+            None if decided => Asked::Admitted(message),
+            None => {
+                let place = leave(&mut message);
+                self.place(Need { worker: None, ..need }, age, message);
+                return Asked::Waits(place);
+            }
+        };
+        self.len += usize::from(matches!(asked, Asked::Waits(_)));
+        asked
+    }
+
     /// Nobody is free to run what the limits may grant: the calls that stand in their queue leave it. Their places there, to
     /// be dropped outside of the lock.
     pub(super) fn unask(&mut self) -> Vec<Standing> {
-        let mut places = Vec::new();
-        for lane in self.others.values_mut() {
-            if let Some((age, mut message)) = lane.first.take() {
-                places.extend(message.admission().and_then(|(_, admission)| admission.leave()));
-                insert(&mut lane.calls, age, message);
-                lane.gate = Gate::Open;
-            }
-        }
-        places
+        self.others.values_mut().filter_map(Lane::unask).collect()
     }
 
     /// A worker has ended: what waits for it may be taken by any. The places in the queue of the limits, to be dropped
     /// outside of the lock.
     pub(super) fn release(&mut self, number: usize) -> Vec<Standing> {
+        let mut places = Vec::new();
         let needs: Vec<Need> =
             self.others.keys().filter(|need| need.worker == Some(number)).copied().collect();
-        let mut places = Vec::new();
         for need in needs {
             // One that is being asked for comes back to a lane that is not there: see `asked`.
-            let Some(lane) = self.others.remove(&need) else { continue };
-            for (age, mut message) in lane.first.into_iter().chain(lane.calls) {
-                places.extend(message.admission().and_then(|(_, admission)| admission.leave()));
+            let Some(mut lane) = self.others.remove(&need) else { continue };
+            places.extend(lane.unask());
+            for (age, message) in lane.take() {
                 self.len -= 1;
                 self.place(Need { worker: None, ..need }, age, message);
             }
         }
         places
     }
-}
-
-/// A call of old age stands near the front, so little is moved.
-fn insert<M>(calls: &mut VecDeque<(u64, M)>, age: u64, message: M) {
-    let is_youngest = calls.back().is_none_or(|(last, _)| *last < age);
-    let place = if is_youngest { calls.len() } else { calls.partition_point(|(other, _)| *other < age) };
-    calls.insert(place, (age, message));
-}
-
-fn remove<M>(calls: &mut VecDeque<(u64, M)>, age: u64) -> Option<M> {
-    let place = calls.binary_search_by_key(&age, |(age, _)| *age).ok()?;
-    calls.remove(place).map(|(_, message)| message)
 }
 
 #[cfg(test)]
@@ -304,7 +202,7 @@ mod tests {
 
     fn found(lanes: &mut Lanes<&'static str>, number: usize) -> Option<&'static str> {
         match lanes.find(number)? {
-            Found::Call(message) => Some(message),
+            Found::Call(_, message) => Some(message),
             Found::Ask(_, _, message) => panic!("{message} needs limits"),
         }
     }
@@ -313,8 +211,7 @@ mod tests {
         let Some(Found::Ask(need, age, message)) = lanes.find(0) else { return None };
         match lanes.asked(need, age, message, decided) {
             Asked::Admitted(message) | Asked::Withdrawn(message) => Some(message),
-            Asked::Waits => None,
-            Asked::Stray(message) => panic!("{message} has no lane"),
+            Asked::Waits(_) => None,
         }
     }
 
@@ -362,7 +259,7 @@ mod tests {
         lanes.place(LIMITED, 1, "limited");
         let Some(Found::Ask(need, age, message)) = lanes.find(0) else { panic!("it needs limits") };
         assert!(!lanes.open(LIMITED), "it is not there to be found");
-        assert!(matches!(lanes.asked(need, age, message, false), Asked::Waits));
+        assert!(matches!(lanes.asked(need, age, message, false), Asked::Waits(None)));
         assert_eq!(ask(&mut lanes, true), Some("limited"));
     }
 
@@ -380,13 +277,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_when_its_worker_ends_is_to_be_put_down_anew() {
+    fn what_is_asked_for_when_its_worker_ends_is_found_by_others() {
         let mut lanes = Lanes::new();
         let need = Need { worker: Some(0), limited: Some(0) };
         lanes.place(need, 1, "limited");
         let Some(Found::Ask(need, age, message)) = lanes.find(0) else { panic!("it needs limits") };
         assert!(lanes.release(0).is_empty());
-        assert!(matches!(lanes.asked(need, age, message, false), Asked::Stray("limited")));
+        assert!(matches!(lanes.asked(need, age, message, false), Asked::Waits(None)));
+        assert!(matches!(lanes.find(1), Some(Found::Ask(LIMITED, 1, "limited"))));
     }
 
     #[test]

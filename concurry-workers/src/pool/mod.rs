@@ -2,6 +2,7 @@
 //!
 //! * `queue`: the one queue of a pool. Calls wait here, not in a worker, so an idle worker always finds the oldest.
 //! * `lanes`: which call a worker may take: any, one that was routed to it, one whose limits admit it.
+//! * `lane`: calls that need the same, and whether the next of them may be asked for.
 //! * `balancing`: which worker a call is routed to, if to a certain one.
 //! * `idle`: the workers that are to be woken.
 //! * `submitting`: how calls get in, and what a full queue does.
@@ -17,6 +18,7 @@ mod comeback;
 mod ending;
 mod handle;
 mod idle;
+mod lane;
 mod lanes;
 mod queue;
 #[cfg(test)]

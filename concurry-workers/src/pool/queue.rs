@@ -23,8 +23,9 @@ use super::balancing::{LoadBalancing, Workers};
 use super::comeback::BackingOff;
 use super::ending::{tell, wake};
 use super::idle::Idle;
-use super::lanes::{Asked, Found, Lanes, Need};
-use super::staffing::{Hire, Staffing};
+use super::lane::Asked;
+use super::lanes::{Found, Lanes, Need};
+use super::staffing::{Help, Hire, Staffing};
 use super::submitting::WhenFull;
 use crate::admission::Standing;
 use crate::worker::Queued;
@@ -87,11 +88,12 @@ impl<M: Queued> State<M> {
         if self.idle.len() + self.workers.coming() > 0 { Vec::new() } else { self.lanes.unask() }
     }
 
-    /// Puts a call to its place, and takes the worker out that is to be woken for it.
-    pub(super) fn place(&mut self, affinity: Option<u64>, age: u64, mut message: M) -> Option<Waker> {
+    /// Puts a call to its place, and says who is to look for it.
+    pub(super) fn place(&mut self, affinity: Option<u64>, age: u64, mut message: M) -> Help {
         let limited = message.admission().map(|(method, _)| method);
         let need = Need { worker: self.workers.choose(affinity), limited };
-        if self.lanes.place(need, age, message) { self.worker_for(need) } else { None }
+        let idle = if self.lanes.place(need, age, message) { self.worker_for(need) } else { None };
+        Help { idle, hired: self.hire() }
     }
 }
 
@@ -136,7 +138,14 @@ impl<M> State<M> {
         if need.limited.is_some() && self.lanes.open(need) { self.worker_for(need) } else { None }
     }
 
-    /// A call leaves the lanes without being run, or has been run.
+    /// A worker takes a call; one that was given to it counted as its own before.
+    fn takes(&mut self, number: usize, need: Need) {
+        if need.worker.is_none() {
+            self.workers.takes(number);
+        }
+    }
+
+    /// A call leaves the lanes without being run.
     pub(super) fn relieve(&mut self, need: Need) {
         if let Some(number) = need.worker {
             self.workers.relieved(number);
@@ -200,30 +209,30 @@ impl<M: Queued> Queue<M> {
             let mut state = lock(&self.state);
             state.idle.remove(number);
             state.workers.arrives(number);
-            if interrupted() {
+            let ends = if interrupted() {
+                Some(Popped::Interrupted)
+            } else {
+                state.is_surplus(number).then_some(Popped::Closed)
+            };
+            if let Some(ends) = ends {
                 // A wake-up meant for a call may have come to this worker: another idle one takes it.
-                let heir = if state.lanes.has_for(number) { state.wake_one() } else { None };
-                drop(state);
-                wake(heir);
-                return Poll::Ready(Popped::Interrupted);
-            }
-            if state.is_surplus(number) {
                 let heir = if state.lanes.has_for(number) { state.wake_one() } else { None };
                 let places = state.unask();
                 drop(state);
                 drop(places);
                 wake(heir);
-                return Poll::Ready(Popped::Closed);
+                return Poll::Ready(ends);
             }
             match state.lanes.find(number) {
-                Some(Found::Call(message)) => {
+                Some(Found::Call(need, message)) => {
                     state.workers.is_busy(number);
+                    state.takes(number, need);
                     return Poll::Ready(Popped::Message(taken(state, message, None)));
                 }
                 Some(Found::Ask(need, age, message)) => {
                     state.workers.is_busy(number);
                     drop(state);
-                    if let Some(popped) = self.ask(need, age, message) {
+                    if let Some(popped) = self.ask(number, need, age, message) {
                         return Poll::Ready(popped);
                     }
                 }
@@ -240,7 +249,7 @@ impl<M: Queued> Queue<M> {
     }
 
     /// Asks the limits of a call; the call, if it is to be run.
-    fn ask(self: &Arc<Self>, need: Need, age: u64, mut message: M) -> Option<Popped<M>> {
+    fn ask(self: &Arc<Self>, number: usize, need: Need, age: u64, mut message: M) -> Option<Popped<M>> {
         let waker = Waker::from(Arc::new(Opens { queue: Arc::downgrade(self), need }));
         let decided = match message.admission() {
             Some((_, admission)) => admission.poll(&self.options.limits, &waker).is_ready(),
@@ -258,22 +267,12 @@ impl<M: Queued> Queue<M> {
             Asked::Admitted(message) => {
                 // The next one of its lane may be admitted as well, and its own wake-up has been used.
                 let heir = state.heir(need);
+                state.takes(number, need);
                 Some(Popped::Message(taken(state, message, heir)))
             }
-            Asked::Waits => None,
-            Asked::Stray(mut message) => {
+            Asked::Waits(place) => {
                 drop(state);
-                drop(message.admission().and_then(|(_, admission)| admission.leave()));
-                let mut state = lock(&self.state);
-                if state.stopped {
-                    if let Some((_, admission)) = message.admission() {
-                        admission.refuse(CallError::Stopped);
-                    }
-                    return Some(Popped::Message(taken(state, message, None)));
-                }
-                let idle = state.place(None, age, message);
-                drop(state);
-                wake(idle);
+                drop(place);
                 None
             }
             Asked::Withdrawn(message) => {
@@ -302,6 +301,7 @@ impl<M: Queued> Queue<M> {
             return None;
         }
         if let Some(message) = state.lanes.pop_free() {
+            state.takes(number, Need::default());
             return Some(taken(state, message, None));
         }
         tell(state);
@@ -311,11 +311,9 @@ impl<M: Queued> Queue<M> {
     /// It is worth asking for the first call of a lane.
     fn open(&self, need: Need) {
         let mut state = lock(&self.state);
-        let idle = if state.lanes.open(need) { state.worker_for(need) } else { None };
-        let hired = state.hire();
+        let help = Help { idle: state.heir(need), hired: state.hire() };
         drop(state);
-        wake(idle);
-        self.hire(hired);
+        self.help(help);
     }
 }
 

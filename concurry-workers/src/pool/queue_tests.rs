@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
+use std::thread::JoinHandle;
 
 use concurry_core::clock;
 
 use concurry_core::sync::lock;
 use std::task::{Context, Poll, Waker};
 
-use super::{Popped, Queue, QueueOptions, Refused, Route};
+use super::{LoadBalancing, Popped, Queue, QueueOptions, Refused, Route, Staffing};
 use crate::worker::Message;
 
 impl Message for u32 {}
@@ -43,6 +44,18 @@ fn pop_now(queue: &Arc<Queue<u32>>) -> Option<u32> {
     }
 }
 
+/// Submits on a thread of its own.
+fn submitter(queue: &Arc<Queue<u32>>, message: u32) -> JoinHandle<Result<(), u32>> {
+    let queue = Arc::clone(queue);
+    std::thread::spawn(move || push(&queue, message))
+}
+
+fn until_one_waits(queue: &Queue<u32>) {
+    while lock(&queue.state).submitters.is_empty() {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn calls_come_out_in_the_order_in_which_they_went_in() {
     let queue = queue_of(10);
@@ -54,13 +67,8 @@ fn calls_come_out_in_the_order_in_which_they_went_in() {
 fn a_full_queue_holds_the_submitter_back_until_there_is_room() {
     let queue = queue_of(1);
     push(&queue, 1).unwrap();
-    let submitter = std::thread::spawn({
-        let queue = Arc::clone(&queue);
-        move || push(&queue, 2)
-    });
-    while lock(&queue.state).submitters.is_empty() {
-        std::thread::yield_now();
-    }
+    let submitter = submitter(&queue, 2);
+    until_one_waits(&queue);
     assert_eq!(queue.counts().queued, 1);
     assert_eq!(pop_now(&queue), Some(1));
     submitter.join().unwrap().unwrap();
@@ -71,14 +79,9 @@ fn a_full_queue_holds_the_submitter_back_until_there_is_room() {
 fn a_submitter_that_is_woken_for_nothing_stands_in_line_once() {
     let queue = queue_of(1);
     push(&queue, 1).unwrap();
-    let submitter = std::thread::spawn({
-        let queue = Arc::clone(&queue);
-        move || push(&queue, 2)
-    });
+    let submitter = submitter(&queue, 2);
     for _ in 0..50 {
-        while lock(&queue.state).submitters.is_empty() {
-            std::thread::yield_now();
-        }
+        until_one_waits(&queue);
         submitter.thread().unpark();
         std::thread::yield_now();
     }
@@ -105,13 +108,8 @@ fn a_closed_queue_gives_new_calls_back_and_hands_out_the_old() {
 fn stopping_frees_a_submitter_that_waits_for_room() {
     let queue = queue_of(1);
     push(&queue, 1).unwrap();
-    let submitter = std::thread::spawn({
-        let queue = Arc::clone(&queue);
-        move || push(&queue, 2)
-    });
-    while lock(&queue.state).submitters.is_empty() {
-        std::thread::yield_now();
-    }
+    let submitter = submitter(&queue, 2);
+    until_one_waits(&queue);
     assert_eq!(queue.stop(), [1]);
     assert_eq!(submitter.join().unwrap(), Err(2));
 }
@@ -127,4 +125,21 @@ fn an_interrupted_worker_hands_its_wake_up_on() {
     let interrupted = queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| true);
     assert!(matches!(interrupted, Poll::Ready(Popped::Interrupted)));
     assert!(woken.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_call_of_a_worker_that_ended_counts_for_the_one_that_takes_it() {
+    let (balancing, staffing) = (LoadBalancing::LeastActive, Staffing::of(2));
+    let queue = Queue::new(QueueOptions { balancing, staffing, ..QueueOptions::of(10, clock::system()) });
+    queue.worker_started(0);
+    queue.worker_started(1);
+    push(&queue, 0).unwrap();
+    assert_eq!(pop_now(&queue), Some(0), "it was given to worker 0");
+    push(&queue, 1).unwrap();
+    queue.worker_ended(1);
+    queue.finished(0);
+    assert_eq!(pop_now(&queue), Some(1), "that of worker 1 may be taken by any");
+    queue.worker_started(1);
+    push(&queue, 2).unwrap();
+    assert_eq!(pop_now(&queue), None, "it was given to worker 1");
 }

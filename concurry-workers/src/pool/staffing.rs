@@ -4,12 +4,12 @@
 //! A worker leaves only when it looks for a call, under the queue's lock: so it never leaves one behind. Where workers come
 //! with calls, whoever puts a call down that nobody is there for has a worker started, and does not wait for it.
 
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use concurry_core::sync::lock;
 
+use super::ending::{tell, wake};
 use super::queue::{Queue, State};
 use crate::worker::Queued;
 
@@ -33,6 +33,14 @@ impl Staffing {
     pub(crate) fn at_first(self) -> usize {
         if self.idle.is_some() { 1 } else { self.target }
     }
+}
+
+/// Who is to look for a call that was put down.
+pub(super) struct Help {
+    /// An idle worker, to be woken.
+    pub(super) idle: Option<Waker>,
+    /// The number of a worker that is to be started.
+    pub(super) hired: Option<usize>,
 }
 
 /// Starts the worker of a number, which counts as being there already.
@@ -75,8 +83,10 @@ impl<M: Queued> Queue<M> {
         self.options.staffing.idle.is_some()
     }
 
-    pub(super) fn hire(&self, number: Option<usize>) {
-        if let (Some(number), Some(hire)) = (number, self.hire.get()) {
+    /// Wakes and starts them, not under the lock.
+    pub(super) fn help(&self, help: Help) {
+        wake(help.idle);
+        if let (Some(number), Some(hire)) = (help.hired, self.hire.get()) {
             hire(number);
         }
     }
@@ -127,16 +137,8 @@ impl<M: Queued> Queue<M> {
         let mut state = lock(&self.state);
         let calls = state.lanes.take();
         let submitters = std::mem::take(&mut state.submitters);
-        super::ending::tell(state);
+        tell(state);
         submitters.into_iter().for_each(Waker::wake);
         calls
-    }
-
-    /// A worker for calls that came back to a pool without one.
-    pub(super) fn hire_if_short(self: &Arc<Self>) {
-        if self.hires() {
-            let hired = lock(&self.state).hire();
-            self.hire(hired);
-        }
     }
 }

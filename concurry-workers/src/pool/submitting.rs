@@ -5,7 +5,6 @@ use std::task::Waker;
 use concurry_core::park;
 use concurry_core::sync::lock;
 
-use super::ending::wake;
 use super::queue::Queue;
 use super::serving::serves;
 use crate::worker::Queued;
@@ -96,11 +95,9 @@ impl<M: Queued> Queue<M> {
                 }
             }
             let age = route.age.unwrap_or_else(|| state.age());
-            let idle = state.place(route.affinity, age, message);
-            let hired = state.hire();
+            let help = state.place(route.affinity, age, message);
             drop(state);
-            wake(idle);
-            self.hire(hired);
+            self.help(help);
             return Ok(displaced);
         }
     }
