@@ -17,7 +17,7 @@ fn limit_error<T: std::fmt::Debug>(outcome: Outcome<T, TestError>) -> LimitError
 }
 
 /// A bucket of ten tokens a second, on a clock of its own.
-fn tokens() -> (LimitSet, ManualClock) {
+pub fn tokens() -> (LimitSet, ManualClock) {
     let clock = ManualClock::new();
     let set = LimitSet::builder()
         .limit(RateLimit::new("tokens", 10, Window::SECOND).algorithm(RateLimitAlgorithm::TokenBucket))
@@ -28,7 +28,7 @@ fn tokens() -> (LimitSet, ManualClock) {
     (set, clock)
 }
 
-fn in_use(set: &LimitSet, key: &str) -> u64 {
+pub fn in_use(set: &LimitSet, key: &str) -> u64 {
     set.stats().limit(key).unwrap().in_use
 }
 

@@ -36,47 +36,46 @@ use concurry::prelude::*;
 pub const MODES: [ExecutionMode; 4] =
     [ExecutionMode::Sync, ExecutionMode::Thread, ExecutionMode::Async, ExecutionMode::Process];
 
-/// Makes four tests of one body, one a mode. `in_background` leaves sync mode out, where the caller itself runs the method.
-macro_rules! every_mode {
-    ($($(#[$attribute:meta])* fn $name:ident($mode:ident: ExecutionMode) $body:block)*) => {
-        $($(#[$attribute])* mod $name {
+/// Makes tests of bodies, one for each of these modes.
+macro_rules! tests_in {
+    (@one [$($test:ident: $variant:ident),*] $(#[$attribute:meta])* $name:ident($mode:ident) $body:block) => {
+        $(#[$attribute])* mod $name {
             #[allow(unused_imports)]
             use super::*;
 
             fn body($mode: ExecutionMode) $body
 
-            #[test]
-            fn sync() { body(ExecutionMode::Sync); }
-            #[test]
-            fn thread() { body(ExecutionMode::Thread); }
-            #[test]
-            fn in_async() { body(ExecutionMode::Async); }
-            #[test]
-            fn process() { body(ExecutionMode::Process); }
-        })*
+            $(#[test]
+            fn $test() { body(ExecutionMode::$variant); })*
+        }
+    };
+    ($modes:tt $($(#[$attribute:meta])* fn $name:ident($mode:ident: ExecutionMode) $body:block)*) => {
+        $($crate::tests_in! { @one $modes $(#[$attribute])* $name($mode) $body })*
+    };
+}
+
+/// Makes four tests of one body, one a mode.
+macro_rules! every_mode {
+    ($($body:tt)*) => {
+        $crate::tests_in! { [sync: Sync, thread: Thread, in_async: Async, process: Process] $($body)* }
     };
 }
 
 /// As `every_mode`, without sync mode, where the caller itself runs the method and nothing goes on in the background.
 macro_rules! every_mode_in_background {
-    ($($(#[$attribute:meta])* fn $name:ident($mode:ident: ExecutionMode) $body:block)*) => {
-        $($(#[$attribute])* mod $name {
-            #[allow(unused_imports)]
-            use super::*;
-
-            fn body($mode: ExecutionMode) $body
-
-            #[test]
-            fn thread() { body(ExecutionMode::Thread); }
-            #[test]
-            fn in_async() { body(ExecutionMode::Async); }
-            #[test]
-            fn process() { body(ExecutionMode::Process); }
-        })*
+    ($($body:tt)*) => {
+        $crate::tests_in! { [thread: Thread, in_async: Async, process: Process] $($body)* }
     };
 }
 
-pub(crate) use {every_mode, every_mode_in_background};
+/// As `every_mode`, without process mode, to which a closure cannot travel.
+macro_rules! every_mode_of_closures {
+    ($($body:tt)*) => {
+        $crate::tests_in! { [sync: Sync, thread: Thread, in_async: Async] $($body)* }
+    };
+}
+
+pub(crate) use {every_mode, every_mode_in_background, every_mode_of_closures, tests_in};
 
 /// Waits for `condition` without a bound of its own: a test that never gets there is ended by its runner, and the machine's
 /// speed decides nothing.

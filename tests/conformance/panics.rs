@@ -1,9 +1,14 @@
 //! A panic in a method (SPEC §2): only that call gets it, and the worker goes on, made anew.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use concurry::clock::ManualClock;
 use concurry::prelude::*;
 
-use super::every_mode;
 use super::workers::{Acquirer, Counter, amounts};
+use super::{eventually, every_mode};
 
 every_mode! {
     fn a_panic_reaches_its_caller_with_message_and_place(mode: ExecutionMode) {
@@ -47,7 +52,7 @@ every_mode! {
 every_mode! {
     fn when_the_budget_of_restarts_is_spent_every_call_is_told(mode: ExecutionMode) {
         let counter = Counter::options(mode, (), 1)
-            .max_restarts(2, std::time::Duration::from_secs(3600))
+            .max_restarts(2, Duration::from_secs(3600))
             .init(1)
             .unwrap();
         for _ in 0..2 {
@@ -62,5 +67,67 @@ every_mode! {
             assert!(error.to_string().contains("made anew 2 times within"), "{error}");
         }
         assert_eq!(counter.stats().restarts, 2);
+    }
+}
+
+#[test]
+fn a_budget_of_restarts_is_one_of_its_time() {
+    let clock = ManualClock::new();
+    let hour = Duration::from_secs(3600);
+    let counter = Counter::options(ExecutionMode::Thread, (), 1)
+        .max_restarts(1, hour)
+        .clock(Arc::new(clock.clone()))
+        .init(1)
+        .unwrap();
+    for _ in 0..3 {
+        assert!(matches!(counter.panic("ouch".into()).result(), Err(CallError::Panicked(_))));
+        assert_eq!(counter.count().result().unwrap(), 0);
+        clock.advance(hour);
+    }
+}
+
+/// Cannot be made a few times after the first.
+#[worker]
+pub struct Stubborn {}
+
+#[worker]
+impl Stubborn {
+    pub fn new(made: Arc<AtomicUsize>, failures: usize) -> Result<Self, String> {
+        let before = made.fetch_add(1, Ordering::SeqCst);
+        if (1..=failures).contains(&before) { Err(format!("number {before} failed")) } else { Ok(Self {}) }
+    }
+
+    pub fn here(&mut self, panics: bool) -> u64 {
+        assert!(!panics, "on purpose");
+        1
+    }
+}
+
+#[test]
+fn a_worker_that_is_made_anew_is_tried_three_times() {
+    for mode in [ExecutionMode::Thread, ExecutionMode::Async] {
+        three_tries(mode, 2);
+        three_tries(mode, 3);
+    }
+}
+
+fn three_tries(mode: ExecutionMode, failures: usize) {
+    let (clock, made) = (ManualClock::new(), Arc::new(AtomicUsize::new(0)));
+    let pool = Stubborn::options(mode, (), 1)
+        .clock(Arc::new(clock.clone()))
+        .init(Arc::clone(&made), failures)
+        .unwrap();
+    assert!(matches!(pool.here(true).result(), Err(CallError::Panicked(_))));
+    let call = pool.here(false);
+    eventually(|| {
+        clock.advance(Duration::from_secs(1));
+        call.is_done()
+    });
+    let outcome = call.result();
+    if failures < 3 {
+        assert_eq!((outcome.unwrap(), made.load(Ordering::SeqCst)), (1, failures + 2));
+    } else {
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains("number 3 failed") && made.load(Ordering::SeqCst) == 4, "{error}");
     }
 }

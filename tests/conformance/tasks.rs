@@ -11,33 +11,14 @@ use std::time::Duration;
 use concurry::prelude::*;
 use concurry::{TaskWorkerHandle, clock};
 
-use super::{eventually, every_mode};
-
-/// Makes three tests of one body: closures run in every mode of this process.
-macro_rules! modes_of_closures {
-    ($($(#[$attribute:meta])* fn $name:ident($mode:ident: ExecutionMode) $body:block)*) => {
-        $($(#[$attribute])* mod $name {
-            #[allow(unused_imports)]
-            use super::*;
-
-            fn body($mode: ExecutionMode) $body
-
-            #[test]
-            fn sync() { body(ExecutionMode::Sync); }
-            #[test]
-            fn thread() { body(ExecutionMode::Thread); }
-            #[test]
-            fn in_async() { body(ExecutionMode::Async); }
-        })*
-    };
-}
+use super::{eventually, every_mode, every_mode_of_closures};
 
 fn tasks(mode: ExecutionMode) -> TaskWorkerHandle {
     let workers = if mode == ExecutionMode::Sync { 1 } else { 3 };
     TaskWorker::options(mode, (), workers).init().unwrap()
 }
 
-modes_of_closures! {
+every_mode_of_closures! {
     fn a_closure_gives_its_value_and_moves_what_it_owns(mode: ExecutionMode) {
         let text = String::from("four");
         assert_eq!(tasks(mode).submit(move || text.len()).result().unwrap(), 4);
