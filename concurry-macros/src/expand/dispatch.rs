@@ -155,7 +155,7 @@ fn or_else(model: &WorkerImpl, chosen: impl Fn(&Method) -> bool, body: &TokenStr
     if model.methods.iter().all(chosen) {
         TokenStream::new()
     } else {
-        emit!(#[allow(unreachable_patterns)] other => #body)
+        emit!(#[allow(unreachable_patterns, clippy::drop_non_drop)] other => #body)
     }
 }
 
@@ -226,7 +226,7 @@ pub(super) fn future_fns(model: &WorkerImpl) -> TokenStream {
         };
         emit! {
             #(#cfgs)*
-            #[allow(private_interfaces)]
+            #[allow(private_interfaces, clippy::used_underscore_binding)]
             fn #function(
                 #binding: ::concurry::__private::#guard<#worker>,
                 #pattern: #ty,

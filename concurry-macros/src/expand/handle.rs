@@ -48,7 +48,7 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
         }
     });
     emit! {
-        #[allow(dead_code, clippy::too_many_arguments)]
+        #[allow(dead_code, clippy::too_many_arguments, clippy::used_underscore_binding)]
         impl #handle {
             #(#methods)*
             #(#stubs)*

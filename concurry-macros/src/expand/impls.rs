@@ -22,6 +22,7 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
     let must_travel = if args.process.is_some() { wire::must_travel(model) } else { TokenStream::new() };
     // At the worker's name, so that a second block is an error there.
     let implementation = quote_spanned! {at(worker)=>
+        #[allow(clippy::used_underscore_binding)]
         impl ::concurry::__private::Worker for #worker {
             type Message = #message_type;
             type Args = #args_type;

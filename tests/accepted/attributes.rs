@@ -1,0 +1,64 @@
+//! Attributes of a method stay with it and do no harm; those that tell its callers something go to the handle as well.
+#![deny(warnings)]
+
+use concurry::prelude::*;
+
+#[worker]
+#[derive(Debug, Default, Clone)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Attributed {
+    #[allow(dead_code)]
+    unused: u8,
+}
+
+#[worker]
+#[allow(clippy::unused_self)]
+impl Attributed {
+    /// Documented.
+    #[must_use]
+    #[inline]
+    #[track_caller]
+    pub fn must_use(&self) -> u8 {
+        1
+    }
+
+    #[inline(always)]
+    #[cold]
+    #[doc(alias = "chilly")]
+    pub fn cold(&mut self) {}
+
+    #[deprecated(note = "use `must_use`")]
+    pub fn old(&self) -> u8 {
+        2
+    }
+
+    #[deprecated]
+    pub async fn old_async(&mut self, value: u8) -> u8 {
+        value
+    }
+
+    #[expect(unused_variables, reason = "to see that it holds")]
+    pub fn expecting(&self, unused: u8) -> u8 {
+        let other = 1;
+        3
+    }
+
+    #[rustfmt::skip]
+    pub fn skipped(&self) -> u8 { 4 }
+
+    pub fn attribute_of_an_argument(&self, #[allow(unused_variables)] unused: u8) -> u8 {
+        6
+    }
+}
+
+pub(crate) fn main() {
+    let attributed = Attributed::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    assert_eq!(attributed.must_use().result().unwrap(), 1);
+    attributed.cold().result().unwrap();
+    #[allow(deprecated)]
+    let old = (attributed.old(), attributed.old_async(2));
+    assert_eq!(old.0.result().unwrap() + old.1.result().unwrap(), 4);
+    assert_eq!(attributed.expecting(1).result().unwrap(), 3);
+    assert_eq!(attributed.skipped().result().unwrap(), 4);
+    assert_eq!(attributed.attribute_of_an_argument(1).result().unwrap(), 6);
+}
