@@ -21,6 +21,7 @@ const STEPS: usize = 120;
 /// * Within the capacity nothing is in use beyond it, unless a usage made a debt.
 /// * Where nothing is held, it does not wait for a release.
 /// * Where it says that it [spends when taken](LimitState::spends_when_taken), a settle of all changes nothing.
+/// * Where it says that it does not [go by time](LimitState::goes_by_time), time frees nothing.
 /// * A state that was packed and unpacked, or that is [pristine](LimitState::is_pristine), gives the answers of the original,
 ///   or of a new one.
 /// * Amounts up to `u64::MAX` and times up to the last one are no reason to panic.
@@ -124,8 +125,11 @@ impl<'a> History<'a> {
     fn wait(&mut self) {
         let nanos = 1_u64 << self.random.below(44);
         let nanos = nanos + self.random.below(nanos);
+        let before = self.state.in_use(self.now);
         self.now = self.now + Duration::from_nanos(nanos);
         self.told.push(format!("{nanos} ns"));
+        let freed = self.state.in_use(self.now) < before;
+        self.holds(!freed || self.state.goes_by_time(), "it does not go by time, and time freed something");
     }
 
     /// What is in use is within bounds, and pristine is like new.

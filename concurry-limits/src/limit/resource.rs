@@ -97,6 +97,10 @@ impl LimitState for Semaphore {
         self.held
     }
 
+    fn goes_by_time(&self) -> bool {
+        false
+    }
+
     fn tally(&mut self, _: Timestamp) -> Option<Tally> {
         Some(Tally::Held { capacity: self.capacity, held: self.held })
     }

@@ -103,6 +103,12 @@ pub trait LimitState: Send {
         false
     }
 
+    /// Whether time frees anything of this limit. The default is that it does; who says that it does not may be given an
+    /// earlier instant than now in [`settle`](Self::settle).
+    fn goes_by_time(&self) -> bool {
+        true
+    }
+
     /// What is counted at `now`, where a set of this limit alone may count it on without asking.
     #[doc(hidden)]
     fn tally(&mut self, now: Timestamp) -> Option<Tally> {

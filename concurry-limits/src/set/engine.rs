@@ -29,6 +29,8 @@ pub(crate) struct Engine {
     lane: Option<Lane>,
     /// A bit for each limit of which an amount that was used wholly needs not be settled.
     spent: u128,
+    /// A bit for each limit to which it matters when it is settled.
+    timed: u128,
     locked: Mutex<Locked>,
     this: Weak<Self>,
 }
@@ -64,8 +66,12 @@ impl Engine {
         now: Timestamp,
     ) -> Arc<Self> {
         let lane = if let [slot] = &mut slots[..] { slot.lane(now) } else { None };
-        let spending = slots.iter().enumerate().filter(|(_, slot)| slot.state.spends_when_taken());
-        let spent = spending.fold(0, |mask, (index, _)| mask | 1 << index);
+        let mask = |is_in: &dyn Fn(&Slot) -> bool| {
+            let places = slots.iter().enumerate().filter(|(_, slot)| is_in(slot));
+            places.fold(0, |mask, (index, _)| mask | 1 << index)
+        };
+        let spent = mask(&|slot| slot.state.spends_when_taken());
+        let timed = mask(&|slot| slot.state.goes_by_time());
         let system = Some(SystemClock::shared())
             .filter(|system| std::ptr::addr_eq(Arc::as_ptr(system), Arc::as_ptr(&clock)));
         let board = Board { slots, queue: Queue::default(), next_timer: None };
@@ -76,6 +82,7 @@ impl Engine {
             system,
             lane,
             spent,
+            timed,
             locked,
             this: Weak::clone(this),
         })
@@ -152,6 +159,9 @@ impl Engine {
         demand: &Demand,
         patience: Patience,
     ) -> Result<Option<Timestamp>, LimitError> {
+        if let Some(now) = self.take_alone(demand) {
+            return Ok(Some(now));
+        }
         self.act(|board, now, _| {
             let decision = board.admit(demand, now);
             let waited = match (&decision, patience) {
@@ -164,6 +174,20 @@ impl Engine {
             };
             Err(refusal(&mut board.slots, demand, &decision, waited, now))
         })
+    }
+
+    /// Takes where nobody waits: without a walk through the queue, and without anybody to wake.
+    fn take_alone(&self, demand: &Demand) -> Option<Timestamp> {
+        if self.lane.is_some() {
+            return None;
+        }
+        let mut locked = lock(&self.locked);
+        let Locked { board, now, .. } = &mut *locked;
+        if !board.queue.is_empty() {
+            return None;
+        }
+        *now = (*now).max(self.now());
+        (board.admit(demand, *now) == Decision::Now).then_some(*now)
     }
 
     /// Takes without the lock, if that is possible now.
@@ -226,8 +250,11 @@ impl Engine {
         if open || items.iter().any(|item| item.used() > item.requested) {
             return false;
         }
-        *now = (*now).max(self.now());
-        for item in items.iter().filter(|item| !self.is_spent(item)) {
+        let unsettled = || items.iter().filter(|item| !self.is_spent(item));
+        if unsettled().any(|item| self.timed >> item.index() & 1 != 0) {
+            *now = (*now).max(self.now());
+        }
+        for item in unsettled() {
             board.slots[item.index()].state.settle(item.requested, item.used(), *now);
         }
         true

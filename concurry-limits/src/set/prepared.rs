@@ -58,6 +58,8 @@ struct Here {
     must_tell: u128,
     /// Whether nothing is to be given back of what was used wholly.
     spent: bool,
+    /// Whether a guard that is dropped untouched has nothing to do: all is spent, and no usage has to be told.
+    done: bool,
 }
 
 /// What was acquired by a [`PreparedRequest`]: a guard that gives it back, as a [`LimitSetAcquisition`] is.
@@ -107,7 +109,8 @@ impl LimitSet {
                 let demand = Demand::of(&request, &engine.definition)?;
                 let must_tell = usage::must_tell(&engine.definition, &demand.items);
                 let spent = engine.are_spent(&demand.items);
-                Target::Here(Here { engine: Arc::clone(engine), demand, must_tell, spent })
+                let done = spent && must_tell == 0;
+                Target::Here(Here { engine: Arc::clone(engine), demand, must_tell, spent, done })
             }
             Repr::Empty(_) | Repr::Remote(_) => {
                 let mut amounts = Vec::new();
@@ -164,13 +167,25 @@ impl PreparedRequest {
 
     #[inline]
     fn blocking(&self, wait: Wait) -> Result<PreparedAcquisition<'_>, LimitError> {
-        let held = match &self.target {
+        match &self.target {
             Target::Here(here) if here.engine.take_in_lane(&here.demand) => {
-                Held::AsPrepared { here, told: None }
+                Ok(PreparedAcquisition { held: Held::AsPrepared { here, told: None } })
             }
-            Target::Here(here) => here.admit(wait)?,
-            Target::Elsewhere { set, .. } if set.is_empty() => Held::Nothing { set, released: false },
-            Target::Elsewhere { set, amounts } => Held::Whole(Box::new(set.blocking(amounts, wait)?)),
+            Target::Elsewhere { set, .. } if set.is_empty() => {
+                Ok(PreparedAcquisition { held: Held::Nothing { set, released: false } })
+            }
+            target => target.admit(wait),
+        }
+    }
+}
+
+impl Target {
+    /// Apart, so that what takes no lock is short enough to stand in its caller.
+    #[inline(never)]
+    fn admit(&self, wait: Wait) -> Result<PreparedAcquisition<'_>, LimitError> {
+        let held = match self {
+            Self::Here(here) => here.admit(wait)?,
+            Self::Elsewhere { set, amounts } => Held::Whole(Box::new(set.blocking(amounts, wait)?)),
         };
         Ok(PreparedAcquisition { held })
     }
@@ -200,6 +215,14 @@ impl Here {
         }
         let untold = told.map_or(self.must_tell, |(place, _)| self.must_tell & !(1 << place));
         if untold == 0 { Vec::new() } else { self.missing(told) }
+    }
+
+    #[inline(never)]
+    fn settle_dropped(&self, told: Option<(usize, u64)>) {
+        let missing = self.settle(told);
+        if !missing.is_empty() && !std::thread::panicking() {
+            usage::warn_of(&missing);
+        }
     }
 
     #[cold]
@@ -306,10 +329,10 @@ impl PreparedAcquisition<'_> {
 impl Drop for PreparedAcquisition<'_> {
     #[inline]
     fn drop(&mut self) {
-        let Held::AsPrepared { here, told } = &self.held else { return };
-        let missing = here.settle(*told);
-        if !missing.is_empty() && !std::thread::panicking() {
-            usage::warn_of(&missing);
+        match &self.held {
+            Held::AsPrepared { here, told: None } if here.done => {}
+            Held::AsPrepared { here, told } => here.settle_dropped(*told),
+            _ => {}
         }
     }
 }

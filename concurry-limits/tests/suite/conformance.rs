@@ -53,6 +53,7 @@ enum Fault {
     UndoForgets,
     PristineTooSoon,
     Overfull,
+    Timeless,
     DefaultAboveCapacity,
 }
 
@@ -135,6 +136,10 @@ impl LimitState for State {
         self.used
     }
 
+    fn goes_by_time(&self) -> bool {
+        self.fault != Fault::Timeless
+    }
+
     fn is_pristine(&mut self, now: Timestamp) -> bool {
         self.fault == Fault::PristineTooSoon || self.in_use(now) == 0
     }
@@ -155,6 +160,7 @@ fn each_fault_is_found_and_named() {
         (Fault::UndoForgets, "an undo left something in use"),
         (Fault::PristineTooSoon, "as good as new"),
         (Fault::Overfull, "more is in use than the capacity"),
+        (Fault::Timeless, "time freed something"),
         (Fault::DefaultAboveCapacity, "the default amount is above the capacity"),
     ] {
         let found = complaint(fault);
