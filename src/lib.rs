@@ -20,8 +20,8 @@ pub use concurry_core::batch::{
     as_completed, gather, submit_all, wait, wait_async,
 };
 pub use concurry_core::call::{
-    AttemptEnd, AttemptVerdict, Call, CallError, FailedAttempt, NotAdmitted, NotSent, Outcome, Panicked,
-    Rejected, RetriesExhausted, WorkerDied,
+    AttemptEnd, AttemptVerdict, Call, CallError, Cancellation, FailedAttempt, NotAdmitted, NotSent, Outcome,
+    Panicked, Rejected, RetriesExhausted, WorkerDied,
 };
 pub use concurry_core::clock;
 pub use concurry_core::mode::{ExecutionMode, UnknownMode};
@@ -48,11 +48,12 @@ pub use typetag;
 /// What `#[worker]` emits refers to; no part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use concurry_core::call::Awaited;
     pub use concurry_core::call::{CallError, NotSent, Promise, channel};
     pub use concurry_core::retry::{RetryAlgorithm, RetryOverrides};
     pub use concurry_limits::IntoLimits;
     pub use concurry_workers::admission::{Admission, admitted};
-    pub use concurry_workers::attempt::{Ran, run, run_admitted};
+    pub use concurry_workers::attempt::{Ran, block, block_admitted, cancellation, run, run_admitted};
     pub use concurry_workers::construct::constructing;
     pub use concurry_workers::probe::{
         Clones, Dull, IntoJob, MethodResult, NeverAsync, NeverCloned, NeverSync, NoAnswers, NoJob,

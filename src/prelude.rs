@@ -4,10 +4,10 @@
 #[doc(hidden)]
 pub use crate::__private::Worker as _;
 pub use crate::{
-    Attempt, AttemptEnd, AttemptVerdict, Call, CallError, CallLimit, ConnectLimits, ExecutionMode, Feedback,
-    InitError, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitSetAcquisition, LoadBalancing,
-    Outcome, Overrun, Progress, RateLimit, RateLimitAlgorithm, ResourceLimit, RetriesExhausted, Retry,
-    RetryAlgorithm, ReturnWhen, TaskWorker, WhenFull, Window, Workers, as_completed, gather, submit_all,
-    task, wait, wait_async, worker,
+    Attempt, AttemptEnd, AttemptVerdict, Call, CallError, CallLimit, Cancellation, ConnectLimits,
+    ExecutionMode, Feedback, InitError, LimitError, LimitPool, LimitPoolBalancing, LimitSet,
+    LimitSetAcquisition, LoadBalancing, Outcome, Overrun, Progress, RateLimit, RateLimitAlgorithm,
+    ResourceLimit, RetriesExhausted, Retry, RetryAlgorithm, ReturnWhen, TaskWorker, WhenFull, Window,
+    Workers, as_completed, gather, submit_all, task, wait, wait_async, worker,
 };
 pub use serde_json::json;

@@ -1,6 +1,9 @@
 //! Parking a thread until a [`Waker`] is woken, and running a future on this thread.
 //!
 //! Blocking and async code wait in the same queues, because a parked thread is just one more kind of waker.
+//!
+//! Whoever runs foreign code on a thread may be told when that code sends the thread to sleep ([`watched`]): a pool whose
+//! workers all sleep runs nothing.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -54,6 +57,25 @@ pub fn thread_waker() -> Waker {
 /// assert_eq!(concurry_core::park::block_on(async { 6 * 7 }), 42);
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    run(future, sleep)
+}
+
+/// As [`block_on`], for a thread that has nothing else to do: nobody is told that it sleeps.
+///
+/// # Panics
+///
+/// When `future` panics.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(concurry_core::park::idle_on(async { 6 * 7 }), 42);
+/// ```
+pub fn idle_on<F: Future>(future: F) -> F::Output {
+    run(future, |_| std::thread::park())
+}
+
+fn run<F: Future>(future: F, sleep: impl Fn(&Waker)) -> F::Output {
     let mut future = pin!(future);
     let waker = thread_waker();
     let mut context = Context::from_waker(&waker);
@@ -62,8 +84,74 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Ready(output) => return output,
             // What this thread itself has put off may be what is waited for.
             Poll::Pending if catch_up() => {}
-            Poll::Pending => std::thread::park(),
+            Poll::Pending => sleep(&waker),
         }
+    }
+}
+
+/// Told when a thread goes to sleep for as long as it takes, and when it is awake again.
+pub trait Sleepers: Send + Sync {
+    /// The thread is about to sleep until `waker` is woken.
+    fn falls_asleep(&self, waker: &Waker);
+
+    /// It is awake.
+    fn wakes_up(&self);
+}
+
+thread_local! {
+    static WATCHED: RefCell<Vec<Arc<dyn Sleepers>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `body`, and has `watch` told when it sends this thread to sleep in [`block_on`].
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::park::{Sleepers, block_on, watched};
+/// use std::{future::poll_fn, sync::Arc, sync::atomic::{AtomicU32, Ordering::SeqCst}, task::{Poll, Waker}};
+///
+/// #[derive(Default)]
+/// struct Count(AtomicU32);
+///
+/// impl Sleepers for Count {
+///     fn falls_asleep(&self, waker: &Waker) {
+///         self.0.fetch_add(1, SeqCst);
+///         waker.wake_by_ref(); // it sleeps shortly
+///     }
+///     fn wakes_up(&self) {}
+/// }
+///
+/// let count = Arc::new(Count::default());
+/// let asked = Arc::clone(&count);
+/// watched(count.clone(), || {
+///     block_on(poll_fn(|_| if asked.0.load(SeqCst) > 0 { Poll::Ready(()) } else { Poll::Pending }));
+/// });
+/// assert_eq!(count.0.load(SeqCst), 1);
+/// ```
+pub fn watched<R>(watch: Arc<dyn Sleepers>, body: impl FnOnce() -> R) -> R {
+    struct Watched;
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            drop(WATCHED.try_with(|watched| watched.borrow_mut().pop()));
+        }
+    }
+
+    // A thread that is being torn down runs nothing that could be watched.
+    WATCHED.try_with(|watched| watched.borrow_mut().push(watch)).unwrap_or_default();
+    let _watched = Watched;
+    body()
+}
+
+/// Has this thread sleep until it is woken, and those told who watch it.
+fn sleep(waker: &Waker) {
+    let watched = WATCHED.try_with(|watched| watched.borrow().clone()).unwrap_or_default();
+    for watch in &watched {
+        watch.falls_asleep(waker);
+    }
+    std::thread::park();
+    for watch in &watched {
+        watch.wakes_up();
     }
 }
 

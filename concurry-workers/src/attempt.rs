@@ -1,6 +1,6 @@
 //! One attempt at one call: the single place where a method is run and its promise is answered.
 //!
-//! Skip it if nobody waits any more → run the method, catching panics → answer. What a method acquired is released by
+//! Skip it if nobody waits any more → run the method, catching panics, an async one as long as anybody waits → answer. What a method acquired is released by
 //! its guards before the answer is given, also when it panics. What else panics on the way (the drop of an argument that
 //! was not needed) ends in the log.
 
@@ -8,11 +8,12 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use concurry_core::call::{CallError, Promise};
+use concurry_core::call::{CallError, Cancellation, Promise};
 use concurry_core::panics;
 use concurry_limits::LimitSetAcquisition;
 
 use crate::admission::{Admission, admitted};
+use crate::runtime::block_on;
 use crate::worker::{Job, Worker};
 
 /// What an attempt did to the worker.
@@ -56,7 +57,38 @@ pub fn run_admitted<T, E>(
     Ran::Returned
 }
 
-/// Runs the future of an async method to its end and answers `promise`.
+/// Runs the future of an async method on this thread, to its end or until its call is cancelled, and answers `promise`.
+pub fn block<T, E>(promise: Promise<T, E>, method: impl Future<Output = Result<T, E>>) -> Ran {
+    block_on(run_async(promise, method))
+}
+
+/// As [`block`], with what was granted to the call.
+pub fn block_admitted<T, E, F>(
+    promise: Promise<T, E>,
+    admission: Admission,
+    method: impl FnOnce(LimitSetAcquisition) -> F,
+) -> Ran
+where
+    F: Future<Output = Result<T, E>>,
+{
+    if let Some((promise, acquired)) = admitted(promise, admission) {
+        return block(promise, method(acquired));
+    }
+    panics::discard(method);
+    Ran::Returned
+}
+
+/// What tells a method that the call it runs for was cancelled.
+pub fn cancellation<T, E>(promise: &Promise<T, E>) -> Cancellation
+where
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    promise.cancellation()
+}
+
+/// Runs the future of an async method and answers `promise`; to its end, or until nobody needs its result: then it is
+/// dropped.
 pub async fn run_async<T, E, F>(promise: Promise<T, E>, method: F) -> Ran
 where
     F: Future<Output = Result<T, E>>,
@@ -68,15 +100,18 @@ where
     let result = {
         let mut method = pin!(method);
         poll_fn(|context| match panics::catch(|| method.as_mut().poll(context)) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
+            Ok(Poll::Pending) if promise.wake_when_cancelled(context.waker()) => Poll::Pending,
+            Ok(Poll::Pending) => Poll::Ready(Ok(None)),
+            Ok(Poll::Ready(result)) => Poll::Ready(Ok(Some(result))),
             Err(panic) => Poll::Ready(Err(panic)),
         })
         .await
     };
     match result {
         Ok(result) => {
-            promise.complete(result.map_err(CallError::Failed));
+            if let Some(result) = result {
+                promise.complete(result.map_err(CallError::Failed));
+            }
             Ran::Returned
         }
         Err(panic) => {

@@ -5,8 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 
-use concurry_core::call::{CallError, NotSent};
+use concurry_core::call::{Awaited, CallError, NotSent};
 use concurry_core::mode::ExecutionMode;
 use concurry_limits::{IntoLimits, LimitPool};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
@@ -110,6 +111,12 @@ pub trait Message {
     /// The number of the method and the admission of a call whose method declares what it needs.
     fn admission(&mut self) -> Option<(u16, &mut Admission)> {
         None
+    }
+
+    /// Whether whoever `waker` wakes waits for this call.
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        let _ = waker;
+        Awaited::No
     }
 }
 

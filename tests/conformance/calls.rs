@@ -163,3 +163,96 @@ async fn calls_are_awaited_on_tokio_and_run_side_by_side_on_one_worker() {
     assert_eq!(gather(calls).await.unwrap().len(), 50);
     acquirer.process_id().await.unwrap();
 }
+
+/// Goes on for as long as anybody waits for it.
+#[worker]
+#[derive(Default)]
+pub struct Endless;
+
+#[worker]
+impl Endless {
+    /// Takes the gate, and looks whether it was cancelled.
+    pub fn looks(&mut self, cancellation: &Cancellation, gate: String) -> Result<(), LimitError> {
+        let _held = self.limits.acquire([(gate, 1)])?;
+        while !cancellation.is_requested() {
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
+    /// Takes the gate, and awaits what never comes.
+    pub async fn awaits(&self, gate: String) -> Result<(), LimitError> {
+        let _held = self.limits.acquire_async([(gate, 1)]).await?;
+        std::future::pending().await
+    }
+
+    /// As [`awaits`](Self::awaits), with the worker for itself.
+    pub async fn awaits_alone(&mut self, gate: String) -> Result<(), LimitError> {
+        self.awaits(gate).await
+    }
+
+    /// The gate comes with the call.
+    #[limited(gate = 1)]
+    pub async fn awaits_with(
+        &self,
+        acquired: &mut LimitSetAcquisition,
+        wanted: u64,
+    ) -> Result<u64, std::fmt::Error> {
+        assert_eq!(acquired.requested("gate"), Some(wanted));
+        std::future::pending().await
+    }
+
+    /// Both are given to it.
+    #[limited(gate = 1)]
+    pub fn looks_with(
+        &self,
+        wanted: u64,
+        acquired: &mut LimitSetAcquisition,
+        cancellation: &Cancellation,
+    ) -> u64 {
+        assert_eq!(acquired.requested("gate"), Some(wanted));
+        while !cancellation.is_requested() {
+            std::thread::yield_now();
+        }
+        wanted
+    }
+
+    pub fn nothing(&mut self) {}
+}
+
+/// Whether a call that holds the gate ends when it is cancelled, gives the gate back and leaves its worker to the next.
+fn ends_when_cancelled<T, E>(mode: ExecutionMode, submit: impl Fn(&EndlessHandle) -> Call<T, E>)
+where
+    T: std::fmt::Debug,
+    E: std::fmt::Debug,
+{
+    let gate = gate();
+    let endless = Endless::options(mode, &gate, 1).init().unwrap();
+    let call = submit(&endless);
+    eventually(|| gate.stats().limits[0].in_use == 1);
+    assert!(call.cancel());
+    assert!(matches!(call.result(), Err(CallError::Cancelled)));
+    endless.nothing().result().unwrap();
+    eventually(|| gate.stats().limits[0].in_use == 0 && endless.stats().running == 0);
+    assert_eq!(endless.stats().crashed, 0);
+}
+
+crate::tests_in! { [thread: Thread, in_async: Async]
+    fn a_running_call_that_looks_ends_when_it_is_cancelled(mode: ExecutionMode) {
+        ends_when_cancelled(mode, |endless| endless.looks("gate".into()));
+        ends_when_cancelled(mode, |endless| endless.looks_with(1));
+    }
+
+    fn a_running_async_call_is_dropped_when_it_is_cancelled(mode: ExecutionMode) {
+        ends_when_cancelled(mode, |endless| endless.awaits("gate".into()));
+        ends_when_cancelled(mode, |endless| endless.awaits_alone("gate".into()));
+        ends_when_cancelled(mode, |endless| endless.awaits_with(1));
+    }
+}
+
+#[test]
+fn a_method_that_is_called_directly_is_not_cancelled() {
+    let cancellation = Cancellation::default();
+    assert!(!cancellation.is_requested());
+    assert_eq!(format!("{cancellation:?}"), "Cancellation { requested: false }");
+}

@@ -1,12 +1,12 @@
 //! A pool that is used from within: by its own methods, and by callbacks that run on its own threads.
 
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
 use concurry::prelude::*;
 
 use super::workers::{Acquirer, AcquirerHandle, amounts};
-use super::{eventually, every_mode_in_background, gate};
+use super::{eventually, every_mode_in_background, gate, tests_in};
 
 /// Uses its own pool. A handle cannot travel: this worker cannot run in processes.
 #[worker]
@@ -42,6 +42,132 @@ impl Insider {
 
     /// `&mut self`, so that it does not run meanwhile.
     pub fn nothing(&mut self) {}
+
+    /// Waits for calls of its own pool in one of many ways; says how that ended.
+    pub fn wait_for_own(&mut self, own: InsiderHandle, how: Way) -> Outcome {
+        how(&own)
+    }
+
+    pub async fn await_own(&mut self, own: InsiderHandle) -> Outcome {
+        own.nothing().await
+    }
+
+    /// Waits for a call of its own pool once `all` of its kind have come so far.
+    pub fn wait_together(&mut self, own: InsiderHandle, all: Arc<Barrier>) -> Outcome {
+        all.wait();
+        own.nothing().result()
+    }
+
+    pub fn wait_on(&mut self, all: Arc<Barrier>) {
+        all.wait();
+    }
+
+    /// Waits for what another pool does.
+    pub fn wait_for_other(&mut self, other: InsiderHandle, all: Arc<Barrier>) -> Outcome {
+        other.wait_on(all).result()
+    }
+
+    pub fn fails(&mut self) -> Result<(), String> {
+        Err("no".to_owned())
+    }
+}
+
+type Outcome = Result<(), CallError>;
+type Way = fn(&InsiderHandle) -> Outcome;
+
+/// The ways in which a worker can wait for a call of its own pool.
+const WAYS: [(&str, Way); 8] = [
+    ("result", |own| own.nothing().result()),
+    ("map", |own| own.nothing().map(|()| 1).map(|_| ()).result()),
+    ("and_then", |own| {
+        let next = own.clone();
+        own.nothing().and_then(move |()| next.nothing()).result()
+    }),
+    ("a retry", |own| match own.fails().result() {
+        Err(CallError::WouldDeadlock) => Err(CallError::WouldDeadlock),
+        other => panic!("{other:?}"),
+    }),
+    ("gather", |own| gather([own.nothing(), own.nothing()]).result().map(drop)),
+    ("outcomes", |own| {
+        let outcomes = gather([own.nothing(), own.nothing()]).outcomes();
+        outcomes.into_iter().find(Result::is_ok).unwrap_or(Err(CallError::WouldDeadlock))
+    }),
+    ("as_completed", |own| {
+        let outcomes = as_completed([own.nothing(), own.nothing()]).map(|(_, outcome)| outcome);
+        outcomes.collect::<Vec<_>>().into_iter().find(Result::is_ok).unwrap_or(Err(CallError::WouldDeadlock))
+    }),
+    ("wait", |own| {
+        let (done, _) = wait([own.nothing(), own.nothing()], ReturnWhen::FirstCompleted, None);
+        done.into_iter().next().unwrap().result()
+    }),
+];
+
+tests_in! { [thread: Thread, in_async: Async]
+    fn a_worker_that_waits_for_what_only_it_could_run_is_told_so(mode: ExecutionMode) {
+        let own = Insider::options(mode, (), 1).retry(Retry::fixed(3)).init().unwrap();
+        for (name, how) in WAYS {
+            let outcome = own.wait_for_own(own.clone(), how).result().unwrap();
+            assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{name}: {outcome:?}");
+            own.nothing().result().unwrap();
+        }
+        assert!(matches!(own.await_own(own.clone()).result().unwrap(), Err(CallError::WouldDeadlock)));
+        eventually(|| own.stats().queued == 0 && own.stats().running == 0);
+    }
+
+    fn of_workers_that_wait_for_each_other_the_last_is_told_and_runs_what_the_others_wait_for(mode: ExecutionMode) {
+        let own = Insider::options(mode, (), 3).init().unwrap();
+        let all = Arc::new(Barrier::new(3));
+        let calls: Vec<_> = (0..3).map(|_| own.wait_together(own.clone(), Arc::clone(&all))).collect();
+        let outcomes = gather(calls).result().unwrap();
+        let told = outcomes.iter().filter(|outcome| matches!(outcome, Err(CallError::WouldDeadlock))).count();
+        assert_eq!((told, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (1, 2), "{outcomes:?}");
+    }
+
+    fn a_worker_that_waits_for_another_pool_is_left_to_wait(mode: ExecutionMode) {
+        let own = Insider::options(mode, (), 1).init().unwrap();
+        let other = Insider::options(mode, (), 1).init().unwrap();
+        let all = Arc::new(Barrier::new(2));
+        let waits = own.wait_for_other(other, Arc::clone(&all));
+        let unrelated = own.nothing();
+        eventually(|| own.stats().running == 1);
+        all.wait();
+        gather([waits.map(Result::unwrap), unrelated]).result().unwrap();
+    }
+
+    fn a_call_that_is_for_the_worker_that_waits_for_it_is_in_vain_though_others_are_idle(mode: ExecutionMode) {
+        let own = Insider::options(mode, (), 4).init().unwrap();
+        let routed = own.affinity("me");
+        let outcome = routed.wait_for_own(routed.clone(), |own| own.nothing().result()).result().unwrap();
+        assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
+        let outcome = routed.wait_for_own(own.clone(), |own| own.nothing().result()).result().unwrap();
+        assert!(outcome.is_ok(), "another one has run it: {outcome:?}");
+    }
+
+    fn when_the_worker_that_could_have_run_it_ends_whoever_waits_is_told(mode: ExecutionMode) {
+        let own = Insider::options(mode, (), 2).init().unwrap();
+        let all = Arc::new(Barrier::new(2));
+        let busy = own.wait_on(Arc::clone(&all));
+        let waits = own.wait_for_own(own.clone(), |own| own.nothing().result());
+        eventually(|| own.stats().running == 2 && own.stats().queued == 1);
+        own.resize(1).unwrap();
+        all.wait();
+        busy.result().unwrap();
+        assert!(matches!(waits.result().unwrap(), Err(CallError::WouldDeadlock)));
+        own.nothing().result().unwrap();
+    }
+}
+
+#[test]
+fn a_task_that_waits_for_a_task_or_a_map_of_its_own_is_told_so() {
+    let tasks = TaskWorker::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    let own = tasks.clone();
+    let call = tasks.submit(move || (own.submit(|| 1).result(), own.map(0..100, |item| item).result()));
+    let outcomes = call.result().unwrap();
+    assert!(
+        matches!(outcomes, (Err(CallError::WouldDeadlock), Err(CallError::WouldDeadlock))),
+        "{outcomes:?}"
+    );
+    assert_eq!(tasks.map(0..3, |item| item).result().unwrap(), [0, 1, 2]);
 }
 
 #[test]

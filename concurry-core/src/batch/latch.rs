@@ -1,11 +1,11 @@
 //! Counts completions down and wakes the one who waits.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::progress::Reporter;
 use super::waiter::Waiter;
-use crate::call::Watch;
+use crate::call::{Awaited, Watch};
 
 /// No call has failed yet.
 const NONE: usize = usize::MAX;
@@ -72,6 +72,16 @@ impl Latch {
 }
 
 impl Watch for Latch {
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        if !self.waiter.is(waker) {
+            return Awaited::No;
+        }
+        match self.until {
+            Until::All | Until::Failure => Awaited::Needed,
+            Until::First => Awaited::OneOf(self.remaining.load(Ordering::SeqCst)),
+        }
+    }
+
     fn done(&self, index: usize, failed: bool) {
         // Before anything that ends the wait: who waits is told no more afterwards.
         if let Some(reporter) = &self.reporter {

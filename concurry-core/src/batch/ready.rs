@@ -3,20 +3,32 @@
 //! A completion pushes its number onto a lock-free queue, and wakes the consumer if it waits: O(1) a call, no thread, and
 //! no look at the calls that are not done.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::waiter::Waiter;
-use crate::call::{Call, Watch};
+use crate::call::{Awaited, Call, Watch};
 
 /// The end that hangs on each call.
 struct Sender {
     numbers: mpsc::Sender<usize>,
     waiter: Waiter,
+    /// Calls that are not done.
+    expected: AtomicUsize,
 }
 
 impl Watch for Sender {
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        if self.waiter.is(waker) {
+            Awaited::OneOf(self.expected.load(Ordering::Relaxed))
+        } else {
+            Awaited::No
+        }
+    }
+
     fn done(&self, number: usize, _: bool) {
+        self.expected.fetch_sub(1, Ordering::Relaxed);
         // Nobody listens any more when the consumer was dropped in the middle.
         self.numbers.send(number).unwrap_or_default();
         self.waiter.wake();
@@ -33,13 +45,15 @@ pub(super) struct Ready {
 impl Ready {
     pub(super) fn new() -> Self {
         let (sender, numbers) = mpsc::channel();
-        let sender = Arc::new(Sender { numbers: sender, waiter: Waiter::default() });
+        let sender =
+            Arc::new(Sender { numbers: sender, waiter: Waiter::default(), expected: AtomicUsize::new(0) });
         let watch = Arc::clone(&sender) as Arc<dyn Watch>;
         Self { sender, watch, numbers }
     }
 
     /// Has `number` come out once `call` is done.
     pub(super) fn expect<T, E>(&self, call: &Call<T, E>, number: usize) {
+        self.sender.expected.fetch_add(1, Ordering::Relaxed);
         call.watch(&self.watch, number);
     }
 

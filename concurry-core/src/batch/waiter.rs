@@ -19,14 +19,27 @@ pub(super) struct Waiter {
 impl Waiter {
     /// Leaves a waker. Look again afterwards.
     pub(super) fn register(&self, context: &Context<'_>) {
-        let mut waker = lock(&self.waker);
-        match &mut *waker {
-            Some(old) => old.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
+        let mut mine = None;
+        loop {
+            let mut left = lock(&self.waker);
+            let is_left = left.as_ref().is_some_and(|left| left.will_wake(context.waker()));
+            if is_left || mine.is_some() {
+                let old = if is_left { mine } else { std::mem::replace(&mut *left, mine) };
+                self.waits.store(true, Ordering::Relaxed);
+                drop(left);
+                drop(old);
+                break;
+            }
+            // A foreign waker is neither cloned nor dropped under the lock.
+            drop(left);
+            mine = Some(context.waker().clone());
         }
-        self.waits.store(true, Ordering::Relaxed);
-        drop(waker);
         fence(Ordering::SeqCst);
+    }
+
+    /// Whether it is `waker` that is left here.
+    pub(super) fn is(&self, waker: &Waker) -> bool {
+        lock(&self.waker).as_ref().is_some_and(|left| left.will_wake(waker))
     }
 
     /// Wakes whoever registered, once.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use super::{CallError, Outcome};
+use super::{Awaited, CallError, Outcome};
 use crate::panics::{contain, discard};
 use crate::sync::lock;
 
@@ -21,6 +21,29 @@ use crate::sync::lock;
 pub trait Watch: Send + Sync {
     /// The call that was registered as `index` is done.
     fn done(&self, index: usize, failed: bool);
+
+    /// Whether whoever `waker` wakes waits for a call that this hangs on.
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        let _ = waker;
+        Awaited::No
+    }
+}
+
+/// A call of whatever type, to be asked who waits for it.
+pub(super) trait Asked: Send + Sync {
+    fn awaited_by(&self, waker: &Waker) -> Awaited;
+
+    fn is_open(&self) -> bool;
+}
+
+impl<T: Send, E: Send> Asked for Cell<T, E> {
+    fn is_open(&self) -> bool {
+        Self::is_open(self)
+    }
+
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        Self::awaited_by(self, waker)
+    }
 }
 
 type Callback<T, E> = Box<dyn FnOnce(&Outcome<T, E>) + Send>;
@@ -41,13 +64,16 @@ enum State<T, E> {
 struct Pending<T, E> {
     closing: bool,
     waker: Option<Waker>,
+    /// What the worker's end is woken by when nobody needs the answer any more.
+    worker: Option<Waker>,
     watch: Option<(Arc<dyn Watch>, usize)>,
     callbacks: Vec<Callback<T, E>>,
 }
 
 impl<T, E> Cell<T, E> {
     pub(super) fn new() -> Arc<Self> {
-        let pending = Pending { closing: false, waker: None, watch: None, callbacks: Vec::new() };
+        let pending =
+            Pending { closing: false, waker: None, worker: None, watch: None, callbacks: Vec::new() };
         Arc::new(Self { open: AtomicBool::new(true), state: Mutex::new(State::Pending(pending)) })
     }
 
@@ -92,24 +118,42 @@ impl<T, E> Cell<T, E> {
 
     /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
     pub(super) fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
+        loop {
+            let mut state = lock(&self.state);
+            if let State::Pending(_) = &*state {
+                drop(state);
+                if self.leave(waker?, |pending| &mut pending.waker) {
+                    return None;
+                }
+                continue;
+            }
+            return match std::mem::replace(&mut *state, State::Taken) {
+                State::Done(outcome) => Some(outcome),
+                State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
+            };
+        }
+    }
+
+    /// Leaves `waker` to be woken when the call is cancelled; false when nobody needs the answer by now.
+    pub(super) fn wake_when_cancelled(&self, waker: &Waker) -> bool {
+        self.is_open() && self.leave(waker, |pending| &mut pending.worker)
+    }
+
+    /// Leaves `waker` in its place while the call is pending; false when it is not.
+    fn leave(&self, waker: &Waker, place: impl Fn(&mut Pending<T, E>) -> &mut Option<Waker>) -> bool {
         let mut mine: Option<Waker> = None;
         loop {
             let mut state = lock(&self.state);
-            let State::Pending(pending) = &mut *state else {
-                return match std::mem::replace(&mut *state, State::Taken) {
-                    State::Done(outcome) => Some(outcome),
-                    State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
-                };
-            };
-            let waker = waker?;
-            if pending.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
-                return None;
+            let State::Pending(pending) = &mut *state else { return false };
+            let left = place(pending);
+            if left.as_ref().is_some_and(|left| left.will_wake(waker)) {
+                return true;
             }
             if mine.is_some() {
-                let old = std::mem::replace(&mut pending.waker, mine);
+                let old = std::mem::replace(left, mine);
                 drop(state);
                 drop(old);
-                return None;
+                return true;
             }
             // A foreign waker is neither cloned nor dropped under the lock.
             drop(state);
@@ -144,6 +188,18 @@ impl<T, E> Cell<T, E> {
         watch.done(index, failed);
     }
 
+    /// Whether whoever `waker` wakes waits for this call.
+    pub(super) fn awaited_by(&self, waker: &Waker) -> Awaited {
+        let watch = match &*lock(&self.state) {
+            State::Pending(pending) => match Awaited::directly(pending.waker.as_ref(), waker) {
+                Awaited::No => pending.watch.as_ref().map(|(watch, _)| Arc::clone(watch)),
+                awaited => return awaited,
+            },
+            State::Done(_) | State::Taken => None,
+        };
+        watch.map_or(Awaited::No, |watch| watch.awaited_by(waker))
+    }
+
     /// Runs `callback` when the call closes, or now when it has. Nothing is run when the outcome was taken.
     pub(super) fn on_done(&self, callback: Callback<T, E>) {
         let Err(callback) = self.add_callback(callback) else { return };
@@ -151,7 +207,8 @@ impl<T, E> Cell<T, E> {
         if let State::Done(outcome) = std::mem::replace(&mut *state, State::Taken) {
             // Closing once more, for this callback alone: whoever asks for the outcome meanwhile waits for it.
             let callbacks = vec![callback];
-            *state = State::Pending(Pending { closing: true, waker: None, watch: None, callbacks });
+            *state =
+                State::Pending(Pending { closing: true, waker: None, worker: None, watch: None, callbacks });
             drop(state);
             self.finish(outcome);
         }
@@ -169,10 +226,11 @@ impl<T, E> Cell<T, E> {
 
 /// Lets the outcome be taken, and tells those who wait for it.
 fn settle<T, E>(mut state: MutexGuard<'_, State<T, E>>, outcome: Outcome<T, E>) {
-    let failed = outcome.is_err();
+    let (failed, cancelled) = (outcome.is_err(), matches!(outcome, Err(CallError::Cancelled)));
     let State::Pending(pending) = std::mem::replace(&mut *state, State::Done(outcome)) else { return };
     drop(state);
-    if let Some(waker) = pending.waker {
+    let worker = pending.worker.filter(|_| cancelled);
+    for waker in pending.waker.into_iter().chain(worker) {
         contain("a waker", || waker.wake());
     }
     if let Some((watch, index)) = pending.watch {

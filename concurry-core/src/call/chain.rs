@@ -6,15 +6,18 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 
-use super::cell::Watch;
-use super::{Call, CallError, Outcome, Promise, channel, trampoline};
+use super::cell::{Asked, Watch};
+use super::{Awaited, Call, CallError, Outcome, Promise, channel, trampoline};
 use crate::panics::{Held, catch, discard};
 use crate::sync::lock;
 
 struct Link<T, E, F> {
     source: Call<T, E>,
     then: Mutex<Option<F>>,
+    /// The call that comes after.
+    next: Option<Arc<dyn Asked>>,
 }
 
 impl<T, E, F> Watch for Link<T, E, F>
@@ -29,6 +32,10 @@ where
             let outcome = self.source.try_take().unwrap_or(Err(CallError::Taken));
             trampoline::run(move || then(outcome));
         }
+    }
+
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        self.next.as_ref().map_or(Awaited::No, |next| next.awaited_by(waker))
     }
 }
 
@@ -159,6 +166,7 @@ where
             self.cancel();
             return;
         }
+        let next = promise.asker();
         let then = move |outcome| {
             if promise.is_open() {
                 then(outcome, promise);
@@ -166,7 +174,7 @@ where
                 discard(outcome);
             }
         };
-        let link = Arc::new(Link { source: self, then: Mutex::new(Some(then)) });
+        let link = Arc::new(Link { source: self, then: Mutex::new(Some(then)), next });
         let watch = Arc::clone(&link) as Arc<dyn Watch>;
         link.source.watch(&watch, 0);
     }

@@ -76,7 +76,9 @@ impl<T, E> Call<T, E> {
 
     /// Ends the call with [`CallError::Cancelled`] and says whether it did: false when the call was done before.
     ///
-    /// A call that waits in the queue is not run any more. A method that runs goes on to its end; its result is dropped.
+    /// A call that waits in the queue is not run any more. An async method that runs is dropped at the point where it awaits,
+    /// and its worker goes on. One that is not async goes on to its end, unless it looks at its
+    /// [`Cancellation`](super::Cancellation); its result is dropped.
     pub fn cancel(&self) -> bool {
         self.cell.close(Err(CallError::Cancelled))
     }

@@ -6,12 +6,16 @@
 //! * `cell`: the state that both ends share, and who may change it.
 //! * [`promise`](Promise): the worker's end.
 //! * [`handle`](Call): the caller's end: waiting, awaiting, cancelling.
+//! * [`awaited`](Awaited): who waits for a call.
+//! * [`cancellation`](Cancellation): how a method learns that nobody needs its result.
 //! * `chain`: calls made of other calls: `map`, `and_then`.
 //! * `trampoline`: chains of any length on a stack of any size.
 //! * [`error`](CallError): what can go wrong with a call.
 //! * [`refused`](NotAdmitted): a call that is not run: not admitted, or without room.
 //! * [`exhausted`](RetriesExhausted): a call that was tried as often as it may be.
 
+mod awaited;
+mod cancellation;
 mod cell;
 mod chain;
 mod error;
@@ -21,6 +25,8 @@ mod promise;
 mod refused;
 mod trampoline;
 
+pub use awaited::Awaited;
+pub use cancellation::Cancellation;
 pub use cell::Watch;
 pub use error::{CallError, NotSent, Panicked, WorkerDied};
 pub use exhausted::{AttemptEnd, AttemptVerdict, FailedAttempt, RetriesExhausted};

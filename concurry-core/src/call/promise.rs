@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 
-use super::cell::Cell;
-use super::{CallError, Outcome};
+use super::cell::{Asked, Cell};
+use super::{Awaited, CallError, Cancellation, Outcome};
 
 /// The duty to answer a call. Dropping it unanswered answers [`CallError::Stopped`].
 ///
@@ -37,6 +38,34 @@ impl<T, E> Promise<T, E> {
     /// Whether anyone still needs the answer: false once the call was cancelled.
     pub fn is_open(&self) -> bool {
         self.cell.as_ref().is_some_and(|cell| cell.is_open())
+    }
+
+    /// Leaves `waker` to be woken when the call is cancelled; false, and nothing is left, when nobody needs the answer by now.
+    pub fn wake_when_cancelled(&self, waker: &Waker) -> bool {
+        self.cell.as_ref().is_some_and(|cell| cell.wake_when_cancelled(waker))
+    }
+
+    /// What tells a method that its call was cancelled.
+    pub fn cancellation(&self) -> Cancellation
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        Cancellation::of(self.asker())
+    }
+
+    /// Whether whoever `waker` wakes waits for the answer, be it through calls that are made of this one.
+    pub fn awaited_by(&self, waker: &Waker) -> Awaited {
+        self.cell.as_ref().map_or(Awaited::No, |cell| cell.awaited_by(waker))
+    }
+
+    /// What asks that of this call once the promise itself is out of reach.
+    pub(super) fn asker(&self) -> Option<Arc<dyn Asked>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.cell.as_ref().map(|cell| Arc::clone(cell) as Arc<dyn Asked>)
     }
 
     /// Runs `callback` with the outcome once there is one; false, and nothing is run, when there is one by now.

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::{Ident, Path};
 
 use super::{checks, limited};
-use crate::model::{Method, Returns, WorkerImpl};
+use crate::model::{Injected, Method, Returns, WorkerImpl};
 
 /// The enum of calls: one variant a method.
 pub(super) fn message(model: &WorkerImpl) -> TokenStream {
@@ -159,28 +159,47 @@ fn or_else(model: &WorkerImpl, chosen: impl Fn(&Method) -> bool, body: &TokenStr
     }
 }
 
-/// Runs a method to its end on this thread.
+/// Runs a method on this thread: to its end, or, if it is async, until its call is cancelled.
 fn run_here(method: &Method, worker: &Path) -> TokenStream {
     let Method { name, names, .. } = method;
     let arguments = limited::arguments(method);
     let call = emit!(#worker::#name(self #(, #arguments)*));
-    let call = if method.is_async { emit!(::concurry::__private::block_on(#call)) } else { call };
+    let call = if method.is_async { emit!(#call.await) } else { call };
     let result = as_result(&method.returns, &call);
-    if method.limited.is_some() {
-        return emit! {
-            ::concurry::__private::run_admitted(promise, admission, move |acquired| {
+    let body = emit!(let (#(#names,)*) = args; #result);
+    match (method.is_async, method.limited.is_some()) {
+        (true, true) => emit! {
+            ::concurry::__private::block_admitted(promise, admission, move |mut acquired| async move {
+                let acquired = &mut acquired;
                 let _ = &acquired;
-                let (#(#names,)*) = args;
-                #result
+                #body
             })
-        };
+        },
+        (true, false) => emit!(::concurry::__private::block(promise, async move { #body })),
+        (false, true) => {
+            let cancellation = cancellation(method);
+            emit!({
+                #cancellation
+                ::concurry::__private::run_admitted(promise, admission, move |acquired| {
+                    let _ = &acquired;
+                    #body
+                })
+            })
+        }
+        (false, false) => {
+            let cancellation = cancellation(method);
+            emit!({
+                #cancellation
+                ::concurry::__private::run(promise, move || { #body })
+            })
+        }
     }
-    emit! {
-        ::concurry::__private::run(promise, move || {
-            let (#(#names,)*) = args;
-            #result
-        })
-    }
+}
+
+/// What a method looks at that wants to know whether its call was cancelled.
+fn cancellation(method: &Method) -> Option<TokenStream> {
+    let looks = method.injected.iter().any(|(_, injected)| *injected == Injected::Cancellation);
+    looks.then(|| emit!(let cancellation = ::concurry::__private::cancellation(&promise);))
 }
 
 /// A method's value as a result, whatever it returns.

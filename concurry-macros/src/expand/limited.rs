@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::at;
-use crate::model::{Method, WorkerImpl};
+use crate::model::{Injected, Method, WorkerImpl};
 
 /// The field of a message.
 pub(super) fn field(method: &Method) -> Option<TokenStream> {
@@ -27,11 +27,15 @@ pub(super) fn absent(method: &Method) -> Option<TokenStream> {
     method.limited.as_ref().map(|_| emit!(admission: ::core::default::Default::default()))
 }
 
-/// What a method is called with: its arguments, and what was acquired, at its place.
+/// What a method is called with: its arguments, and what it is given beside them, at its place.
 pub(super) fn arguments(method: &Method) -> Vec<TokenStream> {
     let mut arguments: Vec<_> = method.names.iter().map(|name| quote!(#name)).collect();
-    if let Some(place) = method.limited.as_ref().and_then(|limited| limited.acquired) {
-        arguments.insert(place, emit!(acquired));
+    for (earlier, (place, injected)) in method.injected.iter().enumerate() {
+        let value = match injected {
+            Injected::Acquired => emit!(acquired),
+            Injected::Cancellation => emit!(&cancellation),
+        };
+        arguments.insert(place + earlier, value);
     }
     arguments
 }
@@ -47,8 +51,17 @@ pub(super) fn message(model: &WorkerImpl) -> TokenStream {
             #message::#name { admission, .. } => ::core::option::Option::Some((#number, admission)),
         }
     });
+    let promises = model.methods.iter().map(|method| {
+        let (name, cfgs) = (&method.name, method.cfgs());
+        emit! { #(#cfgs)* #message::#name { ref promise, .. } => promise.awaited_by(waker), }
+    });
     emit! {
         impl ::concurry::__private::Message for #message {
+            fn awaited_by(&self, waker: &::core::task::Waker) -> ::concurry::__private::Awaited {
+                let _ = waker;
+                match *self { #(#promises)* }
+            }
+
             fn admission(&mut self) -> ::core::option::Option<(u16, &mut ::concurry::__private::Admission)> {
                 match self {
                     #(#arms)*

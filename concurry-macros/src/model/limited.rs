@@ -1,9 +1,9 @@
-//! `#[limited(…)]` on a method, and the parameter for what was acquired.
+//! `#[limited(…)]` on a method.
 
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Ident, LitStr, Meta, Token, Type};
+use syn::{Attribute, Expr, Ident, LitStr, Meta, Token};
 
 use crate::errors::Errors;
 
@@ -11,8 +11,6 @@ use crate::errors::Errors;
 #[derive(Default)]
 pub(crate) struct LimitedArgs {
     pub(crate) amounts: Vec<(LitStr, Expr)>,
-    /// The place among the method's parameters of the one for what was acquired.
-    pub(crate) acquired: Option<usize>,
 }
 
 /// `key = amount`.
@@ -71,11 +69,4 @@ impl LimitedArgs {
         }
         Some(args)
     }
-}
-
-/// `&LimitSetAcquisition`, mutable or not.
-pub(super) fn is_acquisition(ty: &Type) -> bool {
-    let Type::Reference(reference) = ty else { return false };
-    matches!(&*reference.elem, Type::Path(path)
-        if path.path.segments.last().is_some_and(|segment| segment.ident == "LimitSetAcquisition"))
 }

@@ -9,7 +9,6 @@ use syn::{
     Type, Visibility,
 };
 
-use super::limited::is_acquisition;
 use super::types::{ResultShape, check_owned, check_unconditional, is_worker, result_shape, without_self};
 use super::{LimitedArgs, RetryArgs};
 use crate::errors::Errors;
@@ -33,6 +32,37 @@ pub(crate) struct Method {
     pub(crate) retry: Option<RetryArgs>,
     /// What stands in its `#[limited(…)]`, if it has one.
     pub(crate) limited: Option<LimitedArgs>,
+    /// What it is given beside its arguments, each before the argument of that place.
+    pub(crate) injected: Vec<(usize, Injected)>,
+}
+
+/// What a method is given that its callers do not know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Injected {
+    /// What was acquired for its call.
+    Acquired,
+    /// Whether its call was cancelled.
+    Cancellation,
+}
+
+impl Injected {
+    /// What a parameter of this type is given.
+    fn of(ty: &Type) -> Option<Self> {
+        let Type::Reference(reference) = ty else { return None };
+        let Type::Path(path) = &*reference.elem else { return None };
+        match path.path.segments.last()? {
+            last if last.ident == "LimitSetAcquisition" => Some(Self::Acquired),
+            last if last.ident == "Cancellation" => Some(Self::Cancellation),
+            _ => None,
+        }
+    }
+
+    fn is_second(self) -> &'static str {
+        match self {
+            Self::Acquired => "a call has one acquisition: take it in one parameter",
+            Self::Cancellation => "a call is cancelled once: take its `&Cancellation` in one parameter",
+        }
+    }
 }
 
 /// What stands on the handle for a method with mistakes, so that its callers add no errors of their own.
@@ -111,8 +141,9 @@ impl Method {
                 "a worker's method cannot be unsafe: nobody could keep its promise from elsewhere",
             );
         }
-        let mut limited = LimitedArgs::of(&function.attrs, &mut errors);
-        let (names, types) = arguments(function, worker, limited.as_mut(), &mut errors);
+        let limited = LimitedArgs::of(&function.attrs, &mut errors);
+        let Arguments { names, types, injected } = Arguments::of(function, worker, &mut errors);
+        check_injected(function, limited.is_some(), &mut errors);
         if let ReturnType::Type(_, ty) = &signature.output {
             check_owned(ty, "the result of a worker's method", &mut errors);
         }
@@ -133,6 +164,7 @@ impl Method {
             is_async: signature.asyncness.is_some(),
             retry,
             limited,
+            injected,
         })
     }
 
@@ -157,7 +189,7 @@ impl Stub {
                 .sig
                 .inputs
                 .iter()
-                .filter(|input| matches!(input, FnArg::Typed(input) if !is_acquisition(&input.ty)))
+                .filter(|input| matches!(input, FnArg::Typed(input) if Injected::of(&input.ty).is_none()))
                 .count(),
             mistake: errors.into_type().unwrap_or_default(),
         }
@@ -178,44 +210,60 @@ fn is_exclusive(receiver: &Receiver, worker: &Path) -> Option<bool> {
     }
 }
 
-/// The names and types of the arguments; a pattern that is no name gets one. The parameter for what was acquired is none of
-/// them.
-fn arguments(
-    function: &ImplItemFn,
-    worker: &Path,
-    mut limited: Option<&mut LimitedArgs>,
-    errors: &mut Errors,
-) -> (Vec<Ident>, Vec<Type>) {
-    const ROLE: &str = "an argument of a worker's method";
-    let (mut names, mut types) = (Vec::new(), Vec::new());
-    for (index, input) in function.sig.inputs.iter().enumerate() {
-        let FnArg::Typed(input) = input else { continue };
-        if is_acquisition(&input.ty) {
-            let place = limited.as_mut().map(|limited| limited.acquired.replace(names.len()));
-            match place {
-                Some(None) => {}
-                Some(Some(_)) => errors.at(&input.ty, "a call has one acquisition: take it in one parameter"),
-                None => errors.at(
-                    &input.ty,
-                    "what was acquired comes to a method with #[limited(…)], which says how much: put that on it",
-                ),
+/// What a method takes.
+struct Arguments {
+    /// Of those that its callers give; a pattern that is no name gets one.
+    names: Vec<Ident>,
+    types: Vec<Type>,
+    injected: Vec<(usize, Injected)>,
+}
+
+impl Arguments {
+    fn of(function: &ImplItemFn, worker: &Path, errors: &mut Errors) -> Self {
+        const ROLE: &str = "an argument of a worker's method";
+        let mut arguments = Self { names: Vec::new(), types: Vec::new(), injected: Vec::new() };
+        for (index, input) in function.sig.inputs.iter().enumerate() {
+            let FnArg::Typed(input) = input else { continue };
+            if let Some(injected) = Injected::of(&input.ty) {
+                if arguments.injected.iter().any(|(_, other)| *other == injected) {
+                    errors.at(&input.ty, injected.is_second());
+                }
+                arguments.injected.push((arguments.names.len(), injected));
+                continue;
             }
-            continue;
+            check_unconditional(&input.attrs, ROLE, errors);
+            check_owned(&input.ty, ROLE, errors);
+            arguments.names.push(match &*input.pat {
+                Pat::Ident(pattern) => pattern.ident.clone(),
+                _ => format_ident!("argument_{index}", span = Span::mixed_site()),
+            });
+            arguments.types.push(without_self((*input.ty).clone(), worker));
         }
-        check_unconditional(&input.attrs, ROLE, errors);
-        check_owned(&input.ty, ROLE, errors);
-        names.push(match &*input.pat {
-            Pat::Ident(pattern) => pattern.ident.clone(),
-            _ => format_ident!("argument_{index}", span = Span::mixed_site()),
-        });
-        types.push(without_self((*input.ty).clone(), worker));
+        if arguments.types.len() > MOST_ARGUMENTS {
+            let message =
+                format!("a worker's method has at most {MOST_ARGUMENTS} arguments: put them into a struct");
+            errors.at(&function.sig.inputs, message);
+        }
+        arguments
     }
-    if types.len() > MOST_ARGUMENTS {
-        let message =
-            format!("a worker's method has at most {MOST_ARGUMENTS} arguments: put them into a struct");
-        errors.at(&function.sig.inputs, message);
+}
+
+/// Whether a method can be given what it wants to be.
+fn check_injected(function: &ImplItemFn, is_limited: bool, errors: &mut Errors) {
+    for input in &function.sig.inputs {
+        let FnArg::Typed(input) = input else { continue };
+        match Injected::of(&input.ty) {
+            Some(Injected::Acquired) if !is_limited => errors.at(
+                &input.ty,
+                "what was acquired comes to a method with #[limited(…)], which says how much: put that on it",
+            ),
+            Some(Injected::Cancellation) if function.sig.asyncness.is_some() => errors.at(
+                &input.ty,
+                "an async method is dropped when its call is cancelled, where it awaits: it need not look",
+            ),
+            _ => {}
+        }
     }
-    (names, types)
 }
 
 /// The attributes that hold for the handle's method as well.

@@ -3,7 +3,7 @@
 //! * `structs`: the struct that becomes a worker.
 //! * `impls`: the `impl` block: its constructor and its methods.
 //! * `method`: one method of the handle.
-//! * `limited`: the `#[limited(…)]` of a method, and the parameter for what was acquired.
+//! * `limited`: the `#[limited(…)]` of a method.
 //! * `retry`: the `#[retry(…)]` of a method.
 //! * `constructor`: `new`.
 //! * `task`: a function that becomes a worker with one method.
@@ -24,7 +24,7 @@ mod types;
 pub(crate) use constructor::{Constructor, Made};
 pub(crate) use impls::{Block, WorkerImpl};
 pub(crate) use limited::LimitedArgs;
-pub(crate) use method::{Method, Returns, Stub};
+pub(crate) use method::{Injected, Method, Returns, Stub};
 pub(crate) use retry::RetryArgs;
 pub(crate) use structs::{WorkerStruct, handle_name};
 pub(crate) use task::{TaskFn, TaskKind};

@@ -245,7 +245,8 @@ impl Workers {
         }
     }
 
-    fn numbers(&self) -> impl Iterator<Item = usize> {
+    /// The numbers of those that take calls.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
         self.loads
             .iter()
             .enumerate()

@@ -29,6 +29,10 @@ pub(super) struct BackingOff<M> {
 }
 
 impl<M> BackingOff<M> {
+    pub(super) fn message(&self) -> &M {
+        &self.message
+    }
+
     pub(super) fn into_message(self) -> M {
         self.message
     }
@@ -92,13 +96,7 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn withdraw(&self, age: u64) {
         let mut state = lock(&self.state);
         let found = state.backing_off.remove(&age);
-        let (waiting, heir) = match state.lanes.withdraw(age) {
-            Some((need, message)) => {
-                state.relieve(need);
-                (Some(message), state.heir(need))
-            }
-            None => (None, None),
-        };
+        let (waiting, heir) = state.withdraw(age);
         let submitter =
             if found.is_some() || waiting.is_some() { state.submitters.pop_front() } else { None };
         tell(state);

@@ -32,6 +32,7 @@ impl<M: Queued> Queue<M> {
         let mut state = lock(&self.state);
         state.running -= 1;
         state.workers.relieved(number);
+        state.within.ends(number);
         tell(state);
     }
 

@@ -121,6 +121,12 @@ impl<M> Lane<M> {
         }
     }
 
+    /// The call of this age.
+    pub(super) fn get(&self, age: u64) -> Option<&M> {
+        let first = self.first.as_ref().filter(|(first, _)| *first == age);
+        first.map(|(_, message)| message).or_else(|| self.calls.get(age))
+    }
+
     /// All that is here, the one that is being asked for excepted.
     pub(super) fn take(&mut self) -> impl Iterator<Item = (u64, M)> {
         self.first.take().into_iter().chain(std::mem::take(&mut self.calls.0))
@@ -168,9 +174,17 @@ impl<M> Calls<M> {
         self.0.pop_front()
     }
 
+    pub(super) fn get(&self, age: u64) -> Option<&M> {
+        self.place_of(age).map(|place| &self.0[place].1)
+    }
+
     pub(super) fn remove(&mut self, age: u64) -> Option<M> {
-        let place = self.0.binary_search_by_key(&age, |(age, _)| *age).ok()?;
+        let place = self.place_of(age)?;
         self.0.remove(place).map(|(_, message)| message)
+    }
+
+    fn place_of(&self, age: u64) -> Option<usize> {
+        self.0.binary_search_by_key(&age, |(age, _)| *age).ok()
     }
 
     pub(super) fn take(&mut self) -> impl Iterator<Item = (u64, M)> {

@@ -70,6 +70,12 @@ impl<M> Lanes<M> {
         lane.is_open()
     }
 
+    /// The call of this age, and the worker that it is for; not while it is being asked for.
+    pub(super) fn get(&self, age: u64) -> Option<(Option<usize>, &M)> {
+        let other = || self.others.iter().find_map(|(need, lane)| Some((need.worker, lane.get(age)?)));
+        self.free.get(age).map(|call| (None, call)).or_else(other)
+    }
+
     /// The oldest call, if any worker may take any.
     pub(super) fn pop_free(&mut self) -> Option<M> {
         if !self.others.is_empty() {

@@ -9,12 +9,14 @@
 //! * `staffing`: how many workers there shall be.
 //! * `comeback`: calls that come back to the queue, to be tried again.
 //! * `ending`: how calls, workers and the queue end.
+//! * `deadlock`: workers that wait for calls which only they could run.
 //! * `serving`: which pools a thread serves, and so must not wait for.
 //! * [`PoolHandle`]: what every typed handle wraps; submitting, stopping, draining.
 //! * [`PoolStats`]: what a pool does right now.
 
 mod balancing;
 mod comeback;
+mod deadlock;
 mod ending;
 mod handle;
 mod idle;
@@ -34,6 +36,7 @@ pub use stats::PoolStats;
 pub use submitting::{Route, WhenFull};
 
 pub(crate) use comeback::Ticket;
+pub(crate) use deadlock::Sleeper;
 pub(crate) use ending::Counts;
 pub(crate) use queue::{Popped, Queue, QueueOptions};
 pub(crate) use staffing::Staffing;

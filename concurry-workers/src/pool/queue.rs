@@ -21,6 +21,7 @@ use concurry_limits::LimitPool;
 
 use super::balancing::{LoadBalancing, Workers};
 use super::comeback::BackingOff;
+use super::deadlock::Within;
 use super::ending::{tell, wake};
 use super::idle::Idle;
 use super::lane::Asked;
@@ -75,6 +76,7 @@ pub(super) struct State<M> {
     pub(super) running: usize,
     /// Workers that are there: they, and only they, take calls.
     pub(super) workers: Workers,
+    pub(super) within: Within,
     pub(super) staffing: Staffing,
     pub(super) open: bool,
     pub(super) idle: Idle,
@@ -145,6 +147,13 @@ impl<M> State<M> {
         }
     }
 
+    /// Takes a call out of the lanes, and says which worker is to look at the next one.
+    pub(super) fn withdraw(&mut self, age: u64) -> (Option<M>, Option<Waker>) {
+        let Some((need, message)) = self.lanes.withdraw(age) else { return (None, None) };
+        self.relieve(need);
+        (Some(message), self.heir(need))
+    }
+
     /// A call leaves the lanes without being run.
     pub(super) fn relieve(&mut self, need: Need) {
         if let Some(number) = need.worker {
@@ -175,6 +184,7 @@ impl<M: Queued> Queue<M> {
             stopped: false,
             running: 0,
             workers: Workers::new(options.balancing),
+            within: Within::default(),
             staffing: options.staffing,
             open: true,
             idle: Idle::default(),
@@ -288,7 +298,7 @@ impl<M: Queued> Queue<M> {
 
     /// As [`poll_pop`](Self::poll_pop), blocking this thread.
     pub(crate) fn pop(self: &Arc<Self>, number: usize, interrupted: &dyn Fn() -> bool) -> Popped<M> {
-        park::block_on(poll_fn(|context| self.poll_pop(number, context, interrupted)))
+        park::idle_on(poll_fn(|context| self.poll_pop(number, context, interrupted)))
     }
 
     /// The call that worker `number` took is finished, and it takes the next one, if it need not wait for that.
@@ -296,6 +306,7 @@ impl<M: Queued> Queue<M> {
         let mut state = lock(&self.state);
         state.running -= 1;
         state.workers.relieved(number);
+        state.within.ends(number);
         if state.has_surplus() {
             tell(state);
             return None;

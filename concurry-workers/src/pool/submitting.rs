@@ -6,7 +6,7 @@ use concurry_core::park;
 use concurry_core::sync::lock;
 
 use super::queue::Queue;
-use super::serving::serves;
+use super::serving::{serves, worker_of};
 use crate::worker::Queued;
 
 /// What happens when a call is submitted to a pool in which as many wait as may.
@@ -95,6 +95,9 @@ impl<M: Queued> Queue<M> {
                 }
             }
             let age = route.age.unwrap_or_else(|| state.age());
+            if let Some(worker) = worker_of(self.number()) {
+                state.within.submits(worker, age);
+            }
             let help = state.place(route.affinity, age, message);
             drop(state);
             self.help(help);

@@ -138,7 +138,7 @@ impl Connection {
         let reader = {
             let running = Arc::clone(&running);
             move || {
-                let _serving = serving::enter(pool);
+                let _serving = serving::enter(pool, None);
                 read(source, &running, &limits, &tell);
             }
         };

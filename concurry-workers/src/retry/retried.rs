@@ -7,10 +7,11 @@ use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Waker;
 use std::time::Duration;
 
 use concurry_core::call::{
-    Call, CallError, FailedAttempt, Outcome, Promise, RetriesExhausted, Watch, channel,
+    Awaited, Call, CallError, FailedAttempt, Outcome, Promise, RetriesExhausted, Watch, channel,
 };
 use concurry_core::clock::Timestamp;
 use concurry_core::retry::{Attempt, Retry};
@@ -274,6 +275,11 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        let state = lock(&self.state);
+        state.caller.as_ref().map_or(Awaited::No, |(promise, _)| promise.awaited_by(waker))
+    }
+
     /// An attempt is done.
     fn done(&self, _: usize, _: bool) {
         let attempt = lock(&self.state).attempt.take();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use concurry_core::call::CallError;
 use concurry_core::clock;
 use concurry_core::mode::ExecutionMode;
+use concurry_core::park;
 use concurry_limits::LimitPool;
 
 use super::{Restarts, Setup};
@@ -16,7 +17,7 @@ use crate::attempt::{refuse, reject};
 use crate::construct::construct;
 use crate::error::InitError;
 use crate::pool::serving::{self, Serving};
-use crate::pool::{Counters, Counts, PoolStats, Queue, Refused, Route};
+use crate::pool::{Counters, Counts, PoolStats, Queue, Refused, Route, Sleeper};
 use crate::worker::Worker;
 use concurry_core::sync::lock;
 
@@ -66,7 +67,13 @@ impl<W: Worker> Shared<W> {
 
     /// Marks this thread as one that serves the pool.
     pub(crate) fn serve(&self) -> Serving {
-        serving::enter(self.queue.number())
+        serving::enter(self.queue.number(), None)
+    }
+
+    /// Runs `body` as worker `number`, on this thread: while it is asleep there, the worker runs nothing.
+    pub(crate) fn work<R>(&self, number: usize, body: impl FnOnce() -> R) -> R {
+        let _serving = serving::enter(self.queue.number(), Some(number));
+        park::watched(Sleeper::<W>::new(&self.queue, number), body)
     }
 
     /// Puts a call into the queue, or gives it back when that is closed. A call that has to leave for it is answered.
@@ -96,6 +103,9 @@ impl<W: Worker> Shared<W> {
         }
         self.queue.worker_ended(number);
         if !self.queue.is_deserted() {
+            for message in self.queue.waited_for_in_vain() {
+                refuse::<W>(message, CallError::WouldDeadlock);
+            }
             return;
         }
         if self.queue.hires() && self.queue.is_open() {

@@ -127,6 +127,10 @@ fn spawn_one<W: Worker>(
 }
 
 fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
+    shared.work(index, || work(shared, index, ready))
+}
+
+fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
     let Some(mut worker) = ready.report(shared.construct(index))? else { return Ok(()) };
     while let Popped::Message(message) = shared.queue.pop(index, &|| false) {
         let mut next = Some(message);

@@ -23,7 +23,7 @@ use super::{Runtime, Setup, Shared, own, restart};
 use crate::attempt::{Ran, contained, poll_job, refuse};
 use crate::error::InitError;
 use crate::pool::serving::within;
-use crate::pool::{PoolStats, Popped, Route};
+use crate::pool::{PoolStats, Popped, Route, Sleeper};
 use crate::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
 
 struct Tasks<W: Worker> {
@@ -76,7 +76,7 @@ fn begin<W: Worker + Send + Sync>(
 
 fn spawn<W: Worker + Send + Sync>(shared: &Arc<Shared<W>>, handle: &Handle, index: usize, worker: W) {
     let lifetime = Lifetime { shared: Arc::clone(shared), index, lost: None };
-    handle.spawn(within(shared.queue.number(), serve(lifetime, index, worker)));
+    handle.spawn(within(shared.queue.number(), Some(index), serve(lifetime, index, worker)));
 }
 
 /// The time in which a worker is there; it ends with the task, also when the runtime drops the task.
@@ -163,26 +163,30 @@ async fn take<W: Worker + Send + Sync>(
                     Poll::Ready(ran) => running.end(ran),
                     Poll::Pending => {
                         let pool = running.shared.queue.number();
-                        drop(tokio::spawn(within(pool, run(job, running))));
+                        drop(tokio::spawn(within(pool, None, run(job, running))));
                     }
                 }
             }
         }
         Guard::Exclusive(guard) if is_async => {
             if let Some(job) = W::start_exclusive(guard, message) {
-                run(job, running).await;
+                let sleeper = Sleeper::<W>::new(&running.shared.queue, index);
+                sleeper.watch(run(job, running)).await;
             }
         }
         Guard::Shared(guard) => {
             let crashed = Arc::clone(&slot.crashed);
             tokio::task::spawn_blocking(move || {
+                let shared = Arc::clone(&running.shared);
+                let _serving = shared.serve();
                 run_here(running, &crashed, || guard.run_shared(message));
             });
         }
         Guard::Exclusive(mut guard) => {
             let crashed = Arc::clone(&slot.crashed);
             let run = tokio::task::spawn_blocking(move || {
-                run_here(running, &crashed, || guard.run(message));
+                let shared = Arc::clone(&running.shared);
+                shared.work(index, || run_here(running, &crashed, || guard.run(message)));
             });
             // A panic of the method is caught in `run`; what is left is a runtime that shuts down.
             drop(run.await);
@@ -198,8 +202,6 @@ async fn run<W: Worker>(mut job: Job, running: Running<W>) {
 
 /// Runs a method that is not async; `method` borrows its guard, which is held to the end.
 fn run_here<W: Worker>(running: Running<W>, crashed: &AtomicBool, method: impl FnOnce() -> Ran) {
-    let shared = Arc::clone(&running.shared);
-    let _serving = shared.serve();
     let ran = contained(method);
     if ran == Ran::Panicked {
         crashed.store(true, Ordering::SeqCst);

@@ -4,8 +4,9 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::task::Waker;
 
-use concurry_core::call::{CallError, Promise};
+use concurry_core::call::{Awaited, CallError, Promise};
 use concurry_limits::LimitPool;
 
 use super::worker::TaskWorker;
@@ -27,6 +28,9 @@ pub(super) trait Task: Send {
 
     /// Answers its call without running it.
     fn refuse(self: Box<Self>, error: CallError);
+
+    /// Whether whoever `waker` wakes waits for its call.
+    fn awaited_by(&self, waker: &Waker) -> Awaited;
 }
 
 /// A job that runs `task` on one of tokio's blocking threads.
@@ -65,6 +69,10 @@ where
     fn refuse(self: Box<Self>, error: CallError) {
         refuse(self.promise, error);
     }
+
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        self.promise.awaited_by(waker)
+    }
 }
 
 /// A future.
@@ -94,5 +102,9 @@ where
 
     fn refuse(self: Box<Self>, error: CallError) {
         refuse(self.promise, error);
+    }
+
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        self.promise.awaited_by(waker)
     }
 }

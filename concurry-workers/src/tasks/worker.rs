@@ -2,7 +2,9 @@
 //!
 //! This is the one place where the trait [`Worker`] is implemented by hand: a message is no enum of methods here, but a box.
 
-use concurry_core::call::{CallError, NotSent, Rejected};
+use std::task::Waker;
+
+use concurry_core::call::{Awaited, CallError, NotSent, Rejected};
 use concurry_core::mode::ExecutionMode;
 use concurry_limits::{IntoLimits, LimitPool};
 
@@ -69,7 +71,11 @@ impl TaskWorker {
     }
 }
 
-impl Message for TaskCall {}
+impl Message for TaskCall {
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        self.0.awaited_by(waker)
+    }
+}
 
 // It is no hint for a struct that lacks its `#[worker] impl`.
 #[diagnostic::do_not_recommend]

@@ -14,11 +14,13 @@ mod output;
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Waker;
 use std::time::Duration;
 use std::vec;
 
-use concurry_core::call::{Call, CallError, Panicked, channel};
+use concurry_core::call::{Awaited, Call, CallError, Panicked, channel};
 use concurry_core::sync::lock;
 use concurry_core::{clock, panics};
 use concurry_limits::LimitPool;
@@ -40,6 +42,8 @@ struct Map<T, U, F> {
     input: Mutex<Input<T>>,
     output: Output<U>,
     queue: Weak<Queue<TaskCall>>,
+    /// Whether a helper is, or was, at work.
+    begun: AtomicBool,
 }
 
 /// Submits a map; see [`map`](super::TaskWorkerHandle::map).
@@ -57,6 +61,7 @@ where
         input: Mutex::new(Input::new(expected, pool.workers())),
         output: Output::new(promise, expected),
         queue: pool.weak_queue(),
+        begun: AtomicBool::new(false),
     });
     let mut caller = Caller(Some(&map.output));
     let clock = clock::system();
@@ -152,6 +157,7 @@ where
 {
     fn run(mut self: Box<Self>, _: &LimitPool) -> Ran {
         let Some(map) = self.map.take() else { return Ran::Returned };
+        map.begun.store(true, Ordering::Relaxed);
         let ran = map.work();
         // Items that nobody needs, and the closure, may panic when they are dropped.
         panics::discard(map);
@@ -165,6 +171,14 @@ where
     fn refuse(mut self: Box<Self>, error: CallError<Infallible>) {
         if let Some(map) = self.map.take() {
             map.output.fail(error);
+        }
+    }
+
+    /// Once one is at work, whoever waits for the map does not wait for another.
+    fn awaited_by(&self, waker: &Waker) -> Awaited {
+        match &self.map {
+            Some(map) if !map.begun.load(Ordering::Relaxed) => map.output.awaited_by(waker),
+            _ => Awaited::No,
         }
     }
 }

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Mutex;
+use std::task::Waker;
 
-use concurry_core::call::{CallError, Promise};
+use concurry_core::call::{Awaited, CallError, Promise};
 use concurry_core::sync::lock;
 
 pub(super) struct Output<U>(Mutex<State<U>>);
@@ -36,6 +37,11 @@ impl<U> Output<U> {
     /// Whether anyone still needs the results.
     pub(super) fn is_wanted(&self) -> bool {
         lock(&self.0).promise.as_ref().is_some_and(Promise::is_open)
+    }
+
+    /// Whether whoever `waker` wakes waits for the results.
+    pub(super) fn awaited_by(&self, waker: &Waker) -> Awaited {
+        lock(&self.0).promise.as_ref().map_or(Awaited::No, |promise| promise.awaited_by(waker))
     }
 
     /// Takes the results of the items from number `first` on.
