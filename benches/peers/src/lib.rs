@@ -3,6 +3,8 @@
 //! The candidates of a group take turns, sample by sample, so that whatever else the machine does hits all alike. Printed
 //! are the median, the smallest and the largest sample, and the ratio of the median to that of the group's first row.
 
+pub mod actors;
+
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -1,6 +1,7 @@
 //! A call in each mode, pipelined and as a round trip, beside a thread with a channel and a oneshot for each call.
 
 use concurry::prelude::*;
+use concurry_peers::actors::{self, IN_FLIGHT};
 use concurry_peers::{batch, group, repeat};
 
 /// Does next to nothing, so that what is left is the call.
@@ -81,6 +82,9 @@ fn main() {
         ],
     );
 
+    in_flight(&thread);
+    many_workers();
+
     let round_trip = |pool: &AdderHandle| pool.add(1).result().expect("it does not fail");
     group(
         "calls, round trip",
@@ -92,4 +96,66 @@ fn main() {
             repeat("concurry: Process", 500, || round_trip(&process)),
         ],
     );
+}
+
+/// A thousand calls in flight, beside the actor crates and what one writes by hand.
+fn in_flight(thread: &AdderHandle) {
+    const COUNT: u32 = 200_000;
+    let runtime = actors::runtime();
+    let start = |mode| {
+        let _context = runtime.enter();
+        Adder::options(mode, (), 1).init().expect("it starts")
+    };
+    let tasks = start(ExecutionMode::Async);
+    let shared = |count: u32| {
+        let tasks = tasks.clone();
+        actors::on(&runtime, async move {
+            actors::window(count, |n| {
+                let call = tasks.add_async(n);
+                async move { async move { call.await.expect("it does not fail") } }
+            })
+            .await;
+        });
+    };
+    let ordered = |count: u32| {
+        let calls = submit_all(0..u64::from(count), IN_FLIGHT, |n| thread.add(n));
+        calls.filter(|outcome| outcome.is_ok()).count()
+    };
+    group(
+        "calls, 1,000 in flight, two tokio threads",
+        vec![
+            batch("kameo", COUNT, |count| actors::on(&runtime, actors::kameo_actor::call(count))),
+            batch("ractor", COUNT, |count| actors::on(&runtime, actors::ractor_actor::call(count))),
+            batch("xtra", COUNT, |count| actors::on(&runtime, actors::xtra_actor::call(count))),
+            batch("actix, one thread for all", COUNT, actors::actix_actor::call),
+            batch("tokio mpsc + oneshot, by hand", COUNT, |count| actors::on(&runtime, actors::by_hand::call(count))),
+            batch("concurry: Async, `&self async`", COUNT, shared),
+            batch("concurry: Thread, submit_all", COUNT, ordered),
+        ],
+    );
+}
+
+/// What a worker of async mode costs to start, and idle.
+fn many_workers() {
+    const WORKERS: u32 = 1_000;
+    let runtime = actors::runtime();
+    let _context = runtime.enter();
+    group(
+        "1,000 workers of async mode, started and ended, a worker",
+        vec![batch("concurry: Async", WORKERS, |count| {
+            let pool = Adder::options(ExecutionMode::Async, (), count as usize).init().expect("they start");
+            pool.add_async(1).result()
+        })],
+    );
+    let before = resident();
+    let pool = Adder::options(ExecutionMode::Async, (), WORKERS as usize).init().expect("they start");
+    println!("  memory: {} bytes a worker", resident().saturating_sub(before) / u64::from(WORKERS));
+    drop(pool);
+}
+
+/// The memory of this process that is in use, in bytes; 0 where the system does not tell.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() * 1_024
 }
