@@ -9,6 +9,7 @@
 //! * [`Retry`]: calls that are tried again; [`RetriesExhausted`]: what became of each attempt.
 //! * [`LimitSet`], [`LimitPool`], [`RateLimit`], [`CallLimit`], [`ResourceLimit`]: limits.
 //! * [`KeyedLimits`]: a limit a tenant. [`Limit`]: limits of your own, with [`typetag`].
+//! * [`Config`]: what an option is that is not named, from a file, the environment or the program.
 //! * [`guide`]: how to choose.
 //! * [`clock`]: time, and the clock for tests that is moved by hand.
 
@@ -24,8 +25,11 @@ pub use concurry_core::call::{
     Panicked, Rejected, RetriesExhausted, WorkerDied,
 };
 pub use concurry_core::clock;
+pub use concurry_core::config::{
+    self, Config, ConfigError, GlobalConfig, PoolConfig, ProgressConfig, RestartLimit, with_config,
+};
 pub use concurry_core::mode::{ExecutionMode, UnknownMode};
-pub use concurry_core::retry::{Attempt, InvalidRetry, Retry, RetryAlgorithm};
+pub use concurry_core::retry::{Attempt, InvalidRetry, Retry, RetryAlgorithm, RetryOverrides};
 pub use concurry_limits::{
     Acquire, Admission, CallLimit, Feedback, FeedbackError, FeedbackHeaders, IntoLimits, KeyedLimitStats,
     KeyedLimits, KeyedLimitsBuilder, KeyedLimitsStats, Limit, LimitError, LimitPool, LimitPoolBalancing,

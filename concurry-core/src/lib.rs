@@ -6,10 +6,14 @@
 //! * [`call`]: the cell between a caller and a worker, its two ends, and the errors of a call.
 //! * [`retry`]: trying again: how often, and how long to wait in between.
 //! * [`batch`]: `gather`, and progress.
+//! * [`balancing`], [`when_full`]: what a pool does with calls, as far as it can be asked for.
+//! * [`config`]: what an option is that nobody names.
 
+pub mod balancing;
 pub mod batch;
 pub mod call;
 pub mod clock;
+pub mod config;
 pub mod mode;
 #[doc(hidden)]
 pub mod panics;
@@ -17,3 +21,4 @@ pub mod park;
 pub mod retry;
 #[doc(hidden)]
 pub mod sync;
+pub mod when_full;

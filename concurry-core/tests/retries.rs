@@ -55,12 +55,14 @@ fn the_budget_is_inclusive() {
 #[test]
 fn a_method_overrides_field_by_field() {
     let base = Retry::linear(7).wait(10 * MS).jitter(0.0).budget(MS).panics(true);
-    assert_eq!(RetryOverrides::default().over(base), base);
-    let overrides = RetryOverrides { attempts: Some(2), ..RetryOverrides::default() };
+    assert_eq!(RetryOverrides::NOTHING.applied_to(base), base);
+    let mut overrides = RetryOverrides::NOTHING;
+    overrides.attempts = Some(2);
     let wanted = Retry::linear(2).wait(10 * MS).jitter(0.0).budget(MS).panics(true);
-    assert_eq!(overrides.over(base), wanted);
-    let algorithm = RetryOverrides { algorithm: Some(RetryAlgorithm::Fixed), ..RetryOverrides::default() };
-    assert_eq!(waits(algorithm.over(base)), [10; 6]);
+    assert_eq!(overrides.applied_to(base), wanted);
+    let mut algorithm = RetryOverrides::NOTHING;
+    algorithm.algorithm = Some(RetryAlgorithm::Fixed);
+    assert_eq!(waits(algorithm.applied_to(base)), [10; 6]);
 }
 
 fn retry() -> impl Strategy<Value = Retry> {

@@ -95,7 +95,7 @@ pub enum InitError {
     },
     /// Methods are to be tried again, but their arguments cannot be cloned for that.
     #[error(
-        "`{worker}` cannot have this retry: {what} is not Clone; derive Clone for it, or drop `.retry(…)`"
+        "`{worker}` cannot have this retry: {what} is not Clone; derive Clone for it, or drop `.retry(…)` and the configuration's"
     )]
     NotClonable {
         /// The worker's type.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concurry_core::clock::{self, Clock};
+use concurry_core::config::{Config, RestartLimit};
 use concurry_core::mode::ExecutionMode;
 use concurry_core::retry::Retry;
 use concurry_limits::{IntoLimits, LimitPool, LimitSet, LimitSetError};
@@ -13,7 +14,7 @@ use concurry_limits::{IntoLimits, LimitPool, LimitSet, LimitSetError};
 use crate::error::InitError;
 use crate::pool::{LoadBalancing, PoolHandle, Queue, QueueOptions, Staffing, WhenFull};
 use crate::retry::rules;
-use crate::runtime::{self, RestartBudget, Restarts, Setup};
+use crate::runtime::{self, Restarts, Setup};
 use crate::worker::Worker;
 
 /// How many workers a pool has.
@@ -27,7 +28,8 @@ use crate::worker::Worker;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Workers {
-    /// One in sync and async mode; as many as this process may use processors in thread and process mode.
+    /// As many as the [configuration](concurry_core::config) says. Without any: one in sync and async mode; as many as this
+    /// process may use processors in thread and process mode.
     #[default]
     Default,
     /// This many, 1 or more.
@@ -41,21 +43,23 @@ impl From<usize> for Workers {
 }
 
 impl Workers {
-    fn resolve(self, mode: ExecutionMode) -> Result<usize, InitError> {
-        match (self, mode) {
-            (Self::Exactly(0), _) => Err(InitError::InvalidOption {
+    fn resolve(self, mode: ExecutionMode, configured: Option<usize>) -> Result<usize, InitError> {
+        let count = match self {
+            Self::Exactly(count) => count,
+            Self::Default => configured.unwrap_or(1),
+        };
+        match (count, mode) {
+            (0, _) => Err(InitError::InvalidOption {
                 option: "max_workers",
                 value: "0".to_owned(),
                 expected: "a pool needs at least one worker",
             }),
-            (Self::Exactly(count), ExecutionMode::Sync) if count != 1 => Err(InitError::InvalidOption {
+            (2.., ExecutionMode::Sync) => Err(InitError::InvalidOption {
                 option: "max_workers",
                 value: count.to_string(),
                 expected: "mode sync runs in the caller and has exactly 1 worker",
             }),
-            (Self::Exactly(count), _) => Ok(count),
-            (Self::Default, ExecutionMode::Thread | ExecutionMode::Process) => Ok(num_cpus::get()),
-            (Self::Default, _) => Ok(1),
+            (count, _) => Ok(count),
         }
     }
 }
@@ -63,17 +67,20 @@ impl Workers {
 /// How a pool is to be: made by `Worker::options(mode, limits, max_workers)`, ended by `init(…)` with the arguments of the
 /// worker's constructor.
 ///
+/// What is not said here is what the [configuration](concurry_core::config) says where `init` is called; "by default" below
+/// is without any.
+///
 /// `A` is the tuple of those arguments.
 #[must_use = "nothing runs before `init`"]
 pub struct WorkerOptions<W, A> {
     mode: ExecutionMode,
     limits: Result<LimitPool, LimitSetError>,
     workers: Workers,
-    max_queued_calls: usize,
-    when_full: WhenFull,
-    balancing: LoadBalancing,
+    max_queued_calls: Option<usize>,
+    when_full: Option<WhenFull>,
+    balancing: Option<LoadBalancing>,
     on_demand: Option<Duration>,
-    restarts: Option<RestartBudget>,
+    restarts: Option<RestartLimit>,
     name: Option<String>,
     retry: Option<Retry>,
     clock: Arc<dyn Clock>,
@@ -97,9 +104,9 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             mode,
             limits: limits.into_limits(),
             workers: workers.into(),
-            max_queued_calls: usize::MAX,
-            when_full: WhenFull::default(),
-            balancing: LoadBalancing::default(),
+            max_queued_calls: None,
+            when_full: None,
+            balancing: None,
             on_demand: None,
             restarts: None,
             name: None,
@@ -113,21 +120,21 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     /// is room, or does what [`when_full`](Self::when_full) says. Calls that wait to be tried again count, but are never
     /// held back themselves. Mode sync has no queue.
     pub fn max_queued_calls(mut self, calls: usize) -> Self {
-        self.max_queued_calls = calls;
+        self.max_queued_calls = Some(calls);
         self
     }
 
     /// What happens to a call that is submitted when [as many as may](Self::max_queued_calls) wait; by default the submitter
     /// waits.
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
-        self.when_full = when_full;
+        self.when_full = Some(when_full);
         self
     }
 
     /// How calls are spread over the workers; by default whichever is idle takes the oldest call. Calls through
     /// [`affinity`](PoolHandle::affinity) go to the worker of their key in any case.
     pub fn load_balancing(mut self, balancing: LoadBalancing) -> Self {
-        self.balancing = balancing;
+        self.balancing = Some(balancing);
         self
     }
 
@@ -146,7 +153,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     /// A worker whose constructor fails when it is made anew is tried three times, with a short wait in between, before it is
     /// lost. When the last one is lost the pool gives up as well.
     pub fn max_restarts(mut self, count: usize, within: Duration) -> Self {
-        self.restarts = Some(RestartBudget { count, within });
+        self.restarts = Some(RestartLimit { count, within });
         self
     }
 
@@ -182,8 +189,10 @@ impl<W: Worker, A> WorkerOptions<W, A> {
 
     fn start(self, args: W::Args) -> Result<W::Handle, InitError> {
         W::check_options(self.mode, self.retry.is_some())?;
-        let workers = self.workers.resolve(self.mode)?;
-        if self.max_queued_calls == 0 {
+        let config = Config::current().of(self.mode);
+        let workers = self.workers.resolve(self.mode, config.max_workers)?;
+        let capacity = self.max_queued_calls.or(config.max_queued_calls).unwrap_or(usize::MAX);
+        if capacity == 0 {
             return Err(InitError::InvalidOption {
                 option: "max_queued_calls",
                 value: "0".to_owned(),
@@ -197,24 +206,14 @@ impl<W: Worker, A> WorkerOptions<W, A> {
                 expected: "a pool's name has at least one character, none of which is NUL",
             });
         }
-        let limits = self.limits?;
-        if limits.is_empty() {
-            return Err(InitError::UnusableLimits(concurry_limits::LimitError::EmptyPool));
-        }
-        let rules = rules(std::any::type_name::<W>(), self.retry, &W::retries())?;
-        if W::IS_LIMITED && limits.sets().iter().any(LimitSet::is_private) {
-            return Err(InitError::InvalidOption {
-                option: "limits",
-                value: "a private limit set".to_owned(),
-                expected: "a method with #[limited] is admitted before a worker is chosen: share the set",
-            });
-        }
-        let idle = self.on_demand.filter(|_| self.mode != ExecutionMode::Sync);
+        let limits = usable::<W>(self.limits?)?;
+        let rules = rules(std::any::type_name::<W>(), self.retry, &config.retry, &W::retries())?;
+        let idle = self.on_demand.or(config.on_demand).filter(|_| self.mode != ExecutionMode::Sync);
         let staffing = Staffing { target: workers, idle };
         let queue = Queue::new(QueueOptions {
-            capacity: self.max_queued_calls,
-            when_full: self.when_full,
-            balancing: self.balancing,
+            capacity,
+            when_full: self.when_full.or(config.when_full).unwrap_or_default(),
+            balancing: self.balancing.or(config.load_balancing).unwrap_or_default(),
             staffing,
             clock: self.clock,
             limits: limits.clone(),
@@ -223,7 +222,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             mode: self.mode,
             limits,
             workers: staffing.at_first(),
-            restarts: Restarts::of(self.restarts),
+            restarts: Restarts::of(self.restarts, &config)?,
             queue: Arc::clone(&queue),
             name: self.name.unwrap_or_else(|| short_name(std::any::type_name::<W>()).to_owned()),
             args,
@@ -231,6 +230,21 @@ impl<W: Worker, A> WorkerOptions<W, A> {
         let runtime: Arc<_> = runtime::start::<W>(setup)?;
         Ok(PoolHandle::new(runtime, queue, rules).into())
     }
+}
+
+/// The limits, if a pool of such workers can have them.
+fn usable<W: Worker>(limits: LimitPool) -> Result<LimitPool, InitError> {
+    if limits.is_empty() {
+        return Err(InitError::UnusableLimits(concurry_limits::LimitError::EmptyPool));
+    }
+    if W::IS_LIMITED && limits.sets().iter().any(LimitSet::is_private) {
+        return Err(InitError::InvalidOption {
+            option: "limits",
+            value: "a private limit set".to_owned(),
+            expected: "a method with #[limited] is admitted before a worker is chosen: share the set",
+        });
+    }
+    Ok(limits)
 }
 
 fn short_name(path: &str) -> &str {

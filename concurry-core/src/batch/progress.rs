@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(feature = "progress")]
+use crate::config::Config;
 use crate::panics::catch;
 
 /// How far a batch is.
@@ -29,7 +31,8 @@ pub struct ProgressUpdate {
 
 /// What shows the progress of a batch: a bar with a title, from a text, or a callback.
 ///
-/// A bar is drawn on standard error, and only when that is a terminal; it shows count, rate, time left and failures.
+/// A bar is drawn on standard error, and only when that is a terminal and the [configuration](crate::config) does not switch bars
+/// off; it shows count, rate, time left and failures.
 ///
 /// # Examples
 ///
@@ -137,12 +140,17 @@ impl Reporter {
 
 #[cfg(feature = "progress")]
 fn bar(title: String, total: usize) -> Running {
+    let config = Config::current().progress;
+    if config.bars == Some(false) {
+        return Running::Hidden;
+    }
     let bar = indicatif::ProgressBar::new(total as u64).with_prefix(title);
     if bar.is_hidden() {
         return Running::Hidden;
     }
-    let template = "{prefix} [{bar:30}] {pos}/{len} {rate} eta {eta} {msg}";
-    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+    let width = config.width.unwrap_or(30);
+    let template = format!("{{prefix}} [{{bar:{width}}}] {{pos}}/{{len}} {{rate}} eta {{eta}} {{msg}}");
+    if let Ok(style) = indicatif::ProgressStyle::with_template(&template) {
         let rate = |state: &indicatif::ProgressState, out: &mut dyn fmt::Write| {
             // A rate that cannot be written is a rate that is not shown.
             out.write_str(&rate(state.per_sec())).unwrap_or_default();

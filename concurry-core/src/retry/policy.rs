@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How the time between attempts grows.
 ///
 /// # Examples
@@ -11,7 +13,8 @@ use std::time::Duration;
 ///
 /// assert_eq!(RetryAlgorithm::default(), RetryAlgorithm::Exponential);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RetryAlgorithm {
     /// Always the same.
     Fixed,

@@ -30,10 +30,11 @@ mod staffing;
 mod stats;
 mod submitting;
 
-pub use balancing::{LoadBalancing, UnknownLoadBalancing};
+pub use concurry_core::balancing::{LoadBalancing, UnknownLoadBalancing};
+pub use concurry_core::when_full::WhenFull;
 pub use handle::PoolHandle;
 pub use stats::PoolStats;
-pub use submitting::{Route, WhenFull};
+pub use submitting::Route;
 
 pub(crate) use comeback::Ticket;
 pub(crate) use deadlock::Sleeper;

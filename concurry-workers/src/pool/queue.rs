@@ -12,14 +12,16 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
+use concurry_core::balancing::LoadBalancing;
 use concurry_core::call::CallError;
 use concurry_core::clock::Clock;
 use concurry_core::panics::discard;
 use concurry_core::park;
 use concurry_core::sync::lock;
+use concurry_core::when_full::WhenFull;
 use concurry_limits::LimitPool;
 
-use super::balancing::{LoadBalancing, Workers};
+use super::balancing::Workers;
 use super::comeback::BackingOff;
 use super::deadlock::Within;
 use super::ending::{tell, wake};
@@ -27,7 +29,6 @@ use super::idle::Idle;
 use super::lane::Asked;
 use super::lanes::{Found, Lanes, Need};
 use super::staffing::{Help, Hire, Staffing};
-use super::submitting::WhenFull;
 use crate::admission::Standing;
 use crate::worker::Queued;
 

@@ -4,34 +4,11 @@ use std::task::Waker;
 
 use concurry_core::park;
 use concurry_core::sync::lock;
+use concurry_core::when_full::WhenFull;
 
 use super::queue::Queue;
 use super::serving::{serves, worker_of};
 use crate::worker::Queued;
-
-/// What happens when a call is submitted to a pool in which as many wait as may.
-///
-/// # Examples
-///
-/// ```
-/// use concurry_workers::pool::WhenFull;
-///
-/// assert_eq!(WhenFull::default(), WhenFull::Wait);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum WhenFull {
-    /// The submitter waits until there is room.
-    #[default]
-    Wait,
-    /// The call ends with [`CallError::Rejected`](concurry_core::call::CallError::Rejected), in which its arguments come
-    /// back.
-    Reject,
-    /// The call that waits for longest ends with [`CallError::Displaced`](concurry_core::call::CallError::Displaced), and
-    /// the new one takes its room.
-    DropOldest,
-}
 
 /// Where a call belongs.
 #[doc(hidden)]

@@ -22,19 +22,22 @@ pub struct MethodRetry {
 /// The retry of each method, by number; none for those that are tried once.
 pub(crate) type Rules = Box<[Option<Retry>]>;
 
-/// What a pool with this `retry` does for each of `methods`.
+/// What a pool with this `retry` of its own, or else with what is `configured`, does for each of `methods`.
 pub(crate) fn rules(
     worker: &'static str,
     retry: Option<Retry>,
+    configured: &RetryOverrides,
     methods: &[MethodRetry],
 ) -> Result<Rules, InitError> {
+    let base = configured.applied_to(Retry::default());
+    let retry = retry.or_else(|| configured.attempts.map(|_| base));
     if let Some(retry) = retry {
         retry.check().map_err(|error| invalid(error, None))?;
     }
     let (mut rules, mut not_clone) = (Vec::new(), Vec::new());
     for method in methods {
         let rule = match (method.overrides, retry) {
-            (Some(overrides), base) => overrides.over(base.unwrap_or_default()),
+            (Some(overrides), of_pool) => overrides.applied_to(of_pool.unwrap_or(base)),
             (None, Some(retry)) => retry,
             (None, None) => continue,
         };
@@ -67,35 +70,55 @@ fn invalid(error: InvalidRetry, method: Option<&str>) -> InitError {
 mod tests {
     use super::*;
 
+    const NOTHING: RetryOverrides = RetryOverrides::NOTHING;
+
     fn method(number: u16, overrides: Option<RetryOverrides>) -> MethodRetry {
         MethodRetry { number, name: "get", overrides, has_until: false, not_clone: Vec::new() }
     }
 
     #[test]
     fn a_method_without_attribute_has_the_retry_of_the_pool() {
-        let rules = rules("W", Some(Retry::fixed(4)), &[method(2, None)]).unwrap();
+        let rules = rules("W", Some(Retry::fixed(4)), &NOTHING, &[method(2, None)]).unwrap();
         assert_eq!(&rules[..], [None, None, Some(Retry::fixed(4))]);
     }
 
     #[test]
     fn without_a_pools_retry_only_methods_with_an_attribute_have_one() {
-        let overrides = RetryOverrides { attempts: Some(2), ..RetryOverrides::default() };
-        let rules = rules("W", None, &[method(0, None), method(1, Some(overrides))]).unwrap();
+        let mut overrides = NOTHING;
+        overrides.attempts = Some(2);
+        let rules = rules("W", None, &NOTHING, &[method(0, None), method(1, Some(overrides))]).unwrap();
         assert_eq!(&rules[..], [None, Some(Retry::exponential(2))]);
+    }
+
+    #[test]
+    fn what_is_configured_is_below_the_pool_and_the_method() {
+        let mut configured = NOTHING;
+        configured.jitter = Some(0.0);
+        let mut overrides = NOTHING;
+        overrides.attempts = Some(2);
+        let methods = [method(0, None), method(1, Some(overrides))];
+        let of_method = rules("W", None, &configured, &methods).unwrap();
+        assert_eq!(&of_method[..], [None, Some(Retry::exponential(2).jitter(0.0))]);
+        configured.attempts = Some(9);
+        let of_config = rules("W", None, &configured, &methods).unwrap();
+        assert_eq!(of_config[0], Some(Retry::exponential(9).jitter(0.0)));
+        let of_pool = rules("W", Some(Retry::fixed(4)), &configured, &methods).unwrap();
+        assert_eq!(of_pool[0], Some(Retry::fixed(4)));
     }
 
     #[test]
     fn a_single_attempt_is_none_unless_until_judges_it() {
         let mut judged = method(1, None);
         judged.has_until = true;
-        let rules = rules("W", Some(Retry::fixed(1)), &[method(0, None), judged]).unwrap();
+        let rules = rules("W", Some(Retry::fixed(1)), &NOTHING, &[method(0, None), judged]).unwrap();
         assert_eq!(&rules[..], [None, Some(Retry::fixed(1))]);
     }
 
     #[test]
     fn a_mistake_names_the_method() {
-        let overrides = RetryOverrides { jitter: Some(2.0), ..RetryOverrides::default() };
-        let error = rules("W", None, &[method(0, Some(overrides))]).unwrap_err();
+        let mut overrides = NOTHING;
+        overrides.jitter = Some(2.0);
+        let error = rules("W", None, &NOTHING, &[method(0, Some(overrides))]).unwrap_err();
         assert!(error.to_string().starts_with("retry jitter is 2 for `get`"), "{error}");
     }
 }

@@ -28,7 +28,7 @@ use crate::pool::{PoolStats, Queue, Route};
 use crate::worker::Worker;
 
 pub use own::block_on;
-pub(crate) use rebuilding::{RestartBudget, Restarts};
+pub(crate) use rebuilding::Restarts;
 pub(crate) use shared::{Shared, restart};
 pub(crate) use sync::start as start_sync;
 pub(crate) use tokio::start as start_async;

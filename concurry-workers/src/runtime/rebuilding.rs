@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use concurry_core::clock::{Clock, Timestamp};
+use concurry_core::config::{PoolConfig, RestartLimit};
 use concurry_core::sync::lock;
 
 use super::Shared;
@@ -12,33 +13,39 @@ use crate::error::InitError;
 use crate::pool::Counters;
 use crate::worker::Worker;
 
-/// How often a constructor is run for a worker that is to be made anew, before the worker is lost.
-const TRIES: u32 = 3;
-/// The wait after the first failure; it doubles with each.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-
-/// How often workers of a pool may be made anew.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RestartBudget {
-    pub(crate) count: usize,
-    pub(crate) within: Duration,
-}
-
-/// The restarts of a pool, as far as its budget needs them.
-#[derive(Debug, Default)]
+/// The restarts of a pool: how often there may be any, and what is done when one fails.
+#[derive(Debug)]
 pub(crate) struct Restarts {
-    budget: Option<RestartBudget>,
+    budget: Option<RestartLimit>,
     latest: Mutex<VecDeque<Timestamp>>,
+    /// How often a constructor is run for a worker that is to be made anew, before the worker is lost.
+    tries: u32,
+    /// The wait after the first failure; it doubles with each.
+    first_wait: Duration,
 }
 
 impl Restarts {
-    pub(crate) fn of(budget: Option<RestartBudget>) -> Self {
-        Self { budget, latest: Mutex::default() }
+    /// With the budget of the pool's options, if they have one.
+    pub(crate) fn of(budget: Option<RestartLimit>, config: &PoolConfig) -> Result<Self, InitError> {
+        let tries = config.restart_tries.unwrap_or(1);
+        if tries == 0 {
+            return Err(InitError::InvalidOption {
+                option: "restart_tries",
+                value: "0".to_owned(),
+                expected: "a worker that is made anew needs at least one try",
+            });
+        }
+        Ok(Self {
+            budget: budget.or(config.max_restarts),
+            latest: Mutex::default(),
+            tries,
+            first_wait: config.restart_wait.unwrap_or_default(),
+        })
     }
 
     /// Notes a restart, if there may be one more.
     fn note(&self, clock: &dyn Clock) -> Result<(), InitError> {
-        let Some(RestartBudget { count, within }) = self.budget else { return Ok(()) };
+        let Some(RestartLimit { count, within }) = self.budget else { return Ok(()) };
         let now = clock.now();
         let mut latest = lock(&self.latest);
         while latest.front().is_some_and(|first| *first + within <= now) {
@@ -56,7 +63,7 @@ impl<W: Worker> Shared<W> {
     /// Makes a worker anew by `make`, a few times if it fails. When the pool's budget is spent the pool gives up.
     pub(crate) fn rebuild<T>(&self, make: impl Fn() -> Result<T, InitError>) -> Result<T, InitError> {
         self.note_restart()?;
-        let (mut wait, mut left) = (FIRST_WAIT, TRIES);
+        let (mut wait, mut left) = (self.restarts.first_wait, self.restarts.tries);
         loop {
             left -= 1;
             Counters::add(&self.counters.restarts);
@@ -64,7 +71,7 @@ impl<W: Worker> Shared<W> {
                 Err(error) if left > 0 && !self.queue.is_stopped() => {
                     tracing::warn!(pool = %self.name, %error, ?wait, "a worker could not be made anew; once more");
                     self.queue.pause(wait);
-                    wait *= 2;
+                    wait = wait.saturating_mul(2);
                 }
                 outcome => return outcome,
             }

@@ -1,0 +1,123 @@
+//! The levels that stand outside of the program: the file, and the environment.
+
+use std::path::Path;
+
+use figment::error::{Actual, Kind};
+use figment::providers::{Env, Format};
+use figment::{Figment, Provider, Source};
+use serde::de::DeserializeOwned;
+
+use super::{Config, ConfigError};
+
+const FILE: &str = "concurry.toml";
+const PREFIX: &str = "CONCURRY_";
+/// What a worker's process is told by its pool; no option.
+const NO_OPTION: &str = "worker_process";
+
+/// The format of the file.
+struct Toml;
+
+impl Format for Toml {
+    type Error = toml::de::Error;
+    const NAME: &'static str = "TOML";
+
+    fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+impl Config {
+    /// The library's defaults, over them `concurry.toml` (of the current folder, or of the nearest one above that has it;
+    /// there may be none), over that the environment (`CONCURRY_POOL__MAX_WORKERS=4`). Give it to
+    /// [`Config::global`]`().set(…)`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for an option that is not known, a value that cannot be, and a file that cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::config::Config;
+    ///
+    /// # fn main() -> Result<(), concurry_core::config::ConfigError> {
+    /// let config = Config::load()?;
+    /// assert!(config.thread.max_workers.is_some());
+    /// # Ok(()) }
+    /// ```
+    pub fn load() -> Result<Self, ConfigError> {
+        with_environment(&level(Toml::file(FILE))?)
+    }
+
+    /// As [`load`](Self::load), with this file, which must be there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load), and when there is no such file.
+    pub fn load_from(file: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let file = file.as_ref();
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
+            place: file.display().to_string(),
+            key: String::new(),
+            problem: format!("cannot be read: {error}"),
+        })?;
+        drop(text);
+        with_environment(&level(Toml::file_exact(file))?)
+    }
+}
+
+fn with_environment(file: &Config) -> Result<Config, ConfigError> {
+    let environment = level(Env::prefixed(PREFIX).ignore(&[NO_OPTION]).split("__"))?;
+    Ok(environment.over(&file.over(&Config::defaults())))
+}
+
+/// What one source says.
+fn level(source: impl Provider) -> Result<Config, ConfigError> {
+    let figment = Figment::from(source);
+    let config: Config = figment.extract().map_err(|error| {
+        let place = error.metadata.as_ref().or_else(|| figment.metadata().next());
+        let mut path = error.path.clone();
+        // The key of an option that is not known is no part of the way that was found to it.
+        if let Kind::UnknownField(field, _) = &error.kind
+            && path.last() != Some(field)
+        {
+            path.push(field.clone());
+        }
+        located(place, &path, problem(&error.kind))
+    })?;
+    config.check().map_err(|wrong| {
+        let path: Vec<String> = wrong.path.iter().map(ToString::to_string).collect();
+        let place = figment.find_metadata(&path.join(".")).or_else(|| figment.metadata().next());
+        located(place, &path, wrong.problem)
+    })?;
+    Ok(config)
+}
+
+fn located(place: Option<&figment::Metadata>, path: &[String], problem: String) -> ConfigError {
+    let place = match place.and_then(|place| place.source.as_ref()) {
+        Some(Source::File(file)) => file.display().to_string(),
+        _ => format!("{PREFIX}{}", path.join("__").to_uppercase()),
+    };
+    ConfigError { place, key: path.join("."), problem }
+}
+
+fn problem(kind: &Kind) -> String {
+    match kind {
+        Kind::UnknownField(_, known) => format!("is no option; there are {}", known.join(", ")),
+        Kind::UnknownVariant(value, known) => format!("is `{value}`; expected {}", known.join(", ")),
+        Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
+            format!("is {}; expected {expected}", shown(actual))
+        }
+        Kind::MissingField(field) => format!("lacks `{field}`"),
+        Kind::Message(text) => format!("is wrong: {text}"),
+        other => format!("is wrong: {other}"),
+    }
+}
+
+/// A value as it was written, where that is short.
+fn shown(actual: &Actual) -> String {
+    match actual {
+        Actual::Str(text) => format!("{text:?}"),
+        other => other.to_string(),
+    }
+}
