@@ -21,8 +21,8 @@ pub use concurry_core::batch::{
     as_completed, gather, submit_all, wait, wait_async,
 };
 pub use concurry_core::call::{
-    AttemptEnd, AttemptVerdict, Call, CallError, Cancellation, FailedAttempt, NotAdmitted, NotSent, Outcome,
-    Panicked, Rejected, RetriesExhausted, WorkerDied,
+    AttemptEnd, AttemptVerdict, Call, CallError, Cancellation, Explanation, FailedAttempt, HeldBy,
+    NotAdmitted, NotSent, Outcome, Panicked, Rejected, RetriesExhausted, WorkerDied,
 };
 pub use concurry_core::clock;
 pub use concurry_core::config::{
@@ -41,7 +41,9 @@ pub use concurry_limits::{
 pub use concurry_macros::{task, worker};
 pub use concurry_workers::limit_server::{ConnectLimits, LimitAddress, LimitServer};
 pub use concurry_workers::options::{WorkerOptions, Workers};
-pub use concurry_workers::pool::{LoadBalancing, PoolHandle, PoolStats, UnknownLoadBalancing, WhenFull};
+pub use concurry_workers::pool::{
+    LoadBalancing, PoolHandle, PoolStats, Times, UnknownLoadBalancing, WhenFull, WorkerStates,
+};
 pub use concurry_workers::process::hook::run_worker_if_child;
 pub use concurry_workers::tasks::{TaskWorker, TaskWorkerHandle};
 pub use concurry_workers::{BoxError, InitError};

@@ -21,4 +21,6 @@ pub mod park;
 pub mod retry;
 #[doc(hidden)]
 pub mod sync;
+#[doc(hidden)]
+pub mod waits;
 pub mod when_full;

@@ -48,6 +48,15 @@ impl Admission {
         Self(State::Granted(Box::new(acquired)))
     }
 
+    /// What is asked for, as long as it was not decided on.
+    pub(crate) fn needed(&self) -> Vec<(&'static str, u64)> {
+        match &self.0 {
+            State::Needed(needed) => needed.clone(),
+            State::Waiting(standing) => standing.needed.clone(),
+            State::None | State::Granted(_) | State::Refused(_) => Vec::new(),
+        }
+    }
+
     /// The call is not to be run.
     pub(crate) fn refuse(&mut self, error: CallError) {
         *self = Self(State::Refused(error));

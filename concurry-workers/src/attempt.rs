@@ -20,10 +20,27 @@ use crate::worker::{Job, Worker};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "after a panic the worker must be made anew"]
 pub enum Ran {
-    /// The method returned, or was not run because nobody needs its result.
+    /// The method returned a value, or was not run because nobody needs its result.
     Returned,
+    /// The method returned an error, or could not be run.
+    Failed,
     /// The method panicked: the worker's state is not to be trusted.
     Panicked,
+}
+
+impl Ran {
+    pub(crate) fn of<T, E>(result: &Result<T, E>) -> Self {
+        if result.is_ok() { Self::Returned } else { Self::Failed }
+    }
+
+    /// In one word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Returned => "returned",
+            Self::Failed => "failed",
+            Self::Panicked => "crashed",
+        }
+    }
 }
 
 /// Runs `method` here and answers `promise`.
@@ -34,8 +51,9 @@ pub fn run<T, E>(promise: Promise<T, E>, method: impl FnOnce() -> Result<T, E>) 
     }
     match panics::catch(method) {
         Ok(result) => {
+            let ran = Ran::of(&result);
             promise.complete(result.map_err(CallError::Failed));
-            Ran::Returned
+            ran
         }
         Err(panic) => {
             promise.complete(Err(CallError::Panicked(panic)));
@@ -50,11 +68,12 @@ pub fn run_admitted<T, E>(
     admission: Admission,
     method: impl FnOnce(&mut LimitSetAcquisition) -> Result<T, E>,
 ) -> Ran {
+    let is_wanted = promise.is_open();
     if let Some((promise, mut acquired)) = admitted(promise, admission) {
         return run(promise, move || method(&mut acquired));
     }
     panics::discard(method);
-    Ran::Returned
+    if is_wanted { Ran::Failed } else { Ran::Returned }
 }
 
 /// Runs the future of an async method on this thread, to its end or until its call is cancelled, and answers `promise`.
@@ -71,11 +90,12 @@ pub fn block_admitted<T, E, F>(
 where
     F: Future<Output = Result<T, E>>,
 {
+    let is_wanted = promise.is_open();
     if let Some((promise, acquired)) = admitted(promise, admission) {
         return block(promise, method(acquired));
     }
     panics::discard(method);
-    Ran::Returned
+    if is_wanted { Ran::Failed } else { Ran::Returned }
 }
 
 /// What tells a method that the call it runs for was cancelled.
@@ -109,10 +129,11 @@ where
     };
     match result {
         Ok(result) => {
+            let ran = result.as_ref().map_or(Ran::Returned, Ran::of);
             if let Some(result) = result {
                 promise.complete(result.map_err(CallError::Failed));
             }
-            Ran::Returned
+            ran
         }
         Err(panic) => {
             promise.complete(Err(CallError::Panicked(panic)));

@@ -16,6 +16,7 @@
 //! * [`runtime`]: a file a mode.
 //! * [`tasks`]: closures and futures as tasks.
 //! * [`limit_server`]: limits that are shared with other programs.
+//! * `metered`: the numbers of a pool for other systems (feature `metrics`).
 //! * [`process`]: child processes: frames, transport, both ends, limits over frames.
 
 pub mod admission;
@@ -23,6 +24,8 @@ pub mod attempt;
 pub mod construct;
 mod error;
 pub mod limit_server;
+#[cfg(feature = "metrics")]
+pub(crate) mod metered;
 pub mod options;
 pub mod pool;
 pub mod probe;

@@ -12,7 +12,7 @@ use concurry_core::retry::Retry;
 use concurry_limits::{IntoLimits, LimitPool, LimitSet, LimitSetError};
 
 use crate::error::InitError;
-use crate::pool::{LoadBalancing, PoolHandle, Queue, QueueOptions, Staffing, WhenFull};
+use crate::pool::{LoadBalancing, Names, PoolHandle, Queue, QueueOptions, Staffing, WhenFull};
 use crate::retry::rules;
 use crate::runtime::{self, Restarts, Setup};
 use crate::worker::Worker;
@@ -206,6 +206,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
                 expected: "a pool's name has at least one character, none of which is NUL",
             });
         }
+        let name = self.name.unwrap_or_else(|| short_name(std::any::type_name::<W>()).to_owned());
         let limits = usable::<W>(self.limits?)?;
         let rules = rules(std::any::type_name::<W>(), self.retry, &config.retry, &W::retries())?;
         let idle = self.on_demand.or(config.on_demand).filter(|_| self.mode != ExecutionMode::Sync);
@@ -217,6 +218,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             staffing,
             clock: self.clock,
             limits: limits.clone(),
+            names: Names { pool: name.clone(), mode: self.mode },
         });
         let setup = Setup {
             mode: self.mode,
@@ -224,7 +226,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             workers: staffing.at_first(),
             restarts: Restarts::of(self.restarts, &config)?,
             queue: Arc::clone(&queue),
-            name: self.name.unwrap_or_else(|| short_name(std::any::type_name::<W>()).to_owned()),
+            name,
             args,
         };
         let runtime: Arc<_> = runtime::start::<W>(setup)?;

@@ -108,6 +108,12 @@ pub struct Access {
 
 /// A call of one of the methods of a worker: its arguments and the promise to answer.
 pub trait Message {
+    /// The method's name.
+    fn method(&self) -> &'static str;
+
+    /// The number of the call that it answers.
+    fn call(&self) -> usize;
+
     /// The number of the method and the admission of a call whose method declares what it needs.
     fn admission(&mut self) -> Option<(u16, &mut Admission)> {
         None

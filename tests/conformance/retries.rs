@@ -176,7 +176,7 @@ fn used(limits: &LimitPool) -> u64 {
 }
 
 /// A hundred tries, none of which comes back, and a gate.
-fn tries() -> LimitSet {
+pub fn tries() -> LimitSet {
     LimitSet::builder()
         .limit(RateLimit::new("tries", 100, HOUR * 24 * 365))
         .limit(ResourceLimit::new("gate", 1))

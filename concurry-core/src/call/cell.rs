@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use super::explain::Origin;
 use super::{Awaited, CallError, Outcome};
 use crate::panics::{contain, discard};
 use crate::sync::lock;
@@ -52,6 +53,8 @@ pub(super) struct Cell<T, E> {
     /// Whether it is pending and not closing; changed under the lock, and a hint to whoever looks without it: who closes
     /// finds out there.
     open: AtomicBool,
+    /// Who can say how it stands with the call; it has the room that is left beside the flag.
+    origin: Origin,
     state: Mutex<State<T, E>>,
 }
 
@@ -71,10 +74,20 @@ struct Pending<T, E> {
 }
 
 impl<T, E> Cell<T, E> {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(origin: Origin) -> Arc<Self> {
         let pending =
             Pending { closing: false, waker: None, worker: None, watch: None, callbacks: Vec::new() };
-        Arc::new(Self { open: AtomicBool::new(true), state: Mutex::new(State::Pending(pending)) })
+        Arc::new(Self { open: AtomicBool::new(true), origin, state: Mutex::new(State::Pending(pending)) })
+    }
+
+    /// Who can say how it stands with the call.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// What the call is known by to its origin, as long as there is this cell.
+    pub(super) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Closes the cell with `outcome`, and says whether it did; the outcome is dropped when another was first.

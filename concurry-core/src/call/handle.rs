@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::cell::{Cell, Watch};
-use super::{CallError, Outcome};
+use super::{CallError, Explanation, Outcome};
 use crate::{clock, park};
 
 /// A call that was submitted: wait for it with [`result`](Self::result), or `.await` it on any executor.
@@ -72,6 +72,32 @@ impl<T, E> Call<T, E> {
     /// Whether the outcome is decided; does not take it.
     pub fn is_done(&self) -> bool {
         self.cell.is_done()
+    }
+
+    /// How it stands with the call right now: its place in the queue, what holds it, and how long that may take. For people
+    /// and for logs; it costs a walk over the calls that wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::call::{Explanation, channel};
+    /// use std::convert::Infallible;
+    ///
+    /// let (promise, call) = channel::<u64, Infallible>();
+    /// promise.complete(Ok(1));
+    /// assert!(matches!(call.explain(), Explanation::Done));
+    /// assert_eq!(call.explain().to_string(), "done");
+    /// ```
+    pub fn explain(&self) -> Explanation {
+        let explanation = self.cell.origin().explain(self.cell.id());
+        // It may have ended meanwhile; what is done does not change any more.
+        if self.is_done() { Explanation::Done } else { explanation }
+    }
+
+    /// What the call is known by to its [`Origin`](super::Origin).
+    #[doc(hidden)]
+    pub fn id(&self) -> usize {
+        self.cell.id()
     }
 
     /// Ends the call with [`CallError::Cancelled`] and says whether it did: false when the call was done before.

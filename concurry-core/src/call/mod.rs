@@ -10,6 +10,7 @@
 //! * [`cancellation`](Cancellation): how a method learns that nobody needs its result.
 //! * `chain`: calls made of other calls: `map`, `and_then`.
 //! * `trampoline`: chains of any length on a stack of any size.
+//! * [`explain`](Explanation): how it stands with a call, and who can say so.
 //! * [`error`](CallError): what can go wrong with a call.
 //! * [`refused`](NotAdmitted): a call that is not run: not admitted, or without room.
 //! * [`exhausted`](RetriesExhausted): a call that was tried as often as it may be.
@@ -20,6 +21,7 @@ mod cell;
 mod chain;
 mod error;
 mod exhausted;
+mod explain;
 mod handle;
 mod promise;
 mod refused;
@@ -30,6 +32,7 @@ pub use cancellation::Cancellation;
 pub use cell::Watch;
 pub use error::{CallError, NotSent, Panicked, WorkerDied};
 pub use exhausted::{AttemptEnd, AttemptVerdict, FailedAttempt, RetriesExhausted};
+pub use explain::{Explains, Explanation, HeldBy, Origin, Registered};
 pub use handle::Call;
 pub use promise::Promise;
 pub use refused::{NotAdmitted, Rejected};
@@ -48,7 +51,13 @@ pub(crate) use trampoline::catch_up;
 /// assert_eq!(call.result().unwrap(), 42);
 /// ```
 pub fn channel<T, E>() -> (Promise<T, E>, Call<T, E>) {
-    let cell = cell::Cell::new();
+    channel_of(Origin::default())
+}
+
+/// Makes the two ends of a new call, of which `origin` can say how it stands.
+#[doc(hidden)]
+pub fn channel_of<T, E>(origin: Origin) -> (Promise<T, E>, Call<T, E>) {
+    let cell = cell::Cell::new(origin);
     (Promise::new(std::sync::Arc::clone(&cell)), Call::new(cell))
 }
 

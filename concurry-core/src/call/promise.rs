@@ -68,6 +68,12 @@ impl<T, E> Promise<T, E> {
         self.cell.as_ref().map(|cell| Arc::clone(cell) as Arc<dyn Asked>)
     }
 
+    /// What the call is known by to its [`Origin`](super::Origin).
+    #[doc(hidden)]
+    pub fn id(&self) -> usize {
+        self.cell.as_ref().map_or(0, |cell| cell.id())
+    }
+
     /// Runs `callback` with the outcome once there is one; false, and nothing is run, when there is one by now.
     pub(super) fn on_done(&self, callback: impl FnOnce(&Outcome<T, E>) + Send + 'static) -> bool {
         self.cell.as_ref().is_some_and(|cell| cell.add_callback(Box::new(callback)).is_ok())

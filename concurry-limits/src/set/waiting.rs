@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use concurry_core::clock::{Clock, Timestamp};
 use concurry_core::park::thread_waker;
+use concurry_core::waits;
 
 use super::Engine;
 use super::board::Entered;
@@ -52,6 +53,11 @@ impl Waiting {
         waiting
     }
 
+    /// Since when it waits.
+    pub(super) fn since(&self) -> Timestamp {
+        self.since
+    }
+
     /// The outcome, if there is one; otherwise `waker` is woken when there is.
     pub(super) fn poll(&mut self, waker: &Waker) -> Option<Outcome> {
         let outcome = match self.cell.poll(waker)? {
@@ -84,8 +90,14 @@ impl Waiting {
     /// Waits on this thread.
     pub(super) fn block(mut self, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
         let waker = thread_waker();
+        let outcome = self.sleep(&waker, clock, deadline);
+        waits::add(clock.now() - self.since);
+        outcome
+    }
+
+    fn sleep(&mut self, waker: &Waker, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
         loop {
-            if let Some(outcome) = self.poll(&waker) {
+            if let Some(outcome) = self.poll(waker) {
                 return outcome;
             }
             let now = clock.now();

@@ -20,7 +20,7 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
         let real = signature(ok, err);
         let submit = retry::submit(model, method, number);
         let body = emit! {
-            let (promise, call) = ::concurry::__private::channel();
+            let (promise, call) = ::concurry::PoolHandle::channel(<#handle>::__pool(self));
             #submit
             call
         };

@@ -55,11 +55,27 @@ pub(super) fn message(model: &WorkerImpl) -> TokenStream {
         let (name, cfgs) = (&method.name, method.cfgs());
         emit! { #(#cfgs)* #message::#name { ref promise, .. } => promise.awaited_by(waker), }
     });
+    let methods = model.methods.iter().map(|method| {
+        let (name, cfgs, text) = (&method.name, method.cfgs(), method.text());
+        emit!(#(#cfgs)* #message::#name { .. } => #text,)
+    });
+    let calls = model.methods.iter().map(|method| {
+        let (name, cfgs) = (&method.name, method.cfgs());
+        emit!(#(#cfgs)* #message::#name { ref promise, .. } => promise.id(),)
+    });
     emit! {
         impl ::concurry::__private::Message for #message {
             fn awaited_by(&self, waker: &::core::task::Waker) -> ::concurry::__private::Awaited {
                 let _ = waker;
                 match *self { #(#promises)* }
+            }
+
+            fn method(&self) -> &'static str {
+                match *self { #(#methods)* }
+            }
+
+            fn call(&self) -> usize {
+                match *self { #(#calls)* }
             }
 
             fn admission(&mut self) -> ::core::option::Option<(u16, &mut ::concurry::__private::Admission)> {

@@ -3,6 +3,8 @@
 use concurry_core::balancing::LoadBalancing;
 use concurry_core::clock::Timestamp;
 
+use super::stats::WorkerStates;
+
 /// The workers of a pool, as far as the choice between them, and their number, needs it.
 pub(super) struct Workers {
     balancing: LoadBalancing,
@@ -26,8 +28,12 @@ struct Load {
     idle_since: Option<Timestamp>,
     /// Calls that wait for it or run there.
     active: usize,
+    /// Calls that run there.
+    running: usize,
     /// Calls that it was given so far.
     total: u64,
+    /// It has not looked for a call yet.
+    is_new: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,7 +76,8 @@ impl Workers {
         }
         self.there += 1;
         self.coming += 1;
-        self.loads[number] = Load { presence: Presence::There, is_coming: true, ..Load::default() };
+        self.loads[number] =
+            Load { presence: Presence::There, is_coming: true, is_new: true, ..Load::default() };
     }
 
     /// The number of a new worker, which counts as being there from now on.
@@ -109,6 +116,7 @@ impl Workers {
     pub(super) fn arrives(&mut self, number: usize) {
         if let Some(load) = self.loads.get_mut(number) {
             self.coming -= usize::from(std::mem::take(&mut load.is_coming));
+            load.is_new = false;
         }
     }
 
@@ -153,14 +161,39 @@ impl Workers {
         Some(number)
     }
 
-    /// A worker takes a call that was given to nobody.
-    pub(super) fn takes(&mut self, number: usize) {
+    /// A worker takes a call, which was its own before or `was_free`.
+    pub(super) fn takes(&mut self, number: usize, was_free: bool) {
         if let Some(load) = self.loads.get_mut(number) {
-            load.active += 1;
+            load.active += usize::from(was_free);
+            load.running += 1;
         }
     }
 
-    /// A call that was given to a worker is not there any more: it has ended, or was taken out.
+    /// A call that a worker took has ended.
+    pub(super) fn ran(&mut self, number: usize) {
+        if let Some(load) = self.loads.get_mut(number) {
+            load.active = load.active.saturating_sub(1);
+            load.running = load.running.saturating_sub(1);
+        }
+    }
+
+    /// How many there are in each state.
+    pub(super) fn states(&self) -> WorkerStates {
+        let mut states = WorkerStates::default();
+        for load in &self.loads {
+            let state = match load.presence {
+                Presence::Absent => continue,
+                Presence::Leaving => &mut states.leaving,
+                Presence::There if load.is_new => &mut states.starting,
+                Presence::There if load.running > 0 => &mut states.busy,
+                Presence::There => &mut states.idle,
+            };
+            *state += 1;
+        }
+        states
+    }
+
+    /// A call that was given to a worker is taken out.
     pub(super) fn relieved(&mut self, number: usize) {
         if let Some(load) = self.loads.get_mut(number) {
             load.active = load.active.saturating_sub(1);

@@ -13,8 +13,10 @@ use concurry_core::clock::{Timestamp, WakeGuard};
 use concurry_core::panics::discard;
 use concurry_core::park;
 use concurry_core::sync::lock;
+use tracing::Span;
 
 use super::ending::{tell, wake};
+use super::notes::Noted;
 use super::queue::Queue;
 use crate::worker::Queued;
 
@@ -22,6 +24,10 @@ use crate::worker::Queued;
 pub(super) struct BackingOff<M> {
     message: M,
     affinity: Option<u64>,
+    /// When its time has come, and the number of the attempt that it waits for.
+    pub(super) at: Timestamp,
+    pub(super) attempt: u32,
+    span: Span,
     /// Which coming back this is, of all in this queue.
     turn: u64,
     /// The request to be woken then; none for the moment in which it is made.
@@ -42,12 +48,26 @@ impl<M> BackingOff<M> {
 pub(crate) struct Ticket<M: Queued> {
     pub(crate) queue: Arc<Queue<M>>,
     pub(crate) age: u64,
+    /// The number of the call that its caller holds.
+    call: usize,
+}
+
+/// How a call comes back.
+pub(crate) struct Return<'a> {
+    pub(crate) age: u64,
+    pub(crate) affinity: Option<u64>,
+    /// Not before this instant.
+    pub(crate) at: Timestamp,
+    /// The number of the attempt.
+    pub(crate) attempt: u32,
+    /// The span of the caller.
+    pub(crate) caller: &'a Span,
 }
 
 impl<M: Queued> Drop for Ticket<M> {
     fn drop(&mut self) {
         let mut state = lock(&self.queue.state);
-        state.returning -= 1;
+        state.returns.is_answered(self.call);
         // Workers of a closed pool stayed for what might come back.
         tell(state);
     }
@@ -69,10 +89,16 @@ impl<M: Queued> Wake for Due<M> {
 
 impl<M: Queued> Queue<M> {
     /// A ticket for a call that is about to be submitted.
-    pub(crate) fn ticket(self: &Arc<Self>) -> Ticket<M> {
+    pub(crate) fn ticket(self: &Arc<Self>, call: usize) -> Ticket<M> {
         let mut state = lock(&self.state);
-        state.returning += 1;
-        Ticket { age: state.age(), queue: Arc::clone(self) }
+        let age = state.age();
+        state.returns.may_come(call, age);
+        Ticket { age, queue: Arc::clone(self), call }
+    }
+
+    /// An attempt returned what was not wanted.
+    pub(crate) fn is_unwanted(&self) {
+        lock(&self.state).returns.is_unwanted();
     }
 
     /// Whether nothing is to be run any more.
@@ -82,10 +108,10 @@ impl<M: Queued> Queue<M> {
 
     fn is_due(&self, age: u64) {
         let mut state = lock(&self.state);
-        let Some(BackingOff { message, affinity, timer, .. }) = state.backing_off.remove(&age) else {
+        let Some(BackingOff { message, affinity, span, timer, .. }) = state.backing_off.remove(&age) else {
             return;
         };
-        let help = state.place(affinity, age, message);
+        let help = state.place(affinity, age, message, span);
         // Whoever waits for this very call is told as well.
         tell(state);
         self.help(help);
@@ -97,6 +123,7 @@ impl<M: Queued> Queue<M> {
         let mut state = lock(&self.state);
         let found = state.backing_off.remove(&age);
         let (waiting, heir) = state.withdraw(age);
+        let noted = if found.is_some() || waiting.is_some() { state.leaves(age) } else { None };
         let submitter =
             if found.is_some() || waiting.is_some() { state.submitters.pop_front() } else { None };
         tell(state);
@@ -105,6 +132,7 @@ impl<M: Queued> Queue<M> {
         // Its promise is dropped with it, outside of the lock: that runs foreign code.
         discard(found);
         discard(waiting);
+        drop(noted);
     }
 
     /// The age of a call that may be withdrawn.
@@ -114,42 +142,43 @@ impl<M: Queued> Queue<M> {
 
     /// The call of this age, as soon as its time has come; `None` when it waits no more, or never did. For sync mode, where
     /// the caller runs its own calls.
-    pub(crate) fn take(&self, age: u64) -> Option<M> {
+    pub(crate) fn take(&self, age: u64) -> Option<(M, Noted)> {
         park::block_on(poll_fn(|context| self.poll_take(age, context)))
     }
 
-    fn poll_take(&self, age: u64, context: &Context<'_>) -> Poll<Option<M>> {
+    fn poll_take(&self, age: u64, context: &Context<'_>) -> Poll<Option<(M, Noted)>> {
         let pending = self.observe(context, |state| !state.backing_off.contains_key(&age)).is_pending();
         if pending {
             return Poll::Pending;
         }
-        Poll::Ready(lock(&self.state).lanes.withdraw(age).map(|(_, message)| message))
+        let mut state = lock(&self.state);
+        let message = state.lanes.withdraw(age).map(|(_, message)| message);
+        Poll::Ready(message.map(|message| {
+            state.returns.runs_again(age);
+            (message, state.notes.taken(age))
+        }))
     }
 }
 
 impl<M: Queued> Queue<M> {
     /// Takes a call back, to be run not before `at`. Gives it back when nothing is run any more.
-    pub(crate) fn come_back(
-        self: &Arc<Self>,
-        age: u64,
-        affinity: Option<u64>,
-        at: Timestamp,
-        message: M,
-    ) -> Result<(), M> {
+    pub(crate) fn come_back(self: &Arc<Self>, back: Return<'_>, message: M) -> Result<(), M> {
+        let Return { age, affinity, at, attempt, caller } = back;
+        let span = self.options.names.again(|| message.method(), attempt, caller);
         let is_due = at <= self.clock().now();
         let mut state = lock(&self.state);
         if state.stopped {
             return Err(message);
         }
-        state.retried += 1;
+        let turn = state.returns.comes_back(age);
         if is_due {
-            let help = state.place(affinity, age, message);
+            let help = state.place(affinity, age, message, span);
             tell(state);
             self.help(help);
             return Ok(());
         }
-        let turn = state.retried;
-        state.backing_off.insert(age, BackingOff { message, affinity, turn, timer: None });
+        let waiting = BackingOff { message, affinity, at, attempt, span, turn, timer: None };
+        state.backing_off.insert(age, waiting);
         drop(state);
         let due = Waker::from(Arc::new(Due { queue: Arc::downgrade(self), age }));
         // The clock may call the waker right here, so not under the lock.
@@ -184,9 +213,14 @@ mod tests {
         (clock.clone(), Queue::new(QueueOptions::of(capacity, Arc::new(clock))))
     }
 
+    fn back(age: u64, at: Timestamp) -> Return<'static> {
+        static CALLER: Span = Span::none();
+        Return { age, affinity: None, at, attempt: 2, caller: &CALLER }
+    }
+
     fn pop_now(queue: &Arc<Queue<u32>>) -> Option<u32> {
         match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
-            Poll::Ready(Popped::Message(message)) => Some(message),
+            Poll::Ready(Popped::Message(message, _)) => Some(message),
             _ => None,
         }
     }
@@ -194,12 +228,12 @@ mod tests {
     #[test]
     fn a_call_comes_back_to_its_old_place_when_its_time_has_come() {
         let (clock, queue) = queue(10);
-        let ticket = queue.ticket();
+        let ticket = queue.ticket(0);
         assert!(queue.push(Route { age: Some(ticket.age), affinity: None }, 1).is_ok());
         assert!(queue.push(Route::default(), 2).is_ok());
         assert!(queue.push(Route::default(), 3).is_ok());
         assert_eq!(pop_now(&queue), Some(1));
-        queue.come_back(ticket.age, None, clock.now() + SECOND, 1).unwrap();
+        queue.come_back(back(ticket.age, clock.now() + SECOND), 1).unwrap();
         assert_eq!(pop_now(&queue), Some(2), "it holds nobody up");
         clock.advance(SECOND);
         assert_eq!([pop_now(&queue), pop_now(&queue)], [Some(1), Some(3)]);
@@ -209,12 +243,12 @@ mod tests {
     #[test]
     fn coming_back_never_waits_for_room_but_takes_some() {
         let (clock, queue) = queue(1);
-        let ticket = queue.ticket();
+        let ticket = queue.ticket(0);
         assert!(queue.push(Route { age: Some(ticket.age), affinity: None }, 1).is_ok());
         assert_eq!(pop_now(&queue), Some(1));
         assert!(queue.push(Route::default(), 2).is_ok());
-        queue.come_back(ticket.age, None, clock.now(), 1).unwrap();
-        queue.come_back(ticket.age + 10, None, clock.now() + SECOND, 3).unwrap();
+        queue.come_back(back(ticket.age, clock.now()), 1).unwrap();
+        queue.come_back(back(ticket.age + 10, clock.now() + SECOND), 3).unwrap();
         assert_eq!(queue.counts().queued, 3);
         assert_eq!([pop_now(&queue), pop_now(&queue)], [Some(1), Some(2)]);
         assert_eq!(queue.counts().queued, 1);
@@ -223,16 +257,16 @@ mod tests {
     #[test]
     fn a_closed_queue_waits_for_what_may_come_back_and_a_stopped_one_does_not() {
         let (clock, queue) = queue(10);
-        let ticket = queue.ticket();
+        let ticket = queue.ticket(0);
         queue.close();
         let mut context = Context::from_waker(Waker::noop());
         assert!(queue.poll_pop(0, &context, &|| false).is_pending());
-        queue.come_back(ticket.age, None, clock.now() + SECOND, 1).unwrap();
+        queue.come_back(back(ticket.age, clock.now() + SECOND), 1).unwrap();
         assert!(queue.poll_pop(0, &context, &|| false).is_pending());
         assert_eq!(queue.stop(), [1]);
         assert_eq!(clock.next_wake(), None, "its request to the clock is taken back");
         assert!(matches!(queue.poll_pop(0, &context, &|| false), Poll::Ready(Popped::Closed)));
-        assert_eq!(queue.come_back(ticket.age, None, clock.now(), 1), Err(1));
+        assert_eq!(queue.come_back(back(ticket.age, clock.now()), 1), Err(1));
         drop(ticket);
         context = Context::from_waker(Waker::noop());
         assert!(matches!(queue.poll_pop(0, &context, &|| false), Poll::Ready(Popped::Closed)));
@@ -241,14 +275,14 @@ mod tests {
     #[test]
     fn what_is_withdrawn_is_gone() {
         let (clock, queue) = queue(10);
-        let ticket = queue.ticket();
-        queue.come_back(ticket.age, None, clock.now() + SECOND, 1).unwrap();
+        let ticket = queue.ticket(0);
+        queue.come_back(back(ticket.age, clock.now() + SECOND), 1).unwrap();
         queue.withdraw(ticket.age);
         assert_eq!((queue.counts().queued, clock.next_wake()), (0, None));
-        queue.come_back(ticket.age, None, clock.now(), 1).unwrap();
+        queue.come_back(back(ticket.age, clock.now()), 1).unwrap();
         queue.withdraw(ticket.age);
         assert_eq!(pop_now(&queue), None);
-        assert_eq!(queue.take(ticket.age), None);
+        assert!(queue.take(ticket.age).is_none());
     }
 
     /// A clock on which something happens between the making of a request and its delivery, once.
@@ -287,20 +321,20 @@ mod tests {
         let clock = ManualClock::new();
         let meanwhile = Arc::new(Meanwhile { clock: clock.clone(), event: Mutex::default() });
         let queue: Arc<Queue<&str>> = Queue::new(QueueOptions::of(10, meanwhile.clone()));
-        let ticket = queue.ticket();
+        let ticket = queue.ticket(0);
         let (again, age, at) = (Arc::clone(&queue), ticket.age, clock.now() + SECOND);
         // Before the first request is noted, its time has come, and the call has come back once more.
         *lock(&meanwhile.event) = Some(Box::new({
             let clock = clock.clone();
             move || {
                 clock.advance(SECOND);
-                let call = again.take(age).expect("its time has come");
-                again.come_back(age, None, clock.now() + SECOND, call).expect("it is open");
+                let (call, _) = again.take(age).expect("its time has come");
+                again.come_back(back(age, clock.now() + SECOND), call).expect("it is open");
             }
         }));
-        queue.come_back(age, None, at, "call").expect("it is open");
+        queue.come_back(back(age, at), "call").expect("it is open");
         clock.advance(SECOND);
         assert!(!lock(&queue.state).backing_off.contains_key(&age), "it waits for ever");
-        assert_eq!(queue.take(age), Some("call"));
+        assert_eq!(queue.take(age).map(|(call, _)| call), Some("call"));
     }
 }

@@ -125,18 +125,20 @@ impl<M: Queued> Queue<M> {
 
 /// Takes the calls of these ages out of where they wait.
 fn take_out<M: Queued>(mut state: MutexGuard<'_, State<M>>, ages: &[u64]) -> Vec<M> {
-    let (mut calls, mut others) = (Vec::new(), Vec::new());
+    let (mut calls, mut others, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for age in ages {
         let backing_off = state.backing_off.remove(age).map(BackingOff::into_message);
         let (waiting, heir) = state.withdraw(*age);
         let taken_out = waiting.or(backing_off);
         let room = taken_out.as_ref().and_then(|_| state.submitters.pop_front());
+        notes.extend(taken_out.as_ref().and_then(|_| state.leaves(*age)));
         others.extend(room.into_iter().chain(heir));
         calls.extend(taken_out);
     }
     if !calls.is_empty() {
         tell(state);
         others.into_iter().for_each(Waker::wake);
+        drop(notes);
     }
     calls
 }

@@ -1,5 +1,6 @@
 //! How calls, workers and the queue itself end, and who is told of it.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::MutexGuard;
 use std::task::{Context, Poll, Waker};
@@ -10,15 +11,38 @@ use concurry_core::park;
 use concurry_core::sync::lock;
 
 use super::comeback::BackingOff;
+use super::notes::Noted;
 use super::queue::{Queue, State};
+use super::stats::{Times, WorkerStates};
 use crate::worker::Queued;
 
 impl<M: Queued> Queue<M> {
-    /// A call that does not wait here, but runs in its caller, begins; false when the queue is closed.
-    pub(crate) fn begin(&self) -> bool {
+    /// A call that does not wait here, but runs in its caller, begins: with what is noted of it. None when the queue is
+    /// closed.
+    pub(crate) fn begin(&self, age: Option<u64>, method: impl Fn() -> &'static str) -> Option<Noted> {
+        let span = self.options.names.first(method);
         let mut state = lock(&self.state);
-        state.running += usize::from(state.open);
-        state.open
+        if !state.open {
+            return None;
+        }
+        state.running += 1;
+        let age = age.unwrap_or_else(|| state.age());
+        Some(state.notes.begin(age, span))
+    }
+
+    /// A call that did not wait here has run in its caller.
+    pub(crate) fn ran_here(&self, noted: Noted) {
+        if noted.is_some() {
+            let ended = lock(&self.state).notes.ran(noted);
+            self.tell_of(ended);
+        }
+    }
+
+    /// A call that did not wait here leaves its caller.
+    pub(crate) fn leaves(&self) {
+        let mut state = lock(&self.state);
+        state.running -= 1;
+        tell(state);
     }
 
     /// Whether nothing runs, and nothing more will.
@@ -28,12 +52,11 @@ impl<M: Queued> Queue<M> {
     }
 
     /// A call that worker `number` took is finished.
-    pub(crate) fn finished(&self, number: usize) {
+    pub(crate) fn finished(&self, number: usize, noted: Noted) {
         let mut state = lock(&self.state);
-        state.running -= 1;
-        state.workers.relieved(number);
-        state.within.ends(number);
+        let ended = state.ran(number, noted);
         tell(state);
+        self.tell_of(ended);
     }
 
     /// Worker `number` starts.
@@ -70,11 +93,14 @@ impl<M: Queued> Queue<M> {
         state.open = false;
         let mut calls = state.lanes.take();
         let backing_off = std::mem::take(&mut state.backing_off);
+        state.returns.keep(&BTreeSet::new());
+        let notes = state.notes.clear();
         let idle = state.idle.take();
         let submitters = std::mem::take(&mut state.submitters);
         tell(state);
         idle.into_iter().chain(submitters).for_each(Waker::wake);
         calls.extend(backing_off.into_values().map(BackingOff::into_message));
+        drop(notes);
         calls
     }
 
@@ -122,8 +148,16 @@ impl<M: Queued> Queue<M> {
             queued: state.lanes.len() + state.backing_off.len(),
             running: state.running,
             workers: state.workers.alive(),
-            retried: state.retried,
+            retried: state.returns.retried(),
+            followed: state.returns.followed(),
+            unwanted: state.returns.unwanted(),
         }
+    }
+
+    /// The workers by state, and how long calls waited and ran.
+    pub(crate) fn measures(&self) -> (WorkerStates, (Option<Times>, Option<Times>)) {
+        let state = lock(&self.state);
+        (state.workers.states(), state.notes.times())
     }
 }
 
@@ -135,6 +169,10 @@ pub(crate) struct Counts {
     pub(crate) workers: usize,
     /// How often a call came back.
     pub(crate) retried: u64,
+    /// Attempts that were not the last of their call.
+    pub(crate) followed: u64,
+    /// Attempts that returned what was not wanted.
+    pub(crate) unwanted: u64,
 }
 
 /// Wakes those who wait for the end, if this may be it, and the workers, if there is nothing for them any more.

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use concurry_core::call::{Call, CallError, Promise};
+use concurry_core::call::{Call, CallError, Promise, Registered, channel_of};
 use concurry_core::retry::Retry;
 
 use super::serving::serves;
@@ -44,6 +44,8 @@ struct Owner<W: Worker> {
     runtime: Arc<dyn Runtime<W>>,
     queue: Box<dyn HasQueue<W>>,
     rules: Rules,
+    /// The pool is found by the calls that were submitted to it, as long as there is a handle or a worker.
+    registered: Registered,
 }
 
 /// Keeps the type of messages out of the handle's own: a message may hold a handle of this very pool, and the compiler would
@@ -66,7 +68,15 @@ impl<W: Worker> Drop for Owner<W> {
 
 impl<W: Worker> PoolHandle<W> {
     pub(crate) fn new(runtime: Arc<dyn Runtime<W>>, queue: Arc<Queue<W::Message>>, rules: Rules) -> Self {
-        Self { owner: Arc::new(Owner { runtime, queue: Box::new(queue), rules }), affinity: None }
+        let weak: Weak<Queue<W::Message>> = Arc::downgrade(&queue);
+        let registered = Registered::new(weak);
+        Self { owner: Arc::new(Owner { runtime, queue: Box::new(queue), rules, registered }), affinity: None }
+    }
+
+    /// Makes the two ends of a call of this pool.
+    #[doc(hidden)]
+    pub fn channel<T, E>(&self) -> (Promise<T, E>, Call<T, E>) {
+        channel_of(self.owner.registered.origin())
     }
 
     /// Submits a call; a pool that is stopped answers it at once.
@@ -202,14 +212,14 @@ impl<W: Worker> PoolHandle<W> {
         self.owner.runtime.resize(workers)
     }
 
-    /// What the pool does right now.
+    /// What the pool does right now, and what it has done.
     pub fn stats(&self) -> PoolStats {
         self.owner.runtime.stats()
     }
 
     /// How many workers are there.
     pub fn workers(&self) -> usize {
-        self.stats().workers
+        self.owner.queue.queue().counts().workers
     }
 }
 

@@ -11,18 +11,20 @@ use crate::worker::Message;
 pub(super) struct Lane<M> {
     /// The call that stands in the queue of the limits. None goes before it, not even one of older age: it may hold already
     /// what the other would wait for.
-    first: Option<(u64, M)>,
-    calls: Calls<M>,
-    gate: Gate,
+    pub(super) first: Option<(u64, M)>,
+    pub(super) calls: Calls<M>,
+    pub(super) gate: Gate,
 }
 
 /// Whether the first call may be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gate {
+pub(super) enum Gate {
     Open,
     /// A worker asks the limits for the call of this age.
     Asking {
         age: u64,
+        /// The number of that call.
+        call: usize,
         /// They have said meanwhile that it is worth asking again.
         again: bool,
         /// Nobody needs its result any more.
@@ -61,15 +63,8 @@ impl<M> Lane<M> {
     }
 
     /// The next call, to be run.
-    pub(super) fn pop(&mut self) -> Option<M> {
-        self.calls.pop().map(|(_, message)| message)
-    }
-
-    /// The next call, whose limits are to be asked.
-    pub(super) fn ask(&mut self) -> Option<(u64, M)> {
-        let (age, message) = self.first.take().or_else(|| self.calls.pop())?;
-        self.gate = Gate::Asking { age, again: false, withdrawn: false };
-        Some((age, message))
+    pub(super) fn pop(&mut self) -> Option<(u64, M)> {
+        self.calls.pop()
     }
 
     /// The limits of a call were asked; `decided` tells whether they have decided.
@@ -134,6 +129,13 @@ impl<M> Lane<M> {
 }
 
 impl<M: Message> Lane<M> {
+    /// The next call, whose limits are to be asked.
+    pub(super) fn ask(&mut self) -> Option<(u64, M)> {
+        let (age, message) = self.first.take().or_else(|| self.calls.pop())?;
+        self.gate = Gate::Asking { age, call: message.call(), again: false, withdrawn: false };
+        Some((age, message))
+    }
+
     /// The call that stands in the queue of the limits leaves it and is one like the others; its place there, to be dropped
     /// outside of the lock.
     pub(super) fn unask(&mut self) -> Option<Standing> {
@@ -151,7 +153,7 @@ pub(super) fn leave<M: Message>(message: &mut M) -> Option<Standing> {
 }
 
 /// Calls by age.
-pub(super) struct Calls<M>(VecDeque<(u64, M)>);
+pub(super) struct Calls<M>(pub(super) VecDeque<(u64, M)>);
 
 impl<M> Calls<M> {
     pub(super) fn new() -> Self {

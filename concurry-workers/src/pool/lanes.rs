@@ -31,8 +31,8 @@ impl Need {
 }
 
 pub(super) struct Lanes<M> {
-    free: Calls<M>,
-    others: BTreeMap<Need, Lane<M>>,
+    pub(super) free: Calls<M>,
+    pub(super) others: BTreeMap<Need, Lane<M>>,
     /// How many wait, those that are being asked for among them.
     len: usize,
 }
@@ -40,7 +40,7 @@ pub(super) struct Lanes<M> {
 /// What a worker finds.
 pub(super) enum Found<M> {
     /// A call to run.
-    Call(Need, M),
+    Call(Need, u64, M),
     /// A call whose limits must be asked first.
     Ask(Need, u64, M),
 }
@@ -77,30 +77,13 @@ impl<M> Lanes<M> {
     }
 
     /// The oldest call, if any worker may take any.
-    pub(super) fn pop_free(&mut self) -> Option<M> {
+    pub(super) fn pop_free(&mut self) -> Option<(u64, M)> {
         if !self.others.is_empty() {
             return None;
         }
-        let (_, message) = self.free.pop()?;
+        let call = self.free.pop()?;
         self.len -= 1;
-        Some(message)
-    }
-
-    /// The oldest call that worker `number` may take.
-    pub(super) fn find(&mut self, number: usize) -> Option<Found<M>> {
-        let need = self.oldest(number)?;
-        let Some(lane) = self.others.get_mut(&need) else {
-            let (_, message) = self.free.pop()?;
-            self.len -= 1;
-            return Some(Found::Call(need, message));
-        };
-        if need.limited.is_some() {
-            let (age, message) = lane.ask()?;
-            return Some(Found::Ask(need, age, message));
-        }
-        let message = lane.pop()?;
-        self.len -= 1;
-        Some(Found::Call(need, message))
+        Some(call)
     }
 
     /// The lane of the oldest call that worker `number` may take.
@@ -142,9 +125,9 @@ impl<M> Lanes<M> {
     }
 
     /// The oldest of all that waits, taken out.
-    pub(super) fn pop_oldest(&mut self) -> Option<(Need, M)> {
+    pub(super) fn pop_oldest(&mut self) -> Option<(Need, u64, M)> {
         let age = self.others.values().filter_map(Lane::age).chain(self.free.age()).min()?;
-        self.withdraw(age)
+        self.withdraw(age).map(|(need, message)| (need, age, message))
     }
 
     /// All calls, those that are being asked for excepted, whose askers find the pool stopped.
@@ -158,6 +141,23 @@ impl<M> Lanes<M> {
 }
 
 impl<M: Message> Lanes<M> {
+    /// The oldest call that worker `number` may take.
+    pub(super) fn find(&mut self, number: usize) -> Option<Found<M>> {
+        let need = self.oldest(number)?;
+        let Some(lane) = self.others.get_mut(&need) else {
+            let (age, message) = self.free.pop()?;
+            self.len -= 1;
+            return Some(Found::Call(need, age, message));
+        };
+        if need.limited.is_some() {
+            let (age, message) = lane.ask()?;
+            return Some(Found::Ask(need, age, message));
+        }
+        let (age, message) = lane.pop()?;
+        self.len -= 1;
+        Some(Found::Call(need, age, message))
+    }
+
     /// The limits of a call were asked; `decided` tells whether they have decided.
     pub(super) fn asked(&mut self, need: Need, age: u64, mut message: M, decided: bool) -> Asked<M> {
         self.len -= 1;
@@ -208,7 +208,7 @@ mod tests {
 
     fn found(lanes: &mut Lanes<&'static str>, number: usize) -> Option<&'static str> {
         match lanes.find(number)? {
-            Found::Call(_, message) => Some(message),
+            Found::Call(_, _, message) => Some(message),
             Found::Ask(_, _, message) => panic!("{message} needs limits"),
         }
     }

@@ -8,6 +8,10 @@
 //! * `submitting`: how calls get in, and what a full queue does.
 //! * `staffing`: how many workers there shall be.
 //! * `comeback`: calls that come back to the queue, to be tried again.
+//! * `returns`: what is known of them.
+//! * `notes`: what is noted of calls beside them: times, spans.
+//! * `trace`: the span of a call.
+//! * `explain`: how it stands with a call.
 //! * `ending`: how calls, workers and the queue end.
 //! * `deadlock`: workers that wait for calls which only they could run.
 //! * `serving`: which pools a thread serves, and so must not wait for.
@@ -18,28 +22,34 @@ mod balancing;
 mod comeback;
 mod deadlock;
 mod ending;
+mod explain;
 mod handle;
 mod idle;
 mod lane;
 mod lanes;
+mod notes;
 mod queue;
 #[cfg(test)]
 mod queue_tests;
+mod returns;
 pub(crate) mod serving;
 mod staffing;
 mod stats;
 mod submitting;
+mod trace;
 
 pub use concurry_core::balancing::{LoadBalancing, UnknownLoadBalancing};
 pub use concurry_core::when_full::WhenFull;
 pub use handle::PoolHandle;
-pub use stats::PoolStats;
+pub use stats::{PoolStats, Times, WorkerStates};
 pub use submitting::Route;
 
-pub(crate) use comeback::Ticket;
+pub(crate) use comeback::{Return, Ticket};
 pub(crate) use deadlock::Sleeper;
 pub(crate) use ending::Counts;
+pub(crate) use notes::{Note, Noted};
 pub(crate) use queue::{Popped, Queue, QueueOptions};
 pub(crate) use staffing::Staffing;
 pub(crate) use stats::Counters;
 pub(crate) use submitting::Refused;
+pub(crate) use trace::{Names, caller};

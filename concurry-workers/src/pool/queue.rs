@@ -15,11 +15,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use concurry_core::balancing::LoadBalancing;
 use concurry_core::call::CallError;
 use concurry_core::clock::Clock;
+#[cfg(test)]
+use concurry_core::mode::ExecutionMode;
 use concurry_core::panics::discard;
 use concurry_core::park;
 use concurry_core::sync::lock;
 use concurry_core::when_full::WhenFull;
 use concurry_limits::LimitPool;
+use tracing::Span;
 
 use super::balancing::Workers;
 use super::comeback::BackingOff;
@@ -28,8 +31,13 @@ use super::ending::{tell, wake};
 use super::idle::Idle;
 use super::lane::Asked;
 use super::lanes::{Found, Lanes, Need};
+use super::notes::{Noted, Notes};
+use super::returns::Returns;
 use super::staffing::{Help, Hire, Staffing};
+use super::trace::Names;
 use crate::admission::Standing;
+#[cfg(feature = "metrics")]
+use crate::metered::Metered;
 use crate::worker::Queued;
 
 /// What a queue is to be.
@@ -43,13 +51,15 @@ pub(crate) struct QueueOptions {
     pub(crate) clock: Arc<dyn Clock>,
     /// What calls with `#[limited]` are admitted by.
     pub(crate) limits: LimitPool,
+    pub(crate) names: Names,
 }
 
 #[cfg(test)]
 impl QueueOptions {
     pub(super) fn of(capacity: usize, clock: Arc<dyn Clock>) -> Self {
         let (when_full, balancing, limits) = Default::default();
-        Self { capacity, when_full, balancing, staffing: Staffing::of(1), clock, limits }
+        let names = Names { pool: "test".to_owned(), mode: ExecutionMode::Thread };
+        Self { capacity, when_full, balancing, staffing: Staffing::of(1), clock, limits, names }
     }
 }
 
@@ -59,6 +69,8 @@ pub(crate) struct Queue<M> {
     pub(super) options: QueueOptions,
     /// Starts the worker of this number, if workers are made when calls come.
     pub(super) hire: OnceLock<Hire>,
+    #[cfg(feature = "metrics")]
+    pub(crate) metered: Metered,
 }
 
 pub(super) struct State<M> {
@@ -67,10 +79,9 @@ pub(super) struct State<M> {
     /// Calls that wait for their time to be tried again, by age.
     pub(super) backing_off: BTreeMap<u64, BackingOff<M>>,
     pub(super) next_age: u64,
-    /// Calls with a retry that are not answered yet: while there are any, calls may come back.
-    pub(super) returning: usize,
-    /// How often a call came back.
-    pub(super) retried: u64,
+    pub(super) returns: Returns,
+    /// What is noted of some calls.
+    pub(super) notes: Notes,
     /// Nothing is to be run any more, and nothing comes back.
     pub(super) stopped: bool,
     /// Calls taken by a worker and not yet finished.
@@ -92,7 +103,8 @@ impl<M: Queued> State<M> {
     }
 
     /// Puts a call to its place, and says who is to look for it.
-    pub(super) fn place(&mut self, affinity: Option<u64>, age: u64, mut message: M) -> Help {
+    pub(super) fn place(&mut self, affinity: Option<u64>, age: u64, mut message: M, span: Span) -> Help {
+        self.notes.waits(age, span);
         let limited = message.admission().map(|(method, _)| method);
         let need = Need { worker: self.workers.choose(affinity), limited };
         let idle = if self.lanes.place(need, age, message) { self.worker_for(need) } else { None };
@@ -128,12 +140,12 @@ impl<M> State<M> {
 
     /// Whether every call that was submitted has been answered.
     pub(super) fn is_empty(&self) -> bool {
-        self.lanes.is_empty() && self.running == 0 && self.returning == 0
+        self.lanes.is_empty() && self.running == 0 && self.returns.is_empty()
     }
 
     /// Whether there is, and will be, nothing for a worker to do.
     pub(super) fn is_over(&self) -> bool {
-        !self.open && self.lanes.is_empty() && (self.stopped || self.returning == 0)
+        !self.open && self.lanes.is_empty() && (self.stopped || self.returns.is_empty())
     }
 
     /// When the first call of a lane was taken out, the worker that is to look at the next one.
@@ -142,10 +154,24 @@ impl<M> State<M> {
     }
 
     /// A worker takes a call; one that was given to it counted as its own before.
-    fn takes(&mut self, number: usize, need: Need) {
-        if need.worker.is_none() {
-            self.workers.takes(number);
-        }
+    fn takes(&mut self, number: usize, need: Need, age: u64) -> Noted {
+        self.workers.takes(number, need.worker.is_none());
+        self.returns.runs_again(age);
+        self.notes.taken(age)
+    }
+
+    /// A call that a worker took has run. What is given back is to be dropped outside of the lock.
+    pub(super) fn ran(&mut self, number: usize, noted: Noted) -> Noted {
+        self.running -= 1;
+        self.workers.ran(number);
+        self.within.ends(number);
+        self.notes.ran(noted)
+    }
+
+    /// A call leaves the queue without being run. What is given back is to be dropped outside of the lock.
+    pub(super) fn leaves(&mut self, age: u64) -> Noted {
+        self.returns.leaves(age);
+        self.notes.remove(age)
     }
 
     /// Takes a call out of the lanes, and says which worker is to look at the next one.
@@ -165,8 +191,8 @@ impl<M> State<M> {
 
 /// What a worker finds.
 pub(crate) enum Popped<M> {
-    /// The oldest call that it may take.
-    Message(M),
+    /// The oldest call that it may take, and what is noted of it.
+    Message(M, Noted),
     /// The queue is closed and empty: the worker ends.
     Closed,
     /// The condition that the worker gave has come true before a call came.
@@ -180,8 +206,8 @@ impl<M: Queued> Queue<M> {
             lanes: Lanes::new(),
             backing_off: BTreeMap::new(),
             next_age: 0,
-            returning: 0,
-            retried: 0,
+            returns: Returns::default(),
+            notes: Notes::new(Arc::clone(&options.clock)),
             stopped: false,
             running: 0,
             workers: Workers::new(options.balancing),
@@ -192,7 +218,13 @@ impl<M: Queued> Queue<M> {
             submitters: VecDeque::new(),
             observers: Vec::new(),
         };
-        Arc::new(Self { state: Mutex::new(state), options, hire: OnceLock::new() })
+        Arc::new(Self {
+            state: Mutex::new(state),
+            #[cfg(feature = "metrics")]
+            metered: Metered::of(&options.names),
+            options,
+            hire: OnceLock::new(),
+        })
     }
 
     /// What the pool is known by to those who serve it.
@@ -235,10 +267,10 @@ impl<M: Queued> Queue<M> {
                 return Poll::Ready(ends);
             }
             match state.lanes.find(number) {
-                Some(Found::Call(need, message)) => {
+                Some(Found::Call(need, age, message)) => {
                     state.workers.is_busy(number);
-                    state.takes(number, need);
-                    return Poll::Ready(Popped::Message(taken(state, message, None)));
+                    let noted = state.takes(number, need, age);
+                    return Poll::Ready(Popped::Message(taken(state, message, None), noted));
                 }
                 Some(Found::Ask(need, age, message)) => {
                     state.workers.is_busy(number);
@@ -267,6 +299,9 @@ impl<M: Queued> Queue<M> {
             None => true,
         };
         let mut state = lock(&self.state);
+        if !decided {
+            state.notes.is_held(age);
+        }
         if state.stopped {
             // It was not there to be given back.
             if let Some((_, admission)) = message.admission() {
@@ -278,8 +313,8 @@ impl<M: Queued> Queue<M> {
             Asked::Admitted(message) => {
                 // The next one of its lane may be admitted as well, and its own wake-up has been used.
                 let heir = state.heir(need);
-                state.takes(number, need);
-                Some(Popped::Message(taken(state, message, heir)))
+                let noted = state.takes(number, need, age);
+                Some(Popped::Message(taken(state, message, heir), noted))
             }
             Asked::Waits(place) => {
                 drop(state);
@@ -288,10 +323,12 @@ impl<M: Queued> Queue<M> {
             }
             Asked::Withdrawn(message) => {
                 state.relieve(need);
+                let noted = state.leaves(age);
                 let submitter = state.submitters.pop_front();
                 tell(state);
                 wake(submitter);
                 discard(message);
+                drop(noted);
                 None
             }
         }
@@ -303,21 +340,19 @@ impl<M: Queued> Queue<M> {
     }
 
     /// The call that worker `number` took is finished, and it takes the next one, if it need not wait for that.
-    pub(crate) fn next(self: &Arc<Self>, number: usize) -> Option<M> {
+    pub(crate) fn next(self: &Arc<Self>, number: usize, noted: Noted) -> Option<(M, Noted)> {
         let mut state = lock(&self.state);
-        state.running -= 1;
-        state.workers.relieved(number);
-        state.within.ends(number);
-        if state.has_surplus() {
+        let ended = state.ran(number, noted);
+        let next = if state.has_surplus() { None } else { state.lanes.pop_free() };
+        let next = if let Some((age, message)) = next {
+            let noted = state.takes(number, Need::default(), age);
+            Some((taken(state, message, None), noted))
+        } else {
             tell(state);
-            return None;
-        }
-        if let Some(message) = state.lanes.pop_free() {
-            state.takes(number, Need::default());
-            return Some(taken(state, message, None));
-        }
-        tell(state);
-        None
+            None
+        };
+        self.tell_of(ended);
+        next
     }
 
     /// It is worth asking for the first call of a lane.

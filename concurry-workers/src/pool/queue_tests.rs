@@ -13,8 +13,25 @@ use std::task::{Context, Poll, Waker};
 use super::{LoadBalancing, Popped, Queue, QueueOptions, Refused, Route, Staffing};
 use crate::worker::Message;
 
-impl Message for u32 {}
-impl Message for &'static str {}
+impl Message for u32 {
+    fn method(&self) -> &'static str {
+        "number"
+    }
+
+    fn call(&self) -> usize {
+        *self as usize
+    }
+}
+
+impl Message for &'static str {
+    fn method(&self) -> &'static str {
+        self
+    }
+
+    fn call(&self) -> usize {
+        self.len()
+    }
+}
 
 fn queue_of(capacity: usize) -> Arc<Queue<u32>> {
     let queue = Queue::new(QueueOptions::of(capacity, clock::system()));
@@ -39,7 +56,7 @@ impl Wake for Flag {
 
 fn pop_now(queue: &Arc<Queue<u32>>) -> Option<u32> {
     match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
-        Poll::Ready(Popped::Message(message)) => Some(message),
+        Poll::Ready(Popped::Message(message, _)) => Some(message),
         _ => None,
     }
 }
@@ -137,7 +154,7 @@ fn a_call_of_a_worker_that_ended_counts_for_the_one_that_takes_it() {
     assert_eq!(pop_now(&queue), Some(0), "it was given to worker 0");
     push(&queue, 1).unwrap();
     queue.worker_ended(1);
-    queue.finished(0);
+    queue.finished(0, None);
     assert_eq!(pop_now(&queue), Some(1), "that of worker 1 may be taken by any");
     queue.worker_started(1);
     push(&queue, 2).unwrap();

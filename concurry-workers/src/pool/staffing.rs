@@ -136,6 +136,9 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn take_waiting(&self) -> Vec<M> {
         let mut state = lock(&self.state);
         let calls = state.lanes.take();
+        let backing_off = state.backing_off.keys().copied().collect();
+        state.returns.keep(&backing_off);
+        let _notes = state.notes.clear();
         let submitters = std::mem::take(&mut state.submitters);
         tell(state);
         submitters.into_iter().for_each(Waker::wake);

@@ -36,6 +36,7 @@ impl<M: Queued> Queue<M> {
     ///
     /// Calls that back off count as well: they are the pool's backlog. They themselves never wait for room.
     pub(crate) fn push(&self, route: Route, message: M) -> Result<Option<M>, Refused<M>> {
+        let span = self.options.names.first(|| message.method());
         let mut registered: Option<Waker> = None;
         loop {
             let mut state = lock(&self.state);
@@ -62,9 +63,9 @@ impl<M: Queued> Queue<M> {
                     }
                     WhenFull::Reject => return Err(Refused::Full(message, capacity)),
                     WhenFull::DropOldest => match state.lanes.pop_oldest() {
-                        Some((need, oldest)) => {
+                        Some((need, age, oldest)) => {
                             state.relieve(need);
-                            displaced = Some(oldest);
+                            displaced = Some((oldest, state.leaves(age)));
                         }
                         // All that count back off: there is nothing older to take out.
                         None => return Err(Refused::Full(message, capacity)),
@@ -75,10 +76,10 @@ impl<M: Queued> Queue<M> {
             if let Some(worker) = worker_of(self.number()) {
                 state.within.submits(worker, age);
             }
-            let help = state.place(route.affinity, age, message);
+            let help = state.place(route.affinity, age, message, span);
             drop(state);
             self.help(help);
-            return Ok(displaced);
+            return Ok(displaced.map(|(message, _)| message));
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::codec;
 use super::frame::AnswerKind;
+use crate::attempt::Ran;
 
 /// A call as bytes, with the duty to answer it.
 pub struct Outbound {
@@ -43,8 +44,8 @@ impl Outbound {
 
 /// The parent's end of an answer.
 pub trait Reply: Send {
-    /// Completes the promise with the method's result, from bytes.
-    fn complete(self: Box<Self>, bytes: &[u8]);
+    /// Completes the promise with the method's result, from bytes; says what became of the call.
+    fn complete(self: Box<Self>, bytes: &[u8]) -> Ran;
     /// Completes the promise with what went wrong.
     fn fail(self: Box<Self>, error: CallError);
 }
@@ -56,9 +57,12 @@ pub struct ReplyPlain<T> {
 }
 
 impl<T: DeserializeOwned + Send> Reply for ReplyPlain<T> {
-    fn complete(self: Box<Self>, bytes: &[u8]) {
-        let outcome = codec::decode(&result_of(self.method), bytes).map_err(CallError::NotSent);
+    fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
+        let outcome: Outcome<T, Infallible> =
+            codec::decode(&result_of(self.method), bytes).map_err(CallError::NotSent);
+        let ran = Ran::of(&outcome);
         self.promise.complete(outcome);
+        ran
     }
 
     fn fail(self: Box<Self>, error: CallError) {
@@ -73,12 +77,14 @@ pub struct ReplyResult<T, E> {
 }
 
 impl<T: DeserializeOwned + Send, E: DeserializeOwned + Send> Reply for ReplyResult<T, E> {
-    fn complete(self: Box<Self>, bytes: &[u8]) {
+    fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
         let outcome = match codec::decode::<Result<T, E>>(&result_of(self.method), bytes) {
             Ok(result) => result.map_err(CallError::Failed),
             Err(error) => Err(CallError::NotSent(error)),
         };
+        let ran = Ran::of(&outcome);
         self.promise.complete(outcome);
+        ran
     }
 
     fn fail(self: Box<Self>, error: CallError) {

@@ -22,6 +22,7 @@ use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::launch::{Launch, Launched, Life};
 use super::limits_server::{LimitsServer, May};
 use super::transport::{Sink, Source};
+use crate::attempt::Ran;
 use crate::error::InitError;
 use crate::pool::serving;
 use concurry_core::sync::lock;
@@ -41,7 +42,7 @@ pub(crate) struct Connection {
 /// What the reader sees and the dispatcher waits for.
 enum Event {
     Ready(Result<(), Failure>),
-    Answered { panicked: bool },
+    Answered(Ran),
     Gone,
 }
 
@@ -55,11 +56,8 @@ struct Running {
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The child answered it.
-    Answered {
-        /// The method panicked, and the child has made its worker anew.
-        panicked: bool,
-    },
+    /// The child answered it; after a panic it has made its worker anew.
+    Answered(Ran),
     /// The child died.
     Died,
 }
@@ -164,7 +162,7 @@ impl Connection {
             }
             Ok(Event::Ready(Err(Failure::Panicked(panic)))) => Err(Ended::Panicked(panic)),
             Ok(Event::Ready(Err(Failure::Unsuitable(text)))) => Err(Ended::Failed(text.into())),
-            Ok(Event::Answered { .. } | Event::Gone) | Err(_) => Err(Ended::Died(connection.bury())),
+            Ok(Event::Answered(_) | Event::Gone) | Err(_) => Err(Ended::Died(connection.bury())),
         }
     }
 
@@ -179,7 +177,7 @@ impl Connection {
         let frame = Frame::new(Kind::Call, self.next_id, u32::from(call.method), call.args);
         if let Err(error) = frame.header() {
             call.reply.fail(CallError::NotSent(error));
-            return Fate::Answered { panicked: false };
+            return Fate::Answered(Ran::Failed);
         }
         *lock(&self.running.call) = Some((self.next_id, call.reply));
         if let Some(acquired) = acquired {
@@ -191,7 +189,7 @@ impl Connection {
         }
         self.send(frame);
         match self.events.recv() {
-            Ok(Event::Answered { panicked }) => Fate::Answered { panicked },
+            Ok(Event::Answered(ran)) => Fate::Answered(ran),
             Ok(Event::Ready(_) | Event::Gone) | Err(_) => {
                 let died = self.bury();
                 let call = lock(&self.running.call).take();
@@ -274,8 +272,8 @@ fn receive(
             let Some((_, reply)) = reply else {
                 return Err(io::Error::other("an answer to a call that does not run"));
             };
-            let panicked = contain("the answer to a call", || answer(frame, reply)).unwrap_or(false);
-            Event::Answered { panicked }
+            let ran = contain("the answer to a call", || answer(frame, reply)).unwrap_or(Ran::Failed);
+            Event::Answered(ran)
         }
         _ => return limits.receive(frame),
     };
@@ -283,17 +281,16 @@ fn receive(
     Ok(())
 }
 
-/// Completes a promise; whether the method panicked.
-fn answer(frame: &Frame, reply: Box<dyn Reply>) -> bool {
+/// Completes a promise; what became of the call.
+fn answer(frame: &Frame, reply: Box<dyn Reply>) -> Ran {
     const PANICKED: u32 = AnswerKind::Panicked as u32;
     if frame.tag == AnswerKind::Returned as u32 {
-        reply.complete(&frame.body);
-        return false;
+        return reply.complete(&frame.body);
     }
     let decoded = match frame.tag {
         PANICKED => codec::decode("a panic", &frame.body).map(CallError::Panicked),
         _ => codec::decode("an error", &frame.body).map(CallError::NotSent),
     };
     reply.fail(decoded.unwrap_or_else(CallError::NotSent));
-    frame.tag == PANICKED
+    if frame.tag == PANICKED { Ran::Panicked } else { Ran::Failed }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{Answer, Finished, Reply, failed, result_of, returned, settled};
 use super::codec;
+use crate::attempt::Ran;
 use crate::probe::Probe;
 
 /// Both ends are the same executable, so a kind travels as its place here; one that is missing arrives as `Other`.
@@ -97,12 +98,14 @@ struct ReplyIo<T> {
 }
 
 impl<T: DeserializeOwned + Send> Reply for ReplyIo<T> {
-    fn complete(self: Box<Self>, bytes: &[u8]) {
+    fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
         let outcome = match codec::decode::<Result<T, Sent>>(&result_of(self.method), bytes) {
             Ok(result) => result.map_err(|sent| CallError::Failed(sent.into())),
             Err(error) => Err(CallError::NotSent(error)),
         };
+        let ran = Ran::of(&outcome);
         self.promise.complete(outcome);
+        ran
     }
 
     fn fail(self: Box<Self>, error: CallError) {

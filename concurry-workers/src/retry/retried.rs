@@ -16,10 +16,11 @@ use concurry_core::call::{
 use concurry_core::clock::Timestamp;
 use concurry_core::retry::{Attempt, Retry};
 use concurry_core::sync::lock;
+use tracing::Span;
 
 use super::decide::{self, Next};
 use super::predicates::Predicates;
-use crate::pool::{PoolHandle, Queue, Ticket};
+use crate::pool::{PoolHandle, Queue, Return, Ticket, caller};
 use crate::worker::{Queued, Worker};
 use concurry_core::panics;
 
@@ -96,6 +97,8 @@ struct Retried<M: Queued, A, T, E> {
     age: u64,
     affinity: Option<u64>,
     submitted: Timestamp,
+    /// The span of the caller.
+    span: Span,
     state: Mutex<State<M, A, T, E>>,
 }
 
@@ -122,7 +125,7 @@ pub(crate) fn submit<M, A, T, E>(
     T: Send + 'static,
     E: Send + 'static,
 {
-    let ticket = queue.ticket();
+    let ticket = queue.ticket(call.id());
     let retried = Arc::new_cyclic(|me: &Weak<Retried<M, A, T, E>>| Retried {
         me: Weak::clone(me),
         recipe,
@@ -131,6 +134,7 @@ pub(crate) fn submit<M, A, T, E>(
         age: ticket.age,
         affinity,
         submitted: queue.clock().now(),
+        span: caller(),
         state: Mutex::new(State {
             caller: Some((promise, ticket)),
             args: Some(args),
@@ -210,9 +214,14 @@ where
             panics::discard(outcome);
             return self.answer(Err(CallError::Cancelled));
         }
+        let has_failed = outcome.is_err();
         let attempt = Attempt::new(number, self.queue.clock().now() - self.submitted, self.recipe.name);
-        match decide::next(outcome, &attempt, &self.retry, &self.recipe.predicates, random(self.age, number))
-        {
+        let random = random(self.age, number);
+        let next = decide::next(outcome, &attempt, &self.retry, &self.recipe.predicates, random);
+        if !has_failed && !matches!(next, Next::Answer(_)) {
+            self.queue.is_unwanted();
+        }
+        match next {
             Next::Answer(outcome) => self.answer(outcome),
             Next::GiveUp(failed) => {
                 let mut attempts = std::mem::take(&mut lock(&self.state).failed);
@@ -230,8 +239,14 @@ where
     fn again(&self, number: u32, wait: Duration) {
         tracing::debug!(method = self.recipe.name, attempt = number, ?wait, "a call is tried again");
         let Some(message) = self.attempt(number) else { return };
-        let at = self.queue.clock().now() + wait;
-        if let Err(message) = self.queue.come_back(self.age, self.affinity, at, message) {
+        let back = Return {
+            age: self.age,
+            affinity: self.affinity,
+            at: self.queue.clock().now() + wait,
+            attempt: number,
+            caller: &self.span,
+        };
+        if let Err(message) = self.queue.come_back(back, message) {
             panics::discard(message); // answers the attempt with Stopped, and so the call
         }
         // The caller may have cancelled while no attempt was there to be withdrawn.

@@ -12,9 +12,9 @@ use concurry_core::panics;
 use super::thread::{Ready, spawn_all};
 use super::{Runtime, Setup, Shared};
 use crate::admission::Admission;
-use crate::attempt::refuse;
+use crate::attempt::{Ran, refuse};
 use crate::error::InitError;
-use crate::pool::Popped;
+use crate::pool::{Note, Noted, Popped};
 use crate::process::{Connection, Ended, Fate, OwnExecutable};
 use crate::worker::{Message, Worker};
 
@@ -59,8 +59,8 @@ fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<()
                 }
             };
         }
-        if let Popped::Message(message) = popped {
-            run(shared, index, &mut connection, message);
+        if let Popped::Message(message, noted) = popped {
+            run(shared, index, &mut connection, (message, noted));
         }
     }
     connection.close();
@@ -74,23 +74,30 @@ fn reconnect<W: Worker>(shared: &Shared<W>, index: usize, dead: Connection) -> R
 
 /// No new child could be made: the call in hand is answered.
 fn lost<W: Worker>(shared: &Shared<W>, index: usize, popped: Popped<W::Message>, error: &InitError) {
-    if let Popped::Message(message) = popped {
+    if let Popped::Message(message, noted) = popped {
         refuse::<W>(message, CallError::WorkerLost { reason: error.to_string() });
-        shared.call_ended(index, true);
+        shared.call_ended(index, Ran::Panicked, noted);
     }
 }
 
 /// Runs one call.
-fn run<W: Worker>(shared: &Shared<W>, index: usize, connection: &mut Connection, message: W::Message) {
-    match panics::contain("a call", || send::<W>(connection, message)) {
-        // It was answered without the child, or has failed there.
-        Some(None | Some(Fate::Answered { panicked: false })) => shared.call_ended(index, false),
-        Some(Some(Fate::Answered { panicked: true })) => {
-            shared.rebuilt_elsewhere();
-            shared.call_ended(index, true);
-        }
-        None | Some(Some(Fate::Died)) => shared.call_ended(index, true),
+fn run<W: Worker>(
+    shared: &Shared<W>,
+    index: usize,
+    connection: &mut Connection,
+    (message, mut noted): (W::Message, Noted),
+) {
+    let fate = Note::within(&mut noted, || panics::contain("a call", || send::<W>(connection, message)));
+    let ran = match fate {
+        // It was answered without the child: nobody needs it, or it could not be sent.
+        Some(None) => Ran::Returned,
+        Some(Some(Fate::Answered(ran))) => ran,
+        None | Some(Some(Fate::Died)) => Ran::Panicked,
+    };
+    if let Some(Some(Fate::Answered(Ran::Panicked))) = fate {
+        shared.rebuilt_elsewhere();
     }
+    shared.call_ended(index, ran, noted);
 }
 
 /// Sends one call, with what was acquired for it; `None` when it was answered without the child.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use concurry_core::park;
 use concurry_limits::LimitPool;
 
 use super::{Restarts, Setup};
-use crate::attempt::{refuse, reject};
+use crate::attempt::{Ran, refuse, reject};
 use crate::construct::construct;
 use crate::error::InitError;
 use crate::pool::serving::{self, Serving};
-use crate::pool::{Counters, Counts, PoolStats, Queue, Refused, Route, Sleeper};
+use crate::pool::{Counters, Counts, Noted, PoolStats, Queue, Refused, Route, Sleeper};
 use crate::worker::Worker;
 use concurry_core::sync::lock;
 
@@ -145,32 +145,40 @@ impl<W: Worker> Shared<W> {
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
-        let Counts { queued, running, workers, retried } = self.queue.counts();
+        let Counts { queued, running, workers, retried, followed, unwanted } = self.queue.counts();
+        let (worker_states, (queue_wait, run_time)) = self.queue.measures();
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PoolStats {
             name: self.name.clone(),
             mode: self.mode,
             workers,
+            worker_states,
             queued,
             running,
-            // Each time that a call came back, an attempt had ended, not the call.
-            done: self.counters.done.load(Ordering::Relaxed).saturating_sub(retried),
+            // An attempt that is followed by another is not the end of its call, and has failed, if not by its method.
+            done: read(&self.counters.ended).saturating_sub(followed),
+            failed: (read(&self.counters.failed) + unwanted).saturating_sub(followed),
             retried,
-            crashed: self.counters.crashed.load(Ordering::Relaxed),
-            restarts: self.counters.restarts.load(Ordering::Relaxed),
+            crashed: read(&self.counters.crashed),
+            restarts: read(&self.counters.restarts),
+            queue_wait,
+            run_time,
         }
     }
 
     /// A call that worker `number` took from the queue has ended.
-    pub(crate) fn call_ended(&self, number: usize, crashed: bool) {
-        self.count(crashed);
-        self.queue.finished(number);
+    pub(crate) fn call_ended(&self, number: usize, how: Ran, noted: Noted) {
+        self.count(how, &noted);
+        self.queue.finished(number, noted);
     }
 
-    /// A call has ended that was never in the queue.
-    pub(crate) fn count(&self, crashed: bool) {
-        Counters::add(&self.counters.done);
-        if crashed {
-            Counters::add(&self.counters.crashed);
+    /// An attempt has ended.
+    pub(crate) fn count(&self, how: Ran, noted: &Noted) {
+        self.counters.ended(how);
+        #[cfg(feature = "metrics")]
+        self.queue.metered.ended(how);
+        if let Some(note) = noted {
+            note.ended(how.name());
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{Runtime, Setup, Shared, restart};
 use crate::attempt::{Ran, contained, refuse};
 use crate::error::InitError;
 use crate::pool::serving::serves;
-use crate::pool::{PoolStats, Route};
+use crate::pool::{Note, Noted, PoolStats, Route, WorkerStates};
 use crate::worker::{Message, Worker};
 
 struct Sync<W: Worker> {
@@ -38,22 +38,25 @@ struct Stay<'a, W: Worker>(&'a Sync<W>);
 
 impl<W: Worker> Drop for Stay<'_, W> {
     fn drop(&mut self) {
-        self.0.shared.queue.finished(0);
+        self.0.shared.queue.leaves();
         self.0.end_if_over();
     }
 }
 
 impl<W: Worker> Sync<W> {
     /// Runs one attempt; gives it back when there is no worker.
-    fn run(&self, mut message: W::Message) -> Result<(), W::Message> {
+    fn run(&self, mut message: W::Message, mut noted: Noted) -> Result<(), W::Message> {
         if let Some((_, admission)) = message.admission() {
-            admission.block(self.shared.queue.limits());
+            Note::within(&mut noted, || admission.block(self.shared.queue.limits()));
         }
         let mut slot = lock(&self.worker);
         let Some(worker) = slot.as_mut() else { return Err(message) };
         let _serving = self.shared.serve();
         self.busy.store(true, Ordering::Relaxed);
-        let ran = contained(|| worker.run(message));
+        if let Some(note) = &mut noted {
+            note.is_taken(self.shared.queue.clock().now());
+        }
+        let ran = Note::within(&mut noted, || contained(|| worker.run(message)));
         if ran == Ran::Panicked {
             slot.take().into_iter().for_each(discard);
             match restart(&self.shared, 0) {
@@ -61,7 +64,8 @@ impl<W: Worker> Sync<W> {
                 Err(error) => self.shared.worker_ended(0, Some(&error)),
             }
         }
-        self.shared.count(ran == Ran::Panicked);
+        self.shared.count(ran, &noted);
+        self.shared.queue.ran_here(noted);
         self.busy.store(false, Ordering::Relaxed);
         Ok(())
     }
@@ -81,18 +85,18 @@ impl<W: Worker> Sync<W> {
 
 impl<W: Worker + Send> Runtime<W> for Sync<W> {
     fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
-        if !self.shared.queue.begin() {
+        let Some(noted) = self.shared.queue.begin(route.age, || message.method()) else {
             return Err(message);
-        }
+        };
         let _stay = Stay(self);
         if serves(self.shared.queue.number()) {
             refuse::<W>(message, CallError::WouldDeadlock);
             return Ok(());
         }
-        self.run(message)?;
+        self.run(message, noted)?;
         // While it backs off, here, others have their turns.
-        while let Some(message) = route.age.and_then(|age| self.shared.queue.take(age)) {
-            if let Err(message) = self.run(message) {
+        while let Some((message, noted)) = route.age.and_then(|age| self.shared.queue.take(age)) {
+            if let Err(message) = self.run(message, noted) {
                 refuse::<W>(message, self.shared.refusal());
             }
         }
@@ -135,6 +139,9 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
 
     fn stats(&self) -> PoolStats {
         let running = usize::from(self.busy.load(Ordering::Relaxed));
-        PoolStats { running, ..self.shared.stats() }
+        let stats = self.shared.stats();
+        let (there, busy) = (usize::from(stats.workers > 0), running.min(stats.workers));
+        let worker_states = WorkerStates { idle: there - busy, busy, ..WorkerStates::default() };
+        PoolStats { worker_states, running, ..stats }
     }
 }

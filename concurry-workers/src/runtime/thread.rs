@@ -13,7 +13,7 @@ use crossbeam_channel::{Sender, unbounded};
 use super::{Runtime, Setup, Shared, restart};
 use crate::attempt::{Ran, contained};
 use crate::error::InitError;
-use crate::pool::{PoolStats, Popped, Route};
+use crate::pool::{Note, PoolStats, Popped, Route};
 use crate::worker::Worker;
 
 /// A pool whose workers are served by threads of this process; process mode uses it too, with dispatchers as threads.
@@ -132,17 +132,17 @@ fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<()
 
 fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
     let Some(mut worker) = ready.report(shared.construct(index))? else { return Ok(()) };
-    while let Popped::Message(message) = shared.queue.pop(index, &|| false) {
-        let mut next = Some(message);
-        while let Some(message) = next.take() {
-            let ran = contained(|| worker.run(message));
-            shared.count(ran == Ran::Panicked);
+    while let Popped::Message(message, noted) = shared.queue.pop(index, &|| false) {
+        let mut next = Some((message, noted));
+        while let Some((message, mut noted)) = next.take() {
+            let ran = Note::within(&mut noted, || contained(|| worker.run(message)));
+            shared.count(ran, &noted);
             if ran == Ran::Panicked {
-                shared.queue.finished(index);
+                shared.queue.finished(index, noted);
                 discard(worker);
                 worker = restart(shared, index)?;
             } else {
-                next = shared.queue.next(index);
+                next = shared.queue.next(index, noted);
             }
         }
     }

@@ -10,7 +10,7 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use concurry_core::call::CallError;
@@ -23,7 +23,7 @@ use super::{Runtime, Setup, Shared, own, restart};
 use crate::attempt::{Ran, contained, poll_job, refuse};
 use crate::error::InitError;
 use crate::pool::serving::within;
-use crate::pool::{PoolStats, Popped, Route, Sleeper};
+use crate::pool::{Note, Noted, PoolStats, Popped, Route, Sleeper};
 use crate::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
 
 struct Tasks<W: Worker> {
@@ -102,18 +102,24 @@ impl<W: Worker> Drop for Lifetime<W> {
 struct Running<W: Worker> {
     shared: Arc<Shared<W>>,
     index: usize,
-    panicked: bool,
+    ended: Ran,
+    noted: Noted,
 }
 
 impl<W: Worker> Running<W> {
+    /// Takes a step of an async method.
+    fn poll(&mut self, job: &mut Job, context: &mut Context<'_>) -> Poll<Ran> {
+        Note::within(&mut self.noted, || poll_job(job, context))
+    }
+
     fn end(mut self, ran: Ran) {
-        self.panicked = ran == Ran::Panicked;
+        self.ended = ran;
     }
 }
 
 impl<W: Worker> Drop for Running<W> {
     fn drop(&mut self) {
-        self.shared.call_ended(self.index, self.panicked);
+        self.shared.call_ended(self.index, self.ended, self.noted.take());
     }
 }
 
@@ -126,10 +132,10 @@ struct Slot<W> {
 async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize, worker: W) {
     let shared = Arc::clone(&lifetime.shared);
     let slot = Slot { worker: Arc::new(RwLock::new(worker)), crashed: Arc::default() };
-    while let Popped::Message(message) =
+    while let Popped::Message(message, noted) =
         poll_fn(|context| shared.queue.poll_pop(index, context, &|| false)).await
     {
-        let running = Running { shared: Arc::clone(&shared), index, panicked: false };
+        let running = Running { shared: Arc::clone(&shared), index, ended: Ran::Returned, noted };
         if let Err((message, error)) = take(&slot, index, message, running).await {
             refuse::<W>(message, CallError::WorkerLost { reason: error.to_string() });
             lifetime.lost = Some(error);
@@ -147,7 +153,7 @@ async fn take<W: Worker + Send + Sync>(
     slot: &Slot<W>,
     index: usize,
     message: W::Message,
-    running: Running<W>,
+    mut running: Running<W>,
 ) -> Result<(), (W::Message, InitError)> {
     let Access { exclusive, is_async } = W::access(&message);
     let guard = match lend(slot, index, exclusive, &running.shared).await {
@@ -156,10 +162,11 @@ async fn take<W: Worker + Send + Sync>(
     };
     match guard {
         Guard::Shared(guard) if is_async => {
-            if let Some(mut job) = W::start_shared(guard, message) {
+            let job = Note::within(&mut running.noted, || W::start_shared(guard, message));
+            if let Some(mut job) = job {
                 // The first step is taken here, so that calls start in the order of their submission: tokio runs the task
                 // that was spawned last first.
-                match poll_fn(|context| Poll::Ready(poll_job(&mut job, context))).await {
+                match poll_fn(|context| Poll::Ready(running.poll(&mut job, context))).await {
                     Poll::Ready(ran) => running.end(ran),
                     Poll::Pending => {
                         let pool = running.shared.queue.number();
@@ -169,7 +176,8 @@ async fn take<W: Worker + Send + Sync>(
             }
         }
         Guard::Exclusive(guard) if is_async => {
-            if let Some(job) = W::start_exclusive(guard, message) {
+            let job = Note::within(&mut running.noted, || W::start_exclusive(guard, message));
+            if let Some(job) = job {
                 let sleeper = Sleeper::<W>::new(&running.shared.queue, index);
                 sleeper.watch(run(job, running)).await;
             }
@@ -196,13 +204,14 @@ async fn take<W: Worker + Send + Sync>(
 }
 
 /// Runs an async method to its end.
-async fn run<W: Worker>(mut job: Job, running: Running<W>) {
-    running.end(poll_fn(|context| poll_job(&mut job, context)).await);
+async fn run<W: Worker>(mut job: Job, mut running: Running<W>) {
+    let ran = poll_fn(|context| running.poll(&mut job, context)).await;
+    running.end(ran);
 }
 
 /// Runs a method that is not async; `method` borrows its guard, which is held to the end.
-fn run_here<W: Worker>(running: Running<W>, crashed: &AtomicBool, method: impl FnOnce() -> Ran) {
-    let ran = contained(method);
+fn run_here<W: Worker>(mut running: Running<W>, crashed: &AtomicBool, method: impl FnOnce() -> Ran) {
+    let ran = Note::within(&mut running.noted, || contained(method));
     if ran == Ran::Panicked {
         crashed.store(true, Ordering::SeqCst);
     }

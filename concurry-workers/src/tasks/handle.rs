@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::ops::Deref;
 
-use concurry_core::call::{Call, Promise, channel};
+use concurry_core::call::{Call, Promise};
 use concurry_limits::LimitPool;
 
 use super::map;
@@ -157,7 +157,7 @@ impl TaskWorkerHandle {
     }
 
     fn submit_task<T>(&self, task: impl FnOnce(Promise<T, Infallible>) -> Box<dyn Task>) -> Call<T> {
-        let (promise, call) = channel();
+        let (promise, call) = self.pool.channel();
         self.pool.submit(TaskCall(task(promise)));
         call
     }

@@ -31,6 +31,9 @@ pub(super) trait Task: Send {
 
     /// Whether whoever `waker` wakes waits for its call.
     fn awaited_by(&self, waker: &Waker) -> Awaited;
+
+    /// The number of its call; 0 for a part of one.
+    fn call(&self) -> usize;
 }
 
 /// A job that runs `task` on one of tokio's blocking threads.
@@ -41,7 +44,9 @@ pub(super) fn start_blocking<K: Task + ?Sized + 'static>(
     task: Box<K>,
     worker: SharedGuard<TaskWorker>,
 ) -> Job {
-    let run = tokio::task::spawn_blocking(move || task.run(&worker.limits));
+    // What it traces belongs to its call, on whatever thread.
+    let span = tracing::Span::current();
+    let run = tokio::task::spawn_blocking(move || span.in_scope(|| task.run(&worker.limits)));
     // What is left is a runtime that shuts down: the promise was dropped with the task, which answers it.
     Box::pin(async { run.await.unwrap_or(Ran::Returned) })
 }
@@ -72,6 +77,10 @@ where
 
     fn awaited_by(&self, waker: &Waker) -> Awaited {
         self.promise.awaited_by(waker)
+    }
+
+    fn call(&self) -> usize {
+        self.promise.id()
     }
 }
 
@@ -106,5 +115,9 @@ where
 
     fn awaited_by(&self, waker: &Waker) -> Awaited {
         self.promise.awaited_by(waker)
+    }
+
+    fn call(&self) -> usize {
+        self.promise.id()
     }
 }

@@ -75,6 +75,14 @@ impl Message for TaskCall {
     fn awaited_by(&self, waker: &Waker) -> Awaited {
         self.0.awaited_by(waker)
     }
+
+    fn method(&self) -> &'static str {
+        "task"
+    }
+
+    fn call(&self) -> usize {
+        self.0.call()
+    }
 }
 
 // It is no hint for a struct that lacks its `#[worker] impl`.

@@ -181,6 +181,10 @@ where
             _ => Awaited::No,
         }
     }
+
+    fn call(&self) -> usize {
+        0
+    }
 }
 
 impl<T, U, F> Drop for Helper<T, U, F> {

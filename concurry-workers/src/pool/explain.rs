@@ -1,0 +1,118 @@
+//! How it stands with a call: what is said when somebody asks.
+//!
+//! The call is looked for among those that wait; what is nowhere there runs.
+
+use std::time::Duration;
+
+use concurry_core::call::{Explains, Explanation, HeldBy};
+use concurry_core::sync::lock;
+use concurry_limits::{Admission, LimitPool};
+
+use super::lane::Gate;
+use super::lanes::{Lanes, Need};
+use super::queue::{Queue, State};
+use crate::worker::{Message, Queued};
+
+/// A call that waits.
+struct Place {
+    ahead: usize,
+    need: Need,
+    /// What it needs of the limits, if it declares that.
+    limits: Vec<(&'static str, u64)>,
+}
+
+impl<M: Message> Lanes<M> {
+    /// The call of this number, or of this age.
+    fn look_for(&mut self, call: usize, age: Option<u64>) -> Option<Place> {
+        let is_it = |(other, message): &&mut (u64, M)| match age {
+            Some(age) => *other == age,
+            None => message.call() == call,
+        };
+        if let Some((age, _)) = self.free.0.iter_mut().find(is_it) {
+            let age = *age;
+            return Some(Place {
+                ahead: self.ahead(Need::default(), age),
+                need: Need::default(),
+                limits: Vec::new(),
+            });
+        }
+        let (need, age, limits) = self.others.iter_mut().find_map(|(need, lane)| {
+            if let Gate::Asking { age: asked, call: other, .. } = lane.gate
+                && age.map_or(other == call, |age| age == asked)
+            {
+                return Some((*need, asked, Vec::new()));
+            }
+            let (age, message) = lane.first.iter_mut().chain(&mut lane.calls.0).find(is_it)?;
+            let limits = message.admission().map(|(_, admission)| admission.needed()).unwrap_or_default();
+            Some((*need, *age, limits))
+        })?;
+        Some(Place { ahead: self.ahead(need, age), need, limits })
+    }
+
+    /// How many older calls wait that a worker takes before one with this need.
+    fn ahead(&self, need: Need, age: u64) -> usize {
+        let older =
+            |calls: &std::collections::VecDeque<(u64, M)>| calls.partition_point(|(other, _)| *other < age);
+        let in_its_way = |other: &Need| match (need.worker, other.worker) {
+            (Some(mine), Some(other)) => mine == other,
+            _ => true,
+        };
+        let others = self.others.iter().filter(|(need, _)| in_its_way(need));
+        let others = others.map(|(other, lane)| {
+            let first = match (&lane.first, lane.gate) {
+                // None of its lane goes before what stands in the queue of the limits.
+                (Some((first, _)), _) => *first < age || (*other == need && *first != age),
+                (None, Gate::Asking { age: asked, .. }) => asked < age,
+                _ => false,
+            };
+            older(&lane.calls.0) + usize::from(first)
+        });
+        older(&self.free.0) + others.sum::<usize>()
+    }
+}
+
+impl<M: Queued> State<M> {
+    fn explain(&mut self, call: usize) -> (Explanation, Vec<(&'static str, u64)>) {
+        let age = self.returns.age_of(call);
+        if let Some(waiting) = age.and_then(|age| self.backing_off.get(&age)) {
+            let left = waiting.at - self.notes.now();
+            return (Explanation::BackingOff { attempts: waiting.attempt - 1, left }, Vec::new());
+        }
+        let Some(Place { ahead, need, limits }) = self.lanes.look_for(call, age) else {
+            return (Explanation::Running, Vec::new());
+        };
+        let workers = if need.worker.is_some() { 1 } else { self.staffing.target.max(1) };
+        // Each worker has one call before it gets to those ahead; the workers that are idle have none.
+        let busy = self.running.min(workers);
+        let rounds = u32::try_from((ahead + busy) / workers).unwrap_or(u32::MAX);
+        let expected = self.notes.mean_run().map(|run| run.saturating_mul(rounds));
+        (Explanation::Queued { ahead, workers, held_by: None, expected }, limits)
+    }
+}
+
+impl<M: Queued> Explains for Queue<M> {
+    fn explain(&self, call: usize) -> Explanation {
+        let (explanation, needed) = lock(&self.state).explain(call);
+        match explanation {
+            Explanation::Queued { ahead, workers, expected, .. } if !needed.is_empty() => {
+                // Foreign code, so not under the lock.
+                let held_by = holder(&self.options.limits, &needed);
+                let admitted = held_by.as_ref().and_then(|limit| limit.admits_in);
+                let expected = expected.max(admitted);
+                Explanation::Queued { ahead, workers, held_by, expected }
+            }
+            other => other,
+        }
+    }
+}
+
+/// The limit that admits this request last, of the set that would admit it first; none if one admits it now.
+fn holder(limits: &LimitPool, needed: &[(&'static str, u64)]) -> Option<HeldBy> {
+    let held = limits.sets().iter().map(|set| match set.would_admit(needed) {
+        Admission::In(wait, key) => Some(HeldBy { key, admits_in: Some(wait) }),
+        Admission::OnRelease(key) => Some(HeldBy { key, admits_in: None }),
+        _ => None,
+    });
+    let first = |held: &Option<HeldBy>| held.as_ref().map(|limit| limit.admits_in.unwrap_or(Duration::MAX));
+    held.min_by_key(first).flatten()
+}

@@ -1,0 +1,78 @@
+//! What is known of calls that may be tried again: where each stands, and how often calls were.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The calls with a retry that are not answered yet.
+#[derive(Default)]
+pub(super) struct Returns {
+    /// By the number of the call that the caller holds: its age.
+    tickets: BTreeMap<usize, u64>,
+    /// The ages of those that have come back and wait: to be taken, or for their time.
+    back: BTreeSet<u64>,
+    /// How often calls came back, and were taken again.
+    retried: u64,
+    taken_again: u64,
+    /// Attempts that returned what was not wanted.
+    unwanted: u64,
+}
+
+impl Returns {
+    pub(super) fn is_empty(&self) -> bool {
+        self.tickets.is_empty()
+    }
+
+    pub(super) fn may_come(&mut self, call: usize, age: u64) {
+        self.tickets.insert(call, age);
+    }
+
+    pub(super) fn is_answered(&mut self, call: usize) {
+        self.tickets.remove(&call);
+    }
+
+    /// The age of a call that may come back.
+    pub(super) fn age_of(&self, call: usize) -> Option<u64> {
+        self.tickets.get(&call).copied()
+    }
+
+    /// A call comes back; how often any did.
+    pub(super) fn comes_back(&mut self, age: u64) -> u64 {
+        self.back.insert(age);
+        self.retried += 1;
+        self.retried
+    }
+
+    /// A call is taken by a worker.
+    pub(super) fn runs_again(&mut self, age: u64) {
+        if !self.back.is_empty() && self.back.remove(&age) {
+            self.taken_again += 1;
+        }
+    }
+
+    /// A call waits no more, and is not run again: the attempt before was its last.
+    pub(super) fn leaves(&mut self, age: u64) {
+        self.back.remove(&age);
+    }
+
+    /// No call waits any more, but for those of these ages.
+    pub(super) fn keep(&mut self, ages: &BTreeSet<u64>) {
+        self.back.retain(|age| ages.contains(age));
+    }
+
+    /// An attempt returned what was not wanted: it has failed, although its method did not.
+    pub(super) fn is_unwanted(&mut self) {
+        self.unwanted += 1;
+    }
+
+    pub(super) fn unwanted(&self) -> u64 {
+        self.unwanted
+    }
+
+    pub(super) fn retried(&self) -> u64 {
+        self.retried
+    }
+
+    /// The attempts that were not the last of their call.
+    pub(super) fn followed(&self) -> u64 {
+        self.taken_again + u64::try_from(self.back.len()).unwrap_or(u64::MAX)
+    }
+}

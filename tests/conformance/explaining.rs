@@ -1,0 +1,126 @@
+//! What `explain()` tells of a call (SPEC §2). Time stands on a manual clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use concurry::clock::ManualClock;
+use concurry::prelude::*;
+
+use super::admission::Api;
+use super::limits::tokens;
+use super::retries::{Flaky, tries};
+use super::workers::{Acquirer, Counter, amounts, none};
+use super::{eventually, every_mode, every_mode_in_background, gate};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Its place, and how long it may take.
+fn place(explanation: &Explanation) -> Option<(usize, Option<Duration>)> {
+    match explanation {
+        Explanation::Queued { ahead, expected, .. } => Some((*ahead, *expected)),
+        _ => None,
+    }
+}
+
+every_mode! {
+    fn what_is_done_is_done(mode: ExecutionMode) {
+        let counter = Counter::options(mode, (), 1).init(1).unwrap();
+        let call = counter.add();
+        eventually(|| call.is_done());
+        assert_eq!(call.explain(), Explanation::Done);
+        counter.stop();
+        let refused = counter.add();
+        assert_eq!(refused.explain(), Explanation::Done);
+    }
+}
+
+every_mode_in_background! {
+    fn a_call_knows_its_place_and_what_that_means_in_time(mode: ExecutionMode) {
+        let (gate, clock) = (gate(), ManualClock::new());
+        let acquirer = Acquirer::options(mode, &gate, 1).clock(Arc::new(clock.clone())).init().unwrap();
+        let wait = || acquirer.acquire(amounts([("gate", 1)]), none());
+        let waiting = || gate.stats().limit("gate").unwrap().waiting;
+
+        let shut = gate.acquire(()).unwrap();
+        let calls = [wait(), wait(), wait()];
+        eventually(|| waiting() == 1);
+        let told = calls.each_ref().map(Call::explain);
+        assert_eq!(told[0], Explanation::Running);
+        assert_eq!(told.each_ref().map(place)[1..], [Some((0, None)), Some((1, None))], "nothing is known as yet");
+        assert_eq!(told[2].to_string(), "waits behind 1 calls for one of 1 workers");
+
+        clock.advance(SECOND * 10);
+        drop(shut);
+        gather(calls).result().unwrap();
+        eventually(|| acquirer.stats().done == 3 && acquirer.stats().running == 0);
+        let mean = acquirer.stats().run_time.unwrap().mean;
+        let _shut = gate.acquire(()).unwrap();
+        let calls = [wait(), wait(), wait()];
+        eventually(|| waiting() == 1);
+        let told = calls.each_ref().map(|call| place(&call.explain()));
+        assert_eq!(told, [None, Some((0, Some(mean))), Some((1, Some(mean * 2)))]);
+        assert!(calls[2].cancel());
+        assert_eq!(calls[2].explain(), Explanation::Done);
+    }
+
+    fn a_limit_that_holds_a_call_is_named(mode: ExecutionMode) {
+        let (set, clock) = tokens();
+        let api = Api::options(mode, &set, 2).init().unwrap();
+        let all = set.acquire([("tokens", 10)]).unwrap();
+        let calls = [api.spend(5), api.spend(10)];
+        // For the moment in which a worker asks the limits, nobody knows what they say.
+        eventually(|| matches!(calls[0].explain(), Explanation::Queued { held_by: Some(_), .. }));
+        let Explanation::Queued { ahead: 0, workers: 2, held_by: Some(limit), .. } = calls[0].explain() else {
+            panic!("{:?}", calls[0].explain())
+        };
+        assert_eq!((limit.key.as_str(), limit.admits_in), ("tokens", Some(Duration::from_millis(500))));
+        let text = calls[1].explain().to_string();
+        assert!(text.contains("behind 1 calls") && text.contains("the limit `tokens` admits it in 1.0s"), "{text}");
+        drop(all);
+        clock.advance(SECOND * 3);
+        calls[0].result_timeout(HOUR).unwrap();
+        clock.advance(SECOND * 3);
+        calls[1].result_timeout(HOUR).unwrap();
+    }
+
+    fn a_call_that_backs_off_tells_how_long(mode: ExecutionMode) {
+        let clock = ManualClock::new();
+        let retry = Retry::fixed(9).wait(HOUR).jitter(0.0);
+        let options = Flaky::options(mode, tries(), 1).retry(retry);
+        let flaky = options.clock(Arc::new(clock.clone())).init().unwrap();
+        let call = flaky.plain(1);
+        eventually(|| matches!(call.explain(), Explanation::BackingOff { .. }));
+        clock.advance(SECOND * 600);
+        assert_eq!(call.explain(), Explanation::BackingOff { attempts: 1, left: SECOND * 3000 });
+        assert_eq!(call.explain().to_string(), "failed 1 times, is tried again in 3000.0s");
+        clock.advance(HOUR);
+        assert_eq!(call.result().unwrap(), 2);
+    }
+
+    fn a_call_to_a_certain_worker_waits_for_that_one(mode: ExecutionMode) {
+        let gate = gate();
+        let acquirer = Acquirer::options(mode, &gate, 3).init().unwrap();
+        let shut = gate.acquire(()).unwrap();
+        let mine = acquirer.affinity("mine");
+        let calls = [0; 3].map(|_| mine.acquire(amounts([("gate", 1)]), none()));
+        eventually(|| gate.stats().limit("gate").unwrap().waiting == 1);
+        assert!(
+            matches!(calls[2].explain(), Explanation::Queued { ahead: 1, workers: 1, .. }),
+            "{}",
+            calls[2].explain()
+        );
+        drop(shut);
+        gather(calls).result().unwrap();
+    }
+
+    fn what_is_made_of_other_calls_says_so(mode: ExecutionMode) {
+        let gate = gate();
+        let acquirer = Acquirer::options(mode, &gate, 1).init().unwrap();
+        let shut = gate.acquire(()).unwrap();
+        let mapped = acquirer.acquire(amounts([("gate", 1)]), none()).map(|region| region.len());
+        assert_eq!(mapped.explain(), Explanation::Derived);
+        drop(shut);
+        assert_eq!(mapped.result().unwrap(), 0);
+    }
+}
