@@ -60,6 +60,10 @@ pub(super) struct Notes {
 
 impl<M> Queue<M> {
     /// Tells those outside of a call that has run. Not under the lock: that runs foreign code.
+    #[cfg_attr(
+        not(feature = "metrics"),
+        expect(clippy::unused_self, reason = "it has the numbers to be told")
+    )]
     pub(super) fn tell_of(&self, noted: Noted) {
         let Some(note) = noted else { return };
         note.tell();
