@@ -1,16 +1,19 @@
+//! **New here? Begin with [Getting started](guide::getting_started)**, from the first worker to many accounts.
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! # Where things are
 //!
 //! * [`prelude`]: what most programs use.
-//! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do.
+//! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do;
+//!   [`PoolStats`]: what a pool does and has done.
 //! * [`task`](macro@task): functions that run elsewhere; [`TaskWorker`]: closures and futures as tasks; `map`: one closure for many items.
-//! * [`Call`], [`CallError`]: results. [`gather`], [`as_completed`], [`wait`](fn@wait), [`submit_all`]: many at once.
+//! * [`Call`], [`CallError`]: results; [`Explanation`]: why a call waits. [`gather`], [`as_completed`], [`wait`](fn@wait), [`submit_all`]: many at once.
 //! * [`Retry`]: calls that are tried again; [`RetriesExhausted`]: what became of each attempt.
 //! * [`LimitSet`], [`LimitPool`], [`RateLimit`], [`CallLimit`], [`ResourceLimit`]: limits.
 //! * [`KeyedLimits`]: a limit a tenant. [`Limit`]: limits of your own, with [`typetag`].
 //! * [`Config`]: what an option is that is not named, from a file, the environment or the program.
-//! * [`guide`]: how to choose.
+//! * [`guide`]: how to begin, and how to choose.
 //! * [`clock`]: time, and the clock for tests that is moved by hand.
 
 pub mod guide;

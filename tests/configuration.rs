@@ -80,6 +80,7 @@ fn the_file_is_over_the_defaults_and_the_environment_over_the_file() {
         ("CONCURRY_POOL__MAX_QUEUED_CALLS", "20"),
         ("CONCURRY_POOL__RETRY__JITTER", "0.5"),
         ("CONCURRY_PROCESS__ON_DEMAND", "30s"),
+        ("CONCURRY_THREAD__MAX_RESTARTS", "{ count = 3, within = '5s' }"),
         ("CONCURRY_PROGRESS__BARS", "false"),
     ];
     let loaded = load(file, &variables).unwrap();
@@ -92,6 +93,7 @@ fn the_file_is_over_the_defaults_and_the_environment_over_the_file() {
     );
     assert_eq!((retry.algorithm, retry.panics), (Some(RetryAlgorithm::Fixed), Some(false)));
     let process = loaded.of(ExecutionMode::Process);
+    assert_eq!(loaded.thread.max_restarts.map(|restarts| restarts.count), Some(3), "a table as in the file");
     let restarts = process.max_restarts.unwrap();
     assert_eq!((restarts.count, restarts.within), (2, Duration::from_secs(90)));
     assert_eq!((process.max_workers, process.on_demand), (Some(3), Some(Duration::from_secs(30))));

@@ -1,4 +1,9 @@
-//! How to choose, with examples that run.
+//! How to begin and how to choose, with examples that run.
+
+/// From the first worker to many accounts, a step at a time.
+#[doc = ""]
+#[doc = include_str!("getting_started.md")]
+pub mod getting_started {}
 
 /// Which of the five algorithms to take for a rate, and what each of them admits.
 #[doc = ""]

@@ -114,6 +114,18 @@ every_mode_in_background! {
         gather(calls).result().unwrap();
     }
 
+    fn a_pool_whose_handles_are_gone_still_explains_its_calls(mode: ExecutionMode) {
+        let gate = gate();
+        let acquirer = Acquirer::options(mode, &gate, 1).init().unwrap();
+        let shut = gate.acquire(()).unwrap();
+        let calls = [0; 2].map(|_| acquirer.acquire(amounts([("gate", 1)]), none()));
+        drop(acquirer);
+        eventually(|| gate.stats().limit("gate").unwrap().waiting == 1);
+        assert_eq!(place(&calls[1].explain()), Some((0, None)));
+        drop(shut);
+        gather(calls).result().unwrap();
+    }
+
     fn what_is_made_of_other_calls_says_so(mode: ExecutionMode) {
         let gate = gate();
         let acquirer = Acquirer::options(mode, &gate, 1).init().unwrap();

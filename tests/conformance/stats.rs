@@ -7,6 +7,8 @@ use std::time::Duration;
 use concurry::clock::ManualClock;
 use concurry::prelude::*;
 
+use super::admission::Api;
+use super::limits::tokens;
 use super::retries::{Flaky, tries};
 use super::workers::{Acquirer, Counter, amounts, none};
 use super::{eventually, every_mode, every_mode_in_background, gate};
@@ -30,6 +32,15 @@ every_mode! {
         eventually(|| counter.stats().done == 5);
         let stats = counter.stats();
         assert_eq!((stats.failed, stats.crashed, stats.retried), (3, 1, 0));
+    }
+
+    fn what_its_limits_never_admit_has_failed(mode: ExecutionMode) {
+        let (set, _clock) = tokens();
+        let api = Api::options(mode, &set, 1).init().unwrap();
+        api.spend(11).result().unwrap_err();
+        api.complete("a prompt of many letters".into()).result().unwrap_err();
+        eventually(|| api.stats().done == 2);
+        assert_eq!((api.stats().failed, api.stats().running), (2, 0));
     }
 
     fn an_attempt_that_is_followed_by_another_is_neither_done_nor_failed(mode: ExecutionMode) {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use figment::error::{Actual, Kind};
-use figment::providers::{Env, Format};
-use figment::{Figment, Provider, Source};
+use figment::providers::Format;
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider, Source};
 use serde::de::DeserializeOwned;
 
 use super::{Config, ConfigError};
@@ -23,6 +24,49 @@ impl Format for Toml {
 
     fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
         toml::from_str(text)
+    }
+}
+
+/// The variables of the environment with our prefix.
+struct Environment;
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment")
+    }
+
+    fn data(&self) -> figment::error::Result<Map<Profile, Dict>> {
+        let mut options = Dict::new();
+        for (name, text) in std::env::vars_os() {
+            let name = name.to_string_lossy().to_lowercase();
+            let Some(key) = name.strip_prefix(&PREFIX.to_lowercase()).filter(|key| *key != NO_OPTION) else {
+                continue;
+            };
+            let value = value_of(&text.to_string_lossy())?;
+            insert(&mut options, &key.split("__").collect::<Vec<_>>(), value);
+        }
+        Ok(Profile::Default.collect(options))
+    }
+}
+
+/// What a text means: what it would as a value in the file, or else itself.
+fn value_of(text: &str) -> figment::error::Result<Value> {
+    let parsed: Option<toml::Table> = toml::from_str(&format!("value = {text}")).ok();
+    match parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value")) {
+        Some(value) => Value::serialize(value),
+        None => Ok(text.into()),
+    }
+}
+
+fn insert(options: &mut Dict, path: &[&str], value: Value) {
+    let [first, rest @ ..] = path else { return };
+    if rest.is_empty() {
+        options.insert((*first).to_owned(), value);
+        return;
+    }
+    let inner = options.entry((*first).to_owned()).or_insert_with(|| Dict::new().into());
+    if let Value::Dict(_, inner) = inner {
+        insert(inner, rest, value);
     }
 }
 
@@ -67,7 +111,7 @@ impl Config {
 }
 
 fn with_environment(file: &Config) -> Result<Config, ConfigError> {
-    let environment = level(Env::prefixed(PREFIX).ignore(&[NO_OPTION]).split("__"))?;
+    let environment = level(Environment)?;
     Ok(environment.over(&file.over(&Config::defaults())))
 }
 
@@ -93,7 +137,7 @@ fn level(source: impl Provider) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-fn located(place: Option<&figment::Metadata>, path: &[String], problem: String) -> ConfigError {
+fn located(place: Option<&Metadata>, path: &[String], problem: String) -> ConfigError {
     let place = match place.and_then(|place| place.source.as_ref()) {
         Some(Source::File(file)) => file.display().to_string(),
         _ => format!("{PREFIX}{}", path.join("__").to_uppercase()),

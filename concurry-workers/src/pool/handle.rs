@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use concurry_core::call::{Call, CallError, Promise, Registered, channel_of};
+use concurry_core::call::{Call, CallError, Origin, Promise, channel_of};
 use concurry_core::retry::Retry;
 
 use super::serving::serves;
@@ -44,8 +44,8 @@ struct Owner<W: Worker> {
     runtime: Arc<dyn Runtime<W>>,
     queue: Box<dyn HasQueue<W>>,
     rules: Rules,
-    /// The pool is found by the calls that were submitted to it, as long as there is a handle or a worker.
-    registered: Registered,
+    /// What the pool's calls find it by.
+    origin: Origin,
 }
 
 /// Keeps the type of messages out of the handle's own: a message may hold a handle of this very pool, and the compiler would
@@ -68,15 +68,14 @@ impl<W: Worker> Drop for Owner<W> {
 
 impl<W: Worker> PoolHandle<W> {
     pub(crate) fn new(runtime: Arc<dyn Runtime<W>>, queue: Arc<Queue<W::Message>>, rules: Rules) -> Self {
-        let weak: Weak<Queue<W::Message>> = Arc::downgrade(&queue);
-        let registered = Registered::new(weak);
-        Self { owner: Arc::new(Owner { runtime, queue: Box::new(queue), rules, registered }), affinity: None }
+        let origin = queue.origin();
+        Self { owner: Arc::new(Owner { runtime, queue: Box::new(queue), rules, origin }), affinity: None }
     }
 
     /// Makes the two ends of a call of this pool.
     #[doc(hidden)]
     pub fn channel<T, E>(&self) -> (Promise<T, E>, Call<T, E>) {
-        channel_of(self.owner.registered.origin())
+        channel_of(self.owner.origin)
     }
 
     /// Submits a call; a pool that is stopped answers it at once.

@@ -2,6 +2,7 @@
 //!
 //! * `queue`: the one queue of a pool. Calls wait here, not in a worker, so an idle worker always finds the oldest.
 //! * `lanes`: which call a worker may take: any, one that was routed to it, one whose limits admit it.
+//! * `asking`: limits are asked for a call.
 //! * `lane`: calls that need the same, and whether the next of them may be asked for.
 //! * `balancing`: which worker a call is routed to, if to a certain one.
 //! * `idle`: the workers that are to be woken.
@@ -18,6 +19,7 @@
 //! * [`PoolHandle`]: what every typed handle wraps; submitting, stopping, draining.
 //! * [`PoolStats`]: what a pool does right now.
 
+mod asking;
 mod balancing;
 mod comeback;
 mod deadlock;

@@ -10,14 +10,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use concurry_core::balancing::LoadBalancing;
-use concurry_core::call::CallError;
+use concurry_core::call::{Explains, Origin, Registered};
 use concurry_core::clock::Clock;
 #[cfg(test)]
 use concurry_core::mode::ExecutionMode;
-use concurry_core::panics::discard;
 use concurry_core::park;
 use concurry_core::sync::lock;
 use concurry_core::when_full::WhenFull;
@@ -29,7 +28,6 @@ use super::comeback::BackingOff;
 use super::deadlock::Within;
 use super::ending::{tell, wake};
 use super::idle::Idle;
-use super::lane::Asked;
 use super::lanes::{Found, Lanes, Need};
 use super::notes::{Noted, Notes};
 use super::returns::Returns;
@@ -71,6 +69,8 @@ pub(crate) struct Queue<M> {
     pub(super) hire: OnceLock<Hire>,
     #[cfg(feature = "metrics")]
     pub(crate) metered: Metered,
+    /// What the pool's calls find it by.
+    registered: Registered,
 }
 
 pub(super) struct State<M> {
@@ -154,7 +154,7 @@ impl<M> State<M> {
     }
 
     /// A worker takes a call; one that was given to it counted as its own before.
-    fn takes(&mut self, number: usize, need: Need, age: u64) -> Noted {
+    pub(super) fn takes(&mut self, number: usize, need: Need, age: u64) -> Noted {
         self.workers.takes(number, need.worker.is_none());
         self.returns.runs_again(age);
         self.notes.taken(age)
@@ -218,7 +218,8 @@ impl<M: Queued> Queue<M> {
             submitters: VecDeque::new(),
             observers: Vec::new(),
         };
-        Arc::new(Self {
+        Arc::new_cyclic(|me: &Weak<Self>| Self {
+            registered: Registered::new(Weak::clone(me) as Weak<dyn Explains>),
             state: Mutex::new(state),
             #[cfg(feature = "metrics")]
             metered: Metered::of(&options.names),
@@ -230,6 +231,11 @@ impl<M: Queued> Queue<M> {
     /// What the pool is known by to those who serve it.
     pub(crate) fn number(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+
+    /// What the pool's calls find it by.
+    pub(crate) fn origin(&self) -> Origin {
+        self.registered.origin()
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -291,49 +297,6 @@ impl<M: Queued> Queue<M> {
         }
     }
 
-    /// Asks the limits of a call; the call, if it is to be run.
-    fn ask(self: &Arc<Self>, number: usize, need: Need, age: u64, mut message: M) -> Option<Popped<M>> {
-        let waker = Waker::from(Arc::new(Opens { queue: Arc::downgrade(self), need }));
-        let decided = match message.admission() {
-            Some((_, admission)) => admission.poll(&self.options.limits, &waker).is_ready(),
-            None => true,
-        };
-        let mut state = lock(&self.state);
-        if !decided {
-            state.notes.is_held(age);
-        }
-        if state.stopped {
-            // It was not there to be given back.
-            if let Some((_, admission)) = message.admission() {
-                admission.refuse(CallError::Stopped);
-            }
-        }
-        let decided = decided || state.stopped;
-        match state.lanes.asked(need, age, message, decided) {
-            Asked::Admitted(message) => {
-                // The next one of its lane may be admitted as well, and its own wake-up has been used.
-                let heir = state.heir(need);
-                let noted = state.takes(number, need, age);
-                Some(Popped::Message(taken(state, message, heir), noted))
-            }
-            Asked::Waits(place) => {
-                drop(state);
-                drop(place);
-                None
-            }
-            Asked::Withdrawn(message) => {
-                state.relieve(need);
-                let noted = state.leaves(age);
-                let submitter = state.submitters.pop_front();
-                tell(state);
-                wake(submitter);
-                discard(message);
-                drop(noted);
-                None
-            }
-        }
-    }
-
     /// As [`poll_pop`](Self::poll_pop), blocking this thread.
     pub(crate) fn pop(self: &Arc<Self>, number: usize, interrupted: &dyn Fn() -> bool) -> Popped<M> {
         park::idle_on(poll_fn(|context| self.poll_pop(number, context, interrupted)))
@@ -354,32 +317,10 @@ impl<M: Queued> Queue<M> {
         self.tell_of(ended);
         next
     }
-
-    /// It is worth asking for the first call of a lane.
-    fn open(&self, need: Need) {
-        let mut state = lock(&self.state);
-        let help = Help { idle: state.heir(need), hired: state.hire() };
-        drop(state);
-        self.help(help);
-    }
-}
-
-/// Has a lane's first call asked for once more.
-struct Opens<M> {
-    queue: Weak<Queue<M>>,
-    need: Need,
-}
-
-impl<M: Queued> Wake for Opens<M> {
-    fn wake(self: Arc<Self>) {
-        if let Some(queue) = self.queue.upgrade() {
-            queue.open(self.need);
-        }
-    }
 }
 
 /// A worker takes a call: there is room for another one.
-fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>) -> M {
+pub(super) fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>) -> M {
     state.running += 1;
     let submitter = state.submitters.pop_front();
     let places = state.unask();

@@ -89,7 +89,6 @@ fn run<W: Worker>(
 ) {
     let fate = Note::within(&mut noted, || panics::contain("a call", || send::<W>(connection, message)));
     let ran = match fate {
-        // It was answered without the child: nobody needs it, or it could not be sent.
         Some(None) => Ran::Returned,
         Some(Some(Fate::Answered(ran))) => ran,
         None | Some(Some(Fate::Died)) => Ran::Panicked,
@@ -100,12 +99,12 @@ fn run<W: Worker>(
     shared.call_ended(index, ran, noted);
 }
 
-/// Sends one call, with what was acquired for it; `None` when it was answered without the child.
+/// Sends one call, with what was acquired for it; `None` when it could not be sent, or nobody needs it.
 fn send<W: Worker>(connection: &mut Connection, mut message: W::Message) -> Option<Fate> {
     let acquired = match message.admission().map(|(_, admission)| admission.take()) {
         Some(Err(error)) => {
             refuse::<W>(message, error);
-            return None;
+            return Some(Fate::Answered(Ran::Failed));
         }
         // Taken back if the call turns out not to be wanted.
         Some(Ok(acquired)) => Some(Admission::granted(acquired)),

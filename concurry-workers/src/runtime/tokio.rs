@@ -173,6 +173,8 @@ async fn take<W: Worker + Send + Sync>(
                         drop(tokio::spawn(within(pool, None, run(job, running))));
                     }
                 }
+            } else {
+                running.end(Ran::Failed); // its limits did not admit it
             }
         }
         Guard::Exclusive(guard) if is_async => {
@@ -180,6 +182,8 @@ async fn take<W: Worker + Send + Sync>(
             if let Some(job) = job {
                 let sleeper = Sleeper::<W>::new(&running.shared.queue, index);
                 sleeper.watch(run(job, running)).await;
+            } else {
+                running.end(Ran::Failed);
             }
         }
         Guard::Shared(guard) => {
