@@ -1,4 +1,4 @@
-//! The example `llm_batch` as a user meets it: a small job in two modes, a server that refuses, and bad input.
+//! The example `llm_batch` as a user meets it: a small job in two modes, servers that refuse and fail, and bad input.
 
 #![allow(
     missing_docs,
@@ -11,7 +11,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::SystemTime;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, SystemTime};
+
+use concurry::clock::{self, Timestamp};
 
 /// Runs the example, which `cargo test` builds beside the tests; `cargo test --test llm_batch` alone does not.
 fn llm_batch(arguments: &[&str]) -> Output {
@@ -124,8 +127,8 @@ fn the_limit_bounds_the_number_of_prompts() {
     assert!(output.status.success() && out.contains("1 text file of"), "{out}");
 }
 
-/// Answers every request on one connection.
-fn answer(stream: TcpStream, response: &str) {
+/// Answers every request on one connection with what `next` says.
+fn answer(stream: TcpStream, next: impl Fn() -> String) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     loop {
@@ -143,19 +146,23 @@ fn answer(stream: TcpStream, response: &str) {
             }
         }
         reader.read_exact(&mut vec![0; length]).unwrap();
-        stream.write_all(response.as_bytes()).unwrap();
+        stream.write_all(next().as_bytes()).unwrap();
     }
+}
+
+fn response(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 /// Answers every request with this status and body, until the test ends.
 fn serve(status: &str, body: &str) -> String {
-    let response = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let response = response(status, body);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let response = response.clone();
-            std::thread::spawn(move || answer(stream.unwrap(), &response));
+            std::thread::spawn(move || answer(stream.unwrap(), || response.clone()));
         }
     });
     url
@@ -181,14 +188,104 @@ fn a_server_elsewhere_is_asked_under_the_quotas_that_were_given() {
 }
 
 #[test]
-fn a_429_is_reported_and_the_job_has_failed() {
+fn what_is_refused_to_the_last_attempt_is_reported_and_the_job_has_failed() {
     let folder = Folder::new("429", &[("a", b"one"), ("b", b"two")]);
-    let url = serve("429 Too Many Requests\r\nretry-after: 3", "");
-    let output = llm_batch(&[&["--base-url", &url, &folder.path("")], &QUOTAS[..]].concat());
+    let url = serve("429 Too Many Requests\r\nretry-after: 0", "");
+    for (attempts, first, refused) in [
+        ("1", "calls failed; the first: ", "2"),
+        ("3", "calls failed; the first: `complete` failed in 3 attempts and there are no more", "6"),
+    ] {
+        let arguments = ["--base-url", &url, "--attempts", attempts, &folder.path("")];
+        let output = llm_batch(&[&arguments[..], &QUOTAS[..]].concat());
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{out}{err}");
+        assert!(err.starts_with(&format!("llm_batch: 2 of 2 {first}")), "{err}");
+        assert!(
+            err.ends_with("refused with 429 (too many requests), to be tried again after 0ns\n"),
+            "{err}"
+        );
+        assert_eq!(refused_of(&out, "both"), refused, "the report is there all the same: {out}");
+    }
+}
+
+/// The number of 429s in the table.
+fn refused_of<'a>(out: &'a str, region: &str) -> &'a str {
+    let line = out.lines().find(|line| line.starts_with(region)).unwrap();
+    line.split_whitespace().nth(3).unwrap()
+}
+
+/// Refuses the first request with 429 and a second to wait, and answers the others; when each was answered.
+fn refuse_once() -> (String, Receiver<Timestamp>) {
+    let completion = r#"{"choices": [{"message": {"content": "Short."}}], "usage": {"total_tokens": 9}}"#;
+    let refusal = response("429 Too Many Requests\r\nretry-after: 1", "");
+    let answers = [refusal, response("200 OK", completion)];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let requests = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for stream in listener.incoming() {
+                let (tell, answers, requests) = (tell.clone(), &answers, &requests);
+                scope.spawn(move || {
+                    answer(stream.unwrap(), || {
+                        let _: Result<_, _> = tell.send(clock::system().now());
+                        let earlier = requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        // The first request asks whether the server is there.
+                        answers[usize::from(earlier != 2)].clone()
+                    });
+                });
+            }
+        });
+    });
+    (url, told)
+}
+
+#[test]
+fn a_refusal_is_tried_again_when_the_server_says() {
+    let folder = Folder::new("retry-after", &[("a", b"one")]);
+    let (url, times) = refuse_once();
+    let output =
+        llm_batch(&[&["--base-url", &url, "--mode", "process", &folder.path("")], &QUOTAS[..]].concat());
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(1), "{out}{err}");
-    assert_eq!(err, "llm_batch: a quota was broken: 2 of 2 calls were refused with 429\n");
-    assert!(out.contains("both"), "the report is there all the same: {out}");
+    assert!(output.status.success(), "{out}{err}");
+    assert_eq!(refused_of(&out, "both"), "1", "{out}");
+    assert!(out.ends_with("What had failed was tried again, with 1 more attempt.\n"), "{out}");
+    let times: Vec<_> = times.try_iter().collect();
+    let [.., refused, answered] = times.as_slice() else { panic!("{times:?}") };
+    assert!(*answered - *refused >= Duration::from_secs(1), "not before the server said: {times:?}");
+}
+
+#[test]
+fn the_same_seed_fails_the_same_requests_in_every_mode() {
+    let files: Vec<_> = (0..12).map(|n| (format!("file-{n}"), format!("this is text {n}"))).collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    let folder = Folder::new("seed", &files);
+    let told = std::thread::scope(|scope| {
+        let runs = ["sync", "thread", "async", "process"].map(|mode| {
+            let (path, answers) = (folder.path(""), folder.path(&format!(".git/{mode}.jsonl")));
+            fs::create_dir_all(folder.path(".git")).unwrap();
+            let wide = ["--requests-per-minute", "1000", "--tokens-per-minute", "100000"];
+            let failing = ["--failures", "0.4", "--seed", "7", "--attempts", "40", "--mode", mode];
+            scope.spawn(move || {
+                let output = llm_batch(&[&failing[..], &wide[..], &["--answers", &answers, &path]].concat());
+                let (out, err) =
+                    (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+                assert!(output.status.success() && err.is_empty(), "{mode}: {out}{err}");
+                let answers = fs::read_to_string(answers).unwrap();
+                assert_eq!(answers.matches(r#""answer":"A text of 1 lines"#).count(), 12, "{answers}");
+                let lines: Vec<_> = out.lines().rev().take(2).map(str::to_owned).collect();
+                lines
+            })
+        });
+        runs.map(|run| run.join().unwrap())
+    });
+    assert!(told[0][1].starts_with("On purpose, the server failed "), "{told:?}");
+    let numbers =
+        told[0].iter().flat_map(|line| line.split_whitespace()).filter_map(|word| word.parse::<u64>().ok());
+    let [more, errors, _, busy] = numbers.collect::<Vec<_>>()[..] else { panic!("{told:?}") };
+    assert!(errors > 0 && busy > 0 && more == errors + busy, "{told:?}");
+    assert!(told.iter().all(|lines| *lines == told[0]), "{told:?}");
 }
 
 #[test]
@@ -214,7 +311,7 @@ fn bad_input_gives_one_clear_line() {
     let folder = Folder::new("bad", &[("text", b"text"), ("below/binary", b"\0"), ("below/empty", b" \n")]);
     let (text, below) = (folder.path("text"), folder.path("below"));
     let nowhere = folder.path("nowhere/plot.svg");
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 22] = [
         (&["/no/such/folder"], "cannot read /no/such/folder: No such file"),
         (&[&below], "there is no text file"),
         (&["--mode", "fiber"], "unknown execution mode `fiber`: expected sync, thread"),
@@ -227,6 +324,11 @@ fn bad_input_gives_one_clear_line() {
         (&["--limit", "0"], "'--limit <N>': expected a whole number"),
         (&["--plot", &nowhere], "cannot write"),
         (&["--unknown"], "'--unknown'"),
+        (&["--attempts", "0"], "'--attempts <N>': 0 is not in 1..=1000"),
+        (&["--failures", "2"], "'--failures <RATE>': expected a share from 0 to 1"),
+        (&["--failures", "some"], "'--failures <RATE>': expected a share from 0 to 1"),
+        (&["--failures", "0.1", "--base-url", "http://a"], "cannot be used with '--base-url <URL>'"),
+        (&["--seed", "3"], "not provided: --failures <RATE>"),
         (&["--base-url", "http://127.0.0.1:1", &text], "needs --requests-per-minute and --tokens-per-minute"),
         (&["--api-key-env", "KEY"], "--api-key-env needs --base-url"),
         (&[&["--base-url", "somewhere"], &QUOTAS[..]].concat(), "--base-url somewhere is no URL"),

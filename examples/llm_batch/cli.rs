@@ -4,9 +4,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, error::ErrorKind};
+use clap::Parser;
 use concurry::ExecutionMode;
 
+use crate::arguments;
 use crate::quotas::REGIONS;
 
 /// Takes every text file under PATH as a prompt for a chat-completions API of two regions, as fast as their quotas allow.
@@ -34,6 +35,15 @@ struct Arguments {
     /// The environment variable that holds the server's API key
     #[arg(long, value_name = "NAME")]
     api_key_env: Option<String>,
+    /// How often a prompt is tried at most
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    attempts: u32,
+    /// The share of requests that the server inside fails on purpose, with 500 or 429, 0 to 1
+    #[arg(long, value_name = "RATE", default_value = "0", value_parser = rate, conflicts_with = "base_url")]
+    failures: f64,
+    /// Which requests it fails: the same for the same seed
+    #[arg(long, default_value = "1", requires = "failures")]
+    seed: u64,
     /// The model
     #[arg(long, default_value = "gpt-4o-mini")]
     model: String,
@@ -62,6 +72,10 @@ pub(crate) struct Job {
     /// None for the server inside, else one a region.
     pub(crate) base_urls: Vec<String>,
     pub(crate) api_key: Option<String>,
+    pub(crate) attempts: u32,
+    /// The share of requests that the server inside fails.
+    pub(crate) failures: f64,
+    pub(crate) seed: u64,
     pub(crate) model: String,
     pub(crate) max_tokens: u64,
     pub(crate) limit: usize,
@@ -71,26 +85,7 @@ pub(crate) struct Job {
 
 /// The job, or the exit code of a program that has said on one line what is wrong with its arguments.
 pub(crate) fn parse() -> Result<Job, ExitCode> {
-    let arguments = Arguments::try_parse().map_err(|error| {
-        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            crate::text::print(&error.to_string());
-            return ExitCode::SUCCESS;
-        }
-        complain(&one_line(&error.to_string()))
-    })?;
-    Job::new(arguments).map_err(|reason| complain(&reason))
-}
-
-fn complain(reason: &str) -> ExitCode {
-    eprintln!("llm_batch: {reason} (--help tells the options)");
-    ExitCode::from(2)
-}
-
-/// What clap says, without its hints: the first paragraph, on one line.
-fn one_line(text: &str) -> String {
-    let paragraph = text.split("\n\n").next().unwrap_or(text);
-    let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
-    words.join(" ")
+    Job::new(arguments::read("llm_batch")?).map_err(|reason| arguments::refuse("llm_batch", &reason))
 }
 
 /// A number of things; the bound keeps sums of them far from any overflow.
@@ -100,6 +95,11 @@ fn count(text: &str) -> Result<u64, String> {
         .ok()
         .filter(|n| (1..=MOST).contains(n))
         .ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
+    rate.ok_or_else(|| "expected a share from 0 to 1".to_owned())
 }
 
 impl Job {
@@ -125,6 +125,9 @@ impl Job {
             tokens_per_minute: arguments.tokens_per_minute,
             base_urls: base_urls(&arguments.base_url)?,
             api_key: arguments.api_key_env.as_deref().map(api_key).transpose()?,
+            attempts: arguments.attempts,
+            failures: arguments.failures,
+            seed: arguments.seed,
             model: arguments.model,
             max_tokens: arguments.max_tokens,
             limit: arguments.limit.map_or(usize::MAX, as_size),

@@ -6,7 +6,7 @@ use concurry::CallError;
 
 use crate::Done;
 use crate::cli::Job;
-use crate::client::{LlmError, Reply};
+use crate::client::{self, LlmError, Reply};
 use crate::quotas::{CONNECTIONS, Quotas, Region};
 
 const MINUTE: u128 = Duration::from_secs(60).as_nanos();
@@ -23,7 +23,9 @@ pub(crate) struct Numbers {
     /// What those lanes make necessary: the time of all calls, one after the other in each lane.
     pub(crate) by_lanes: Duration,
     pub(crate) submitted: usize,
-    /// The first failure of a call other than a 429, and how many there were.
+    /// How often a call was tried again.
+    pub(crate) retried: u64,
+    /// The first failure of a call, and how many there were.
     pub(crate) failure: Option<String>,
     pub(crate) failed: usize,
 }
@@ -33,6 +35,7 @@ pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) requests: u64,
     pub(crate) tokens: u64,
+    /// Attempts that were answered with 429.
     pub(crate) refused: usize,
     /// How much of the quota was used that there was in the time taken, 1 for all of it.
     pub(crate) requests_used: f64,
@@ -52,11 +55,12 @@ impl Numbers {
         let parts =
             regions.iter().map(|region| Part::of(region.name, 1, quotas, done, |name| name == region.name));
         let regions: Vec<Part> = parts.collect();
-        let all = Part::of("both", regions.len() as u64, quotas, done, |_| true);
+        let mut all = Part::of("both", regions.len() as u64, quotas, done, |_| true);
+        all.refused = regions.iter().map(|region| region.refused).sum();
 
         let lanes = job.calls_at_once().min(regions.len() * CONNECTIONS);
         let served = replies(done).map(|reply| reply.served_in.unwrap_or(reply.latency)).sum::<Duration>();
-        let failures: Vec<_> = done.outcomes.iter().filter_map(failure).collect();
+        let failures: Vec<_> = done.outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
         Self {
             regions,
             all,
@@ -64,7 +68,8 @@ impl Numbers {
             lanes,
             by_lanes: served / u32::try_from(lanes).unwrap_or(u32::MAX).max(1),
             submitted: done.outcomes.len(),
-            failure: failures.first().cloned(),
+            retried: done.retried,
+            failure: failures.first().map(ToString::to_string),
             failed: failures.len(),
         }
     }
@@ -89,8 +94,9 @@ impl Part {
         mine: impl Fn(&str) -> bool,
     ) -> Self {
         let replies: Vec<&Reply> = replies(done).filter(|reply| mine(&reply.region)).collect();
-        let refused =
-            done.outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).filter_map(refused_by);
+        // Those that may be tried again are counted as they are judged, and a call with one attempt is not judged.
+        let refused = done.outcomes.iter().filter_map(|outcome| refused_by(outcome.as_ref().err()?));
+        let refused = refused.filter(|region| mine(region)).count() + client::refused(name);
         let (requests, tokens) = (replies.len() as u64, replies.iter().map(|reply| reply.tokens).sum());
         let (request_quota, token_quota) = (quotas.requests_per_minute, quotas.tokens_per_minute);
         let after_start = |reply: &&Reply| {
@@ -100,7 +106,7 @@ impl Part {
             name,
             requests,
             tokens,
-            refused: refused.filter(|region| mine(region)).count(),
+            refused,
             requests_used: utilisation(requests, regions * request_quota, done.taken),
             tokens_used: utilisation(tokens, regions * token_quota, done.taken),
             // Calls are whole: of several regions, one has to take at least this many.
@@ -148,16 +154,10 @@ fn replies(done: &Done) -> impl Iterator<Item = &Reply> {
     done.outcomes.iter().filter_map(|outcome| outcome.as_ref().ok())
 }
 
-/// The region that refused a call with 429, if that is what happened.
+/// The region that refused a call with 429 in its only attempt, if that is what happened.
 fn refused_by(error: &CallError<LlmError>) -> Option<&str> {
     match error {
         CallError::Failed(LlmError::RateLimited { region, .. }) => Some(region),
         _ => None,
     }
-}
-
-/// What went wrong with a call, other than a 429.
-fn failure(outcome: &Result<Reply, CallError<LlmError>>) -> Option<String> {
-    let error = outcome.as_ref().err()?;
-    if refused_by(error).is_some() { None } else { Some(error.to_string()) }
 }

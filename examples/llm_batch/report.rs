@@ -6,6 +6,7 @@ use crate::cli::Job;
 use crate::numbers::{Numbers, Part, percentile};
 use crate::prompts::Batch;
 use crate::quotas::{CONNECTIONS, Quotas, Region};
+use crate::server::Served;
 use crate::text::{counted, grouped, time};
 
 /// How much longer than necessary the job may take: 5 % for the margin and the tail, and the last answer's own time.
@@ -28,7 +29,7 @@ pub(crate) fn header(job: &Job, batch: &Batch, quotas: &Quotas, regions: &[Regio
     let served = if job.base_urls.is_empty() { "the server inside" } else { job.model.as_str() };
     format!(
         "prompts  {} of {}, {} cut to the context window{skipped}\n\
-         workers  {} in mode {}\n\
+         workers  {} in mode {}, {} a prompt at most\n\
          API      {served} at {}\n\
          quotas   a region: {} requests and {} tokens a minute, {CONNECTIONS} connections{chosen}\n\
          limits   the same, but refilled 1 % slower: a strict server refuses what the network brings early\n\n",
@@ -37,6 +38,7 @@ pub(crate) fn header(job: &Job, batch: &Batch, quotas: &Quotas, regions: &[Regio
         batch.cut,
         job.workers,
         job.mode,
+        counted(job.attempts as usize, "attempt"),
         urls.join(" and "),
         grouped(quotas.requests_per_minute),
         grouped(quotas.tokens_per_minute),
@@ -109,22 +111,37 @@ fn row(part: &Part, taken: Duration) -> String {
     ])
 }
 
-/// One line that says what was broken, if anything was. The time is judged only where the quotas are known to be the
-/// server's own and nobody else uses them.
-pub(crate) fn verdict(numbers: &Numbers, judge_time: bool) -> Option<String> {
+/// What went wrong on the way, if anything did.
+pub(crate) fn failures(numbers: &Numbers, served: Option<&Served>) -> String {
+    let mut lines = Vec::new();
+    if let Some(Served { errors, busy, .. }) = served.filter(|served| is_failed(served)) {
+        lines
+            .push(format!("On purpose, the server failed {errors} requests with 500 and {busy} with 429.\n"));
+    }
+    if numbers.retried > 0 {
+        let retried = usize::try_from(numbers.retried).unwrap_or(usize::MAX);
+        lines.push(format!("What had failed was tried again, with {}.\n", counted(retried, "more attempt")));
+    }
+    lines.concat()
+}
+
+fn is_failed(served: &Served) -> bool {
+    served.errors + served.busy > 0
+}
+
+/// One line that says what was broken, if anything was. Quotas and time are judged only where the quotas are known to be
+/// the server's own and nobody else uses them, and the time where nothing was failed on purpose.
+pub(crate) fn verdict(numbers: &Numbers, served: Option<&Served>) -> Option<String> {
     let submitted = counted(numbers.submitted, "call");
+    if let Some(refused) = served.map(|served| served.refused).filter(|refused| *refused > 0) {
+        return Some(format!("a quota was broken: {refused} requests for {submitted} were refused with 429"));
+    }
     if let Some(first) = &numbers.failure {
         return Some(format!("{} of {submitted} failed; the first: {first}", numbers.failed));
     }
-    if numbers.all.refused > 0 {
-        return Some(format!(
-            "a quota was broken: {} of {submitted} were refused with 429",
-            numbers.all.refused
-        ));
-    }
     let allowed = numbers.floor().mul_f64(1.0 + SLACK) + LAST_ANSWER;
     // A job that fits into the bursts is held back by nothing that could be measured against.
-    let judged = judge_time && !numbers.necessary().is_zero();
+    let judged = served.is_some_and(|served| !is_failed(served)) && !numbers.necessary().is_zero();
     if judged && numbers.taken > allowed {
         let (taken, floor) = (time(numbers.taken), time(numbers.floor()));
         return Some(format!(

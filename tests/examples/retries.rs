@@ -63,6 +63,10 @@ fn what_is_given_up_tells_all_attempts() {
     assert!(ran.out.contains("  is given up after 3 attempts:\n"), "{}", ran.out);
     assert_eq!(ran.out.matches(": asked again after ").count(), 2, "{}", ran.out);
     assert_eq!(ran.out.matches(": that was the last attempt\n").count(), 1, "{}", ran.out);
+    let ran = run("retries", &["--failures", "1", "--attempts", "9", "1000"]);
+    let asked = ran.out.lines().filter_map(|line| line.split_once("asks for ")?.1.split_once("ms: asked"));
+    let kept = asked.map(|(asked, rest)| rest == format!(" again after {asked} ms"));
+    assert!(kept.clone().count() > 1 && kept.clone().all(|kept| kept), "the wait asked for: {}", ran.out);
 
     let ran = run("retries", &["--failures", "0", "--attempts", "1", "1000"]);
     assert!(

@@ -6,6 +6,7 @@ use concurry::clock;
 use concurry::prelude::*;
 use serde::Deserialize;
 
+use super::attempts::{asked_wait, may_pass};
 use super::http;
 use super::{LlmError, Prompt, Reply, Settings};
 
@@ -23,6 +24,7 @@ impl Llm {
     }
 
     /// Waits until a region's limits admit the prompt, asks that region, and tells the limits what it really took.
+    #[retry(on = may_pass, after = asked_wait)]
     pub(crate) async fn complete(&self, prompt: Prompt) -> Result<Reply, LlmError> {
         let clock = clock::system();
         let asked = clock.now();

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::Answer;
+use super::faults::{Fault, Faults};
 use super::region::{Refusal, Region};
 
 /// In milliseconds; the name that `OpenAI` gives it.
@@ -31,18 +32,32 @@ struct Message {
     content: String,
 }
 
-/// The routes of one region.
-pub(super) fn routes(region: Arc<Region>) -> axum::Router {
-    axum::Router::new().route("/v1/chat/completions", post(complete)).with_state(region)
+/// A region, and the calls that it fails.
+#[derive(Clone)]
+struct Served {
+    region: Arc<Region>,
+    faults: Arc<Faults>,
 }
 
-async fn complete(State(region): State<Arc<Region>>, Json(request): Json<Request>) -> Response {
+/// The routes of one region.
+pub(super) fn routes(region: Arc<Region>, faults: Arc<Faults>) -> axum::Router {
+    axum::Router::new().route("/v1/chat/completions", post(complete)).with_state(Served { region, faults })
+}
+
+async fn complete(State(served): State<Served>, Json(request): Json<Request>) -> Response {
     let prompt: String = request.messages.iter().map(|message| message.content.as_str()).collect();
     let answer = Answer::to(&prompt, request.max_tokens);
-    let slot = match region.admit(answer.prompt_tokens + answer.completion_tokens) {
+    let fault = served.faults.of(&prompt);
+    // What fails counts as a request, and takes no tokens.
+    let tokens = if fault.is_some() { 0 } else { answer.prompt_tokens + answer.completion_tokens };
+    let slot = match served.region.admit(tokens) {
         Ok(slot) => slot,
         Err(refusal) => return too_many(&refusal),
     };
+    if let Some(fault) = fault {
+        drop(slot);
+        return failed(fault);
+    }
     tokio::time::sleep(answer.latency).await;
     // Before the response: a client that has it may use the connection again at once.
     drop(slot);
@@ -68,6 +83,20 @@ fn completion(request: &Request, answer: &Answer) -> serde_json::Value {
             "total_tokens": answer.prompt_tokens + answer.completion_tokens,
         },
     })
+}
+
+/// The answer to a call that is failed on purpose.
+fn failed(fault: Fault) -> Response {
+    let body = |message: &str| Json(json!({ "error": { "message": message, "type": "server_error" } }));
+    match fault {
+        Fault::Error => {
+            (StatusCode::INTERNAL_SERVER_ERROR, body("something went wrong here")).into_response()
+        }
+        Fault::Busy => {
+            let busy = body("the engine is overloaded");
+            (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1")], busy).into_response()
+        }
+    }
 }
 
 fn too_many(refusal: &Refusal) -> Response {

@@ -2,20 +2,34 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
 use tokio::sync::oneshot;
 
 use super::api;
+use super::faults::Faults;
 use super::region::Region as Enforced;
+use crate::cli::Job;
 use crate::quotas::{Quotas, REGIONS, Region};
 
 /// A server that runs until this is dropped.
 pub(crate) struct Server {
     address: SocketAddr,
+    enforced: Vec<Arc<Enforced>>,
+    faults: Arc<Faults>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What it answered other than with a completion.
+pub(crate) struct Served {
+    /// Calls that came too early for a quota.
+    pub(crate) refused: u64,
+    /// Calls that it failed on purpose, with 500 and with 429.
+    pub(crate) errors: u64,
+    pub(crate) busy: u64,
 }
 
 /// Why there is no server.
@@ -25,13 +39,15 @@ pub(crate) struct NotStarted(#[from] io::Error);
 
 impl Server {
     /// Starts it on a free port of the loopback interface, with a path a region.
-    pub(crate) fn start(quotas: &Quotas) -> Result<Self, NotStarted> {
+    pub(crate) fn start(quotas: &Quotas, job: &Job) -> Result<Self, NotStarted> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let router = REGIONS.iter().fold(Router::new(), |router, name| {
-            router.nest(&format!("/{name}"), api::routes(Enforced::new(quotas)))
+        let enforced: Vec<_> = REGIONS.iter().map(|_| Enforced::new(quotas)).collect();
+        let faults = Arc::new(Faults::new(job.failures, job.seed));
+        let router = REGIONS.iter().zip(&enforced).fold(Router::new(), |router, (name, region)| {
+            router.nest(&format!("/{name}"), api::routes(Arc::clone(region), Arc::clone(&faults)))
         });
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("server".to_owned()).spawn(move || {
@@ -42,7 +58,14 @@ impl Server {
                 }
             });
         })?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, enforced, faults, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// What it answered other than with a completion, so far.
+    pub(crate) fn served(&self) -> Served {
+        let (errors, busy) = self.faults.made();
+        let refused = self.enforced.iter().map(|region| region.refused()).sum();
+        Served { refused, errors, busy }
     }
 
     /// Where its regions are.

@@ -17,6 +17,8 @@ struct State {
     requests: Bucket,
     tokens: Bucket,
     connections: usize,
+    /// How many calls came too early.
+    refused: u64,
 }
 
 /// A call that was admitted holds one of the region's connections.
@@ -37,6 +39,7 @@ impl Region {
             requests: Bucket::full(quotas.requests_per_minute, now),
             tokens: Bucket::full(quotas.tokens_per_minute, now),
             connections: 0,
+            refused: 0,
         };
         Arc::new(Self { state: Mutex::new(state) })
     }
@@ -54,12 +57,18 @@ impl Region {
             ),
         ];
         if let Some((quota, retry_after)) = waits.into_iter().find(|(_, wait)| !wait.is_zero()) {
+            state.refused += 1;
             return Err(Refusal { quota, retry_after });
         }
         state.requests.take(1);
         state.tokens.take(tokens);
         state.connections += 1;
         Ok(Slot { region: Arc::clone(self) })
+    }
+
+    /// How many calls were refused, since a quota was used up.
+    pub(super) fn refused(&self) -> u64 {
+        self.lock().refused
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
