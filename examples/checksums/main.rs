@@ -8,6 +8,8 @@
 //! `#[task]`, which the last line of `read_all` calls as what it is, in whatever mode; and `limits`, which it is given.
 
 mod arguments;
+
+#[path = "../support/files.rs"]
 mod files;
 
 use std::fs::File;

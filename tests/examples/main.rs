@@ -8,6 +8,10 @@
     reason = "a test is its own documentation, and may panic anywhere"
 )]
 
+mod crawler;
+mod graceful_shutdown;
 mod many_accounts;
+mod pipeline;
 mod retries;
+mod streaming;
 mod support;
