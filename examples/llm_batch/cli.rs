@@ -19,7 +19,7 @@ struct Arguments {
     /// Where the workers run: sync, thread, async or process
     #[arg(long, default_value = "thread")]
     mode: ExecutionMode,
-    /// How many workers; without it, 16 threads, 8 processes, or 1 in modes sync and async
+    /// How many workers; without it, 16 threads or processes, or 1 in modes sync and async
     #[arg(long, value_name = "N", value_parser = count)]
     workers: Option<u64>,
     /// Quota of each region; without it, chosen from the batch (10 % looser than the tokens)
@@ -150,7 +150,6 @@ fn default_workers(mode: ExecutionMode) -> usize {
     match mode {
         // One async worker makes any number of calls side by side.
         ExecutionMode::Sync | ExecutionMode::Async => 1,
-        ExecutionMode::Process => 8,
         // As many as the two regions take connections.
         _ => 16,
     }
