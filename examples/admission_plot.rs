@@ -1,7 +1,7 @@
 //! Draws what each algorithm admits of the same arrivals: the picture of the guide.
 //!
 //! ```sh
-//! cargo run --example admission_plot                  # src/guide/admissions.svg
+//! cargo run --example admission_plot                  # the guide's own: src/guide/admissions.svg
 //! cargo run --example admission_plot -- picture.svg
 //! ```
 //!
@@ -10,11 +10,16 @@
 //! upper half each request uses all that it asked for, in the lower one the half of it. Time is a clock that is moved by
 //! hand, so the picture is the same on each run.
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Parser;
 use concurry::clock::{Clock, ManualClock};
 use concurry::prelude::*;
 use plotters::coord::Shift;
@@ -32,20 +37,16 @@ const COLORS: [RGBColor; 4] =
 type Line = (String, Vec<f64>);
 type Panel<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
+/// Draws what each algorithm admits of the same arrivals.
+#[derive(Parser)]
+struct Arguments {
+    /// The picture, an SVG; without it, that of the guide
+    #[arg(default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/admissions.svg"), hide_default_value = true)]
+    file: String,
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match arguments.as_slice() {
-        [] => draw(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/admissions.svg")),
-        [file] if !file.starts_with('-') => draw(file),
-        _ => Err("usage: admission_plot [FILE]".into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("admission_plot: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run("admission_plot", |Arguments { file }| draw(&file))
 }
 
 /// When requests come in.
@@ -98,7 +99,7 @@ fn draw(file: &str) -> Result<(), Box<dyn Error>> {
     panel(&upper, "Each request asks for 2 and uses 2", &lines(2)?)?;
     panel(&lower, "Each request asks for 2 and uses 1", &lines(1)?)?;
     root.present().map_err(|error| format!("cannot write {file}: {error}"))?;
-    println!("{file}");
+    writeln!(io::stdout(), "{file}")?;
     Ok(())
 }
 

@@ -36,13 +36,13 @@ fn the_picture_shows_what_the_algorithms_admit_now() {
 #[test]
 fn bad_input_is_one_clear_line() {
     for (arguments, part) in [
-        (&["--colour"][..], "usage: admission_plot [FILE]"),
-        (&["a", "b"], "usage"),
+        (&["--colour"][..], "unexpected argument '--colour'"),
+        (&["a", "b"], "unexpected argument 'b'"),
         (&["/no/such/folder/picture.svg"], "cannot write /no/such/folder/picture.svg"),
     ] {
         let output = admission_plot(arguments);
         let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {text}");
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {text}");
         assert!(text.contains(part) && text.lines().count() == 1, "{arguments:?}: {text}");
     }
 }

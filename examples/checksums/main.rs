@@ -7,20 +7,30 @@
 //! Without arguments it reads this repository's own files in threads. What to look at: [`checksum`], a plain function with
 //! `#[task]`, which the last line of `read_all` calls as what it is, in whatever mode; and `limits`, which it is given.
 
-mod arguments;
-
 #[path = "../support/files.rs"]
 mod files;
+#[path = "../support/program.rs"]
+mod program;
 
+use std::error::Error;
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Parser;
 use concurry::clock;
 use concurry::prelude::*;
 
-use arguments::Arguments;
+/// Tells the checksum of all files under a folder, and of their names.
+#[derive(Parser)]
+struct Arguments {
+    /// A folder; without it, this repository
+    folder: Option<PathBuf>,
+    /// Where the workers run: sync, thread, async or process
+    #[arg(long, default_value = "thread")]
+    mode: ExecutionMode,
+}
 
 /// So many files are open at a time, in all processes together.
 const MOST_OPEN: u64 = 64;
@@ -52,26 +62,16 @@ mod fnv {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match Arguments::read(&arguments).and_then(|arguments| read_all(&arguments)) {
-        Ok(report) => {
-            println!("{report}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("checksums: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run("checksums", read_all)
 }
 
-fn read_all(Arguments { folder, mode }: &Arguments) -> Result<String, String> {
+fn read_all(Arguments { folder, mode }: Arguments) -> Result<(), Box<dyn Error>> {
+    let folder = folder.as_deref().unwrap_or(Path::new(env!("CARGO_MANIFEST_DIR")));
     let clock = clock::system();
     let start = clock.now();
     let paths = files::under(folder).map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
-    let open = LimitSet::builder().limit(ResourceLimit::new("open_files", MOST_OPEN)).build();
-    let workers = checksum::options(*mode, open.map_err(|error| error.to_string())?, Workers::Default).init();
-    let workers = workers.map_err(|error| error.to_string())?;
+    let open = LimitSet::builder().limit(ResourceLimit::new("open_files", MOST_OPEN)).build()?;
+    let workers = checksum::options(mode, open, Workers::Default).init()?;
     let (mut hash, mut bytes, mut count) = (fnv::START, 0, 0);
     let outcomes = submit_all(&paths, 256, |path| workers.call(path.clone()));
     for (path, outcome) in paths.iter().zip(outcomes) {
@@ -83,5 +83,6 @@ fn read_all(Arguments { folder, mode }: &Arguments) -> Result<String, String> {
         count += 1;
     }
     let time = clock.now() - start;
-    Ok(format!("{count} files, {bytes} bytes, checksum {hash:016x}, in {time:.1?} ({mode})"))
+    writeln!(io::stdout(), "{count} files, {bytes} bytes, checksum {hash:016x}, in {time:.1?} ({mode})")?;
+    Ok(())
 }

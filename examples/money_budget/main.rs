@@ -11,55 +11,62 @@
 mod budget;
 mod money;
 
+#[path = "../support/program.rs"]
+mod program;
+
+use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
+use clap::Parser;
 use concurry::prelude::*;
 
 use budget::MoneyBudget;
 use money::Money;
 
+/// Tells which purchases fit into a day's budget, all in dollars.
+#[derive(Parser)]
+struct Arguments {
+    /// What may be spent a day
+    #[arg(default_value = "2.00", allow_hyphen_values = true)]
+    budget: Money,
+    /// The price that is reserved for each purchase and, after a colon, what it really cost
+    #[arg(value_name = "PRICE[:PAID]", default_values = ["0.75", "1.20:0.40", "0.90", "0.50", "3.00"], allow_hyphen_values = true)]
+    purchases: Vec<Purchase>,
+}
+
+/// The price that is reserved, and the one that is paid.
+#[derive(Clone, Copy)]
+struct Purchase {
+    price: Money,
+    paid: Money,
+}
+
+impl FromStr for Purchase {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (price, paid) = text.split_once(':').unwrap_or((text, text));
+        Ok(Self { price: price.parse()?, paid: paid.parse()? })
+    }
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match Plan::read(&arguments).and_then(|plan| plan.run()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("money_budget: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run("money_budget", spend)
 }
 
-struct Plan {
-    a_day: Money,
-    /// Each with the price that is reserved and the one that is paid.
-    purchases: Vec<(Money, Money)>,
-}
-
-impl Plan {
-    fn read(arguments: &[String]) -> Result<Self, String> {
-        let (a_day, purchases) = match arguments {
-            [a_day, purchases @ ..] if !purchases.is_empty() => (a_day.parse()?, purchases),
-            _ => return Err("usage: money_budget BUDGET PRICE[:PAID] ..., all in dollars".to_owned()),
-        };
-        let purchases = purchases.iter().map(|text| {
-            let (price, paid) = text.split_once(':').unwrap_or((text, text));
-            Ok::<(Money, Money), String>((price.parse()?, paid.parse()?))
-        });
-        Ok(Self { a_day, purchases: purchases.collect::<Result<_, _>>()? })
+fn spend(Arguments { budget, purchases }: Arguments) -> Result<(), Box<dyn Error>> {
+    let purse = LimitSet::builder().limit(MoneyBudget::new("spend", budget)).build()?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "a budget of {budget} a day")?;
+    for Purchase { price, paid } in purchases {
+        let outcome = buy(&purse, price, paid)?;
+        let left = purse.stats().limits[0].available;
+        writeln!(out, "{price:>9}  {outcome}; {} left today", Money::from_milli_cents(left))?;
     }
-
-    fn run(&self) -> Result<(), String> {
-        let budget = MoneyBudget::new("spend", self.a_day);
-        let purse = LimitSet::builder().limit(budget).build().map_err(|error| error.to_string())?;
-        println!("a budget of {} a day", self.a_day);
-        for (price, paid) in &self.purchases {
-            let outcome = buy(&purse, *price, *paid)?;
-            let left = purse.stats().limits[0].available;
-            println!("{price:>9}  {outcome}; {} left today", Money::from_milli_cents(left));
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Reserves the price, and tells what was paid.

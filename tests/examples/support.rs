@@ -12,7 +12,8 @@ pub(crate) fn example(name: &str) -> Command {
     let profile = test.parent().and_then(Path::parent).unwrap();
     let example = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let changed = newest(&sources.join(name)).max(newest(&sources.join("support")));
+    let changed = [sources.join(name), sources.join(format!("{name}.rs")), sources.join("support")];
+    let changed = changed.iter().map(|source| newest(source)).max().unwrap();
     let built = fs::metadata(&example).and_then(|built| built.modified());
     let is_current = built.is_ok_and(|built| changed <= built);
     assert!(is_current, "{} is not built: run `cargo build --examples` first", example.display());
@@ -21,12 +22,13 @@ pub(crate) fn example(name: &str) -> Command {
     command
 }
 
-/// When the last of the files in a folder was changed.
-fn newest(folder: &Path) -> SystemTime {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let times = entries.map(|path| {
-        if path.is_dir() { newest(&path) } else { fs::metadata(path).unwrap().modified().unwrap() }
-    });
+/// When the last of the files under a path was changed; long ago when there are none.
+fn newest(path: &Path) -> SystemTime {
+    let Ok(entries) = fs::read_dir(path) else {
+        let changed = fs::metadata(path).and_then(|file| file.modified());
+        return changed.unwrap_or(SystemTime::UNIX_EPOCH);
+    };
+    let times = entries.map(|entry| newest(&entry.unwrap().path()));
     times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
