@@ -6,9 +6,12 @@
 //! seq 999999999900 999999999999 | cargo run --release --example streaming -- --unordered --mode process -
 //! ```
 //!
-//! What to look at: `submit_all`, which takes a line from the input whenever a call may be submitted, so that neither the
-//! lines nor the results are ever held in memory; `.unordered()`, by which no result waits for a slower one before it; and
-//! `factor_all`, which ends in silence when nobody reads any more.
+//! What to look at: `submit_all`, which takes a line from the input whenever a call may be submitted, so that no more lines
+//! and results are held in memory than may be in flight; `.unordered()`, by which no result waits for a slower one before
+//! it; and `factor_all`, which ends in silence when nobody reads any more.
+//!
+//! The input is asked for the next line before a result is waited for, until `--in-flight` of them are on their way: where
+//! lines come slowly, as from a keyboard, `--in-flight 1` answers each at once.
 
 mod numbers;
 

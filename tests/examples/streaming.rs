@@ -80,6 +80,21 @@ fn results_come_while_the_input_is_open() {
 }
 
 #[test]
+fn one_in_flight_answers_each_line_before_the_next() {
+    let mut command = example("streaming");
+    let command = command.args(["--in-flight", "1", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    for number in 2..20 {
+        let result = exchange(&mut stdin, &mut out, &format!("{number}\n"));
+        assert!(result.starts_with(&format!("{number} = ")), "{result}");
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn an_endless_input_ends_with_its_reader() {
     for order in [&[][..], &["--unordered"]] {
         let mut command = example("streaming");

@@ -9,27 +9,29 @@ use std::time::SystemTime;
 /// The example `name`, which `cargo test` builds beside the tests; `cargo test --test examples` alone does not.
 pub(crate) fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let example = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let changed = [sources.join(name), sources.join(format!("{name}.rs")), sources.join("support")];
-    let changed = changed.iter().map(|source| newest(source)).max().unwrap();
-    let built = fs::metadata(&example).and_then(|built| built.modified());
-    let is_current = built.is_ok_and(|built| changed <= built);
+    let examples = test.parent().and_then(Path::parent).unwrap().join("examples");
+    let example = examples.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let is_current = changed(&example)
+        .zip(sources(&examples.join(format!("{name}.d"))))
+        .is_some_and(|(built, sources)| sources.iter().all(|source| changed(source) <= Some(built)));
     assert!(is_current, "{} is not built: run `cargo build --examples` first", example.display());
     let mut command = Command::new(example);
     command.env_remove("RUST_BACKTRACE");
     command
 }
 
-/// When the last of the files under a path was changed; long ago when there are none.
-fn newest(path: &Path) -> SystemTime {
-    let Ok(entries) = fs::read_dir(path) else {
-        let changed = fs::metadata(path).and_then(|file| file.modified());
-        return changed.unwrap_or(SystemTime::UNIX_EPOCH);
-    };
-    let times = entries.map(|entry| newest(&entry.unwrap().path()));
-    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
+/// What an example was built from, as cargo has noted: `example: source source …`, with a backslash before each space of a
+/// path.
+fn sources(note: &Path) -> Option<Vec<PathBuf>> {
+    let note = fs::read_to_string(note).ok()?;
+    let (_, sources) = note.lines().next()?.split_once(": ")?;
+    let sources = sources.replace("\\ ", "\0");
+    Some(sources.split(' ').map(|source| PathBuf::from(source.replace('\0', " "))).collect())
+}
+
+/// When a file was changed; none when it is not there.
+fn changed(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).and_then(|file| file.modified()).ok()
 }
 
 /// What came of a run.
