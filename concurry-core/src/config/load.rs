@@ -42,7 +42,7 @@ impl Provider for Environment {
             let Some(key) = name.strip_prefix(&PREFIX.to_lowercase()).filter(|key| *key != NO_OPTION) else {
                 continue;
             };
-            let value = value_of(&text.to_string_lossy())?;
+            let value = value_of(&text.to_string_lossy());
             insert(&mut options, &key.split("__").collect::<Vec<_>>(), value);
         }
         Ok(Profile::Default.collect(options))
@@ -50,12 +50,10 @@ impl Provider for Environment {
 }
 
 /// What a text means: what it would as a value in the file, or else itself.
-fn value_of(text: &str) -> figment::error::Result<Value> {
+fn value_of(text: &str) -> Value {
     let parsed: Option<toml::Table> = toml::from_str(&format!("value = {text}")).ok();
-    match parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value")) {
-        Some(value) => Value::serialize(value),
-        None => Ok(text.into()),
-    }
+    let value = parsed.filter(|table| table.len() == 1).and_then(|mut table| table.remove("value"));
+    value.and_then(|value| Value::serialize(value).ok()).unwrap_or_else(|| text.into())
 }
 
 fn insert(options: &mut Dict, path: &[&str], value: Value) {
