@@ -48,6 +48,7 @@ pub use concurry_workers::pool::{
     LoadBalancing, PoolHandle, PoolStats, Times, UnknownLoadBalancing, WhenFull, WorkerStates,
 };
 pub use concurry_workers::process::hook::run_worker_if_child;
+pub use concurry_workers::process::{Transport, UnknownTransport};
 pub use concurry_workers::tasks::{TaskWorker, TaskWorkerHandle};
 pub use concurry_workers::{BoxError, InitError};
 
@@ -59,6 +60,7 @@ pub use typetag;
 pub mod __private {
     pub use concurry_core::call::Awaited;
     pub use concurry_core::call::{CallError, NotSent, Promise, channel};
+    pub use concurry_core::panics::discard;
     pub use concurry_core::retry::{RetryAlgorithm, RetryOverrides};
     pub use concurry_limits::IntoLimits;
     pub use concurry_workers::admission::{Admission, admitted};
@@ -70,7 +72,7 @@ pub mod __private {
         Travel, Travels, UnsendableFuture, future_of, no_answer, no_method, wrong_kind,
     };
     pub use concurry_workers::process::registry::Registration;
-    pub use concurry_workers::process::{Answer, IoAnswers, Outbound, TravelsAsIo};
+    pub use concurry_workers::process::{Answer, Encoded, IoAnswers, Reply, TravelsAsIo};
     pub use concurry_workers::refusal::{NeverRejects, Rejection, Rejects, refuse};
     pub use concurry_workers::retry::{
         Attempts, MethodRetry, NoAttempts, Predicates, Recipe, SubmitsAttempts, ask, ask_one, ask_two,

@@ -15,8 +15,11 @@ const ARROWS: [(&str, &[&str]); 5] = [
 ];
 
 /// The only files that may hold `unsafe`, each with its reasons in it.
-const FENCED: [&str; 2] =
-    ["concurry-workers/src/process/hook.rs", "concurry-workers/src/process/constructors.rs"];
+const FENCED: [&str; 3] = [
+    "concurry-workers/src/process/hook.rs",
+    "concurry-workers/src/process/constructors.rs",
+    "concurry-workers/src/process/memory.rs",
+];
 
 const MOST_LINES: usize = 400;
 

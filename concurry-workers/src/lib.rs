@@ -2,7 +2,7 @@
 //!
 //! The way of a call: a handle builds one message → the pool's [`pool`] queue, where it waits → an idle worker of the
 //! mode's [`runtime`] takes the oldest → [`attempt`] runs it, catching panics, and answers its promise. In process mode
-//! the runtime is a pair: a dispatcher here and the same loop in a child, with frames between them ([`process`]).
+//! the runtime is a pair: a driver here and the same loop in a child, with frames between them ([`process`]).
 //!
 //! * [`worker`]: what `#[worker]` implements.
 //! * [`options`]: `Worker::options(…)` and its `init`.

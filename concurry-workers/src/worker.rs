@@ -17,7 +17,7 @@ use crate::attempt::Ran;
 use crate::error::{BoxError, InitError};
 use crate::options::Workers;
 use crate::pool::PoolHandle;
-use crate::process::{Answer, Outbound};
+use crate::process::{Answer, Encoded, Reply};
 use crate::retry::MethodRetry;
 use crate::runtime::Start;
 
@@ -117,6 +117,12 @@ pub trait Message {
     /// The number of the method and the admission of a call whose method declares what it needs.
     fn admission(&mut self) -> Option<(u16, &mut Admission)> {
         None
+    }
+
+    /// Leaves `waker` to be woken when the call is cancelled; false when nobody needs its result by now.
+    fn wake_when_cancelled(&self, waker: &Waker) -> bool {
+        let _ = waker;
+        true
     }
 
     /// Whether whoever `waker` wakes waits for this call.
@@ -228,9 +234,13 @@ pub trait Worker: Sized + 'static {
     /// When the bytes are not the encoding of such arguments.
     fn decode_args(bytes: &[u8]) -> Result<Self::Args, NotSent>;
 
-    /// A call as bytes, with the duty to answer it. `None` when it could not be encoded, or nobody needs its result: it
-    /// was answered then.
-    fn encode(message: Self::Message) -> Option<Outbound>;
+    /// A call as bytes; `None` when nobody needs its result any more. The call itself stays here, to be sent once more if it
+    /// was not begun.
+    fn encode(message: &Self::Message) -> Option<Encoded>;
+
+    /// The duty to answer a call, whose answer comes from elsewhere as bytes. `None` when its result cannot travel; it was
+    /// answered then.
+    fn reply(message: Self::Message) -> Option<Box<dyn Reply>>;
 
     /// A call from bytes, with the way to encode its answer.
     ///

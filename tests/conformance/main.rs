@@ -14,6 +14,7 @@
 )]
 
 mod admission;
+mod ahead;
 mod batches;
 mod calls;
 mod constructors;

@@ -4,6 +4,8 @@
 //! are the median, the smallest and the largest sample, and the ratio of the median to that of the group's first row.
 
 pub mod actors;
+#[cfg(target_os = "linux")]
+pub mod bare;
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -18,6 +18,7 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
     let (probes, message) = (probes(model), model.message());
     let numbered = || model.methods.iter().zip(0u16..);
     let encode = numbered().map(|(method, number)| encode_arm(&message, method, number));
+    let reply = model.methods.iter().map(|method| reply_arm(&message, method));
     let decode = numbered().map(|(method, number)| decode_arm(&message, method, number));
     let args = &model.constructor.args;
     let uses = uses(args);
@@ -34,8 +35,14 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
             (&::concurry::__private::Probe::<(#(#args,)*)>::NEW).decode("the arguments of `new`", bytes)
         }
 
-        fn encode(message: #message) -> ::core::option::Option<::concurry::__private::Outbound> {
-            match message { #(#encode),* }
+        fn encode(message: &#message) -> ::core::option::Option<::concurry::__private::Encoded> {
+            match *message { #(#encode),* }
+        }
+
+        fn reply(
+            message: #message,
+        ) -> ::core::option::Option<::std::boxed::Box<dyn ::concurry::__private::Reply>> {
+            match message { #(#reply),* }
         }
 
         fn decode(
@@ -57,16 +64,28 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
 /// The arm of `encode` for one method.
 fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
     let Method { name, types, .. } = method;
-    let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
-    let (uses, (uses_answers, whole)) = (uses(types), answers(method));
+    let (cfgs, what, uses) = (method.cfgs(), arguments_of(method), uses(types));
     emit! {
         #(#cfgs)*
-        #message::#name { args, promise, .. } => ::concurry::__private::Outbound::new(
-            #number,
-            promise,
-            move || { #uses (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).encode(#what, &args) },
-            |promise| { #uses_answers (&::concurry::__private::Probe::<#whole>::NEW).reply(#text, promise) },
-        )
+        #message::#name { ref args, ref promise, .. } => ::concurry::__private::Encoded::of(#number, promise, || {
+            #uses
+            (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).encode(#what, args)
+        })
+    }
+}
+
+/// The arm of `reply` for one method.
+fn reply_arm(message: &Ident, method: &Method) -> TokenStream {
+    let Method { name, .. } = method;
+    let (cfgs, text) = (method.cfgs(), method.text());
+    let (uses_answers, whole) = answers(method);
+    emit! {
+        #(#cfgs)*
+        #message::#name { args, promise, .. } => {
+            ::concurry::__private::discard(args);
+            #uses_answers
+            (&::concurry::__private::Probe::<#whole>::NEW).reply(#text, promise)
+        }
     }
 }
 

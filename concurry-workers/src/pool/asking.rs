@@ -10,6 +10,7 @@ use concurry_core::call::CallError;
 use concurry_core::panics::discard;
 use concurry_core::sync::lock;
 
+use super::ahead::Taken;
 use super::ending::{tell, wake};
 use super::lane::Asked;
 use super::lanes::Need;
@@ -25,7 +26,7 @@ impl<M: Queued> Queue<M> {
         need: Need,
         age: u64,
         mut message: M,
-    ) -> Option<Popped<M>> {
+    ) -> Option<Popped<Taken<M>>> {
         let waker = Waker::from(Arc::new(Opens { queue: Arc::downgrade(self), need }));
         let decided = match message.admission() {
             Some((_, admission)) => admission.poll(&self.options.limits, &waker).is_ready(),
@@ -46,8 +47,9 @@ impl<M: Queued> Queue<M> {
             Asked::Admitted(message) => {
                 // The next one of its lane may be admitted as well, and its own wake-up has been used.
                 let heir = state.heir(need);
-                let noted = state.takes(number, need, age);
-                Some(Popped::Message(taken(state, message, heir), noted))
+                let noted = state.begins(number, need, age);
+                let message = taken(state, message, heir);
+                Some(Popped::Message(Taken { need, age, message, noted }))
             }
             Asked::Waits(place) => {
                 drop(state);

@@ -200,6 +200,15 @@ impl Workers {
         }
     }
 
+    /// A call that was given to a worker comes back to it, if it is there.
+    pub(super) fn returns_to(&mut self, number: usize) -> bool {
+        let is_there = self.is_there(number);
+        if is_there {
+            self.loads[number].active += 1;
+        }
+        is_there
+    }
+
     /// The numbers of those that take calls.
     pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
         self.loads

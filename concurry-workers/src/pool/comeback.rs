@@ -143,10 +143,10 @@ impl<M: Queued> Queue<M> {
     /// The call of this age, as soon as its time has come; `None` when it waits no more, or never did. For sync mode, where
     /// the caller runs its own calls.
     pub(crate) fn take(&self, age: u64) -> Option<(M, Noted)> {
-        park::block_on(poll_fn(|context| self.poll_take(age, context)))
+        park::block_on(poll_fn(|context| self.poll_due(age, context)))
     }
 
-    fn poll_take(&self, age: u64, context: &Context<'_>) -> Poll<Option<(M, Noted)>> {
+    fn poll_due(&self, age: u64, context: &Context<'_>) -> Poll<Option<(M, Noted)>> {
         let pending = self.observe(context, |state| !state.backing_off.contains_key(&age)).is_pending();
         if pending {
             return Poll::Pending;
@@ -220,7 +220,7 @@ mod tests {
 
     fn pop_now(queue: &Arc<Queue<u32>>) -> Option<u32> {
         match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
-            Poll::Ready(Popped::Message(message, _)) => Some(message),
+            Poll::Ready(Popped::Message((message, _))) => Some(message),
             _ => None,
         }
     }

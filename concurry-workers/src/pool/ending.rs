@@ -68,11 +68,13 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn worker_ended(&self, number: usize) {
         let mut state = lock(&self.state);
         state.workers.ended(number);
+        let hand = (state.ahead.ended(number), state.idle.remove(number));
+        state.workers.arrives(number);
         let places = state.lanes.release(number);
         let others = state.unask();
         let heir = if state.lanes.is_empty() { None } else { state.wake_one() };
         tell(state);
-        drop((places, others));
+        drop((places, others, hand));
         wake(heir);
     }
 
@@ -95,10 +97,12 @@ impl<M: Queued> Queue<M> {
         let backing_off = std::mem::take(&mut state.backing_off);
         state.returns.keep(&BTreeSet::new());
         let notes = state.notes.clear();
+        // Those who have taken calls ahead put them back, and find that they are to be refused.
+        let busy = state.ahead.all();
         let idle = state.idle.take();
         let submitters = std::mem::take(&mut state.submitters);
         tell(state);
-        idle.into_iter().chain(submitters).for_each(Waker::wake);
+        idle.into_iter().chain(submitters).chain(busy).for_each(Waker::wake);
         calls.extend(backing_off.into_values().map(BackingOff::into_message));
         drop(notes);
         calls
@@ -145,7 +149,7 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn counts(&self) -> Counts {
         let state = lock(&self.state);
         Counts {
-            queued: state.lanes.len() + state.backing_off.len(),
+            queued: state.backlog(),
             running: state.running,
             workers: state.workers.alive(),
             retried: state.returns.retried(),

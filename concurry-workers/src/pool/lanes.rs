@@ -25,7 +25,7 @@ pub(super) struct Need {
 }
 
 impl Need {
-    fn is_free(self) -> bool {
+    pub(super) fn is_free(self) -> bool {
         self == Self::default()
     }
 }
@@ -86,8 +86,22 @@ impl<M> Lanes<M> {
         Some(call)
     }
 
+    /// The next call of a lane without limits.
+    pub(super) fn pop_of(&mut self, need: Need) -> Option<(u64, M)> {
+        let found = match self.others.get_mut(&need) {
+            Some(lane) => lane.pop(),
+            None if need.is_free() => self.free.pop(),
+            None => None,
+        }?;
+        self.len -= 1;
+        Some(found)
+    }
+
     /// The lane of the oldest call that worker `number` may take.
-    fn oldest(&self, number: usize) -> Option<Need> {
+    pub(super) fn oldest(&self, number: usize) -> Option<Need> {
+        if self.others.is_empty() {
+            return self.free.age().map(|_| Need::default());
+        }
         let free = self.free.age().map(|age| (Need::default(), age));
         let of = |worker| {
             let (first, last) = (Need { worker, limited: None }, Need { worker, limited: Some(u16::MAX) });

@@ -5,6 +5,7 @@
 //! * `asking`: limits are asked for a call.
 //! * `lane`: calls that need the same, and whether the next of them may be asked for.
 //! * `balancing`: which worker a call is routed to, if to a certain one.
+//! * `ahead`: calls that a worker has at hand before it is free to run them.
 //! * `idle`: the workers that are to be woken.
 //! * `submitting`: how calls get in, and what a full queue does.
 //! * `staffing`: how many workers there shall be.
@@ -19,6 +20,7 @@
 //! * [`PoolHandle`]: what every typed handle wraps; submitting, stopping, draining.
 //! * [`PoolStats`]: what a pool does right now.
 
+mod ahead;
 mod asking;
 mod balancing;
 mod comeback;
@@ -46,6 +48,7 @@ pub use handle::PoolHandle;
 pub use stats::{PoolStats, Times, WorkerStates};
 pub use submitting::Route;
 
+pub(crate) use ahead::{Outlook, Taken};
 pub(crate) use comeback::{Return, Ticket};
 pub(crate) use deadlock::Sleeper;
 pub(crate) use ending::Counts;

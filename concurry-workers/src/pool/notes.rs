@@ -133,6 +133,18 @@ impl Notes {
         Some(note)
     }
 
+    /// A call that was taken, and not begun, waits again.
+    pub(super) fn returns(&mut self, age: u64, noted: Noted) {
+        let Some(mut note) = noted else { return };
+        // Fewer may be measured by now.
+        note.weight = if age & self.mask == 0 { self.mask + 1 } else { 0 };
+        if note.weight > 0 || !note.span.is_disabled() {
+            self.measured += usize::from(note.weight > 0);
+            self.traced += usize::from(!note.span.is_disabled());
+            self.waiting.insert(age, note);
+        }
+    }
+
     /// A call leaves the queue in whatever way.
     pub(super) fn remove(&mut self, age: u64) -> Noted {
         if !self.may_have(age) {

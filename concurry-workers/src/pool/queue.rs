@@ -23,6 +23,7 @@ use concurry_core::when_full::WhenFull;
 use concurry_limits::LimitPool;
 use tracing::Span;
 
+use super::ahead::{Ahead, Taken, call_back};
 use super::balancing::Workers;
 use super::comeback::BackingOff;
 use super::deadlock::Within;
@@ -86,6 +87,8 @@ pub(super) struct State<M> {
     pub(super) stopped: bool,
     /// Calls taken by a worker and not yet finished.
     pub(super) running: usize,
+    /// Calls taken by a worker that runs another one as yet.
+    pub(super) ahead: Ahead,
     /// Workers that are there: they, and only they, take calls.
     pub(super) workers: Workers,
     pub(super) within: Within,
@@ -107,22 +110,31 @@ impl<M: Queued> State<M> {
         self.notes.waits(age, span);
         let limited = message.admission().map(|(method, _)| method);
         let need = Need { worker: self.workers.choose(affinity), limited };
-        let idle = if self.lanes.place(need, age, message) { self.worker_for(need) } else { None };
+        self.place_for(need, age, message)
+    }
+
+    /// Puts a call to its place in a lane, and says who is to look for it.
+    pub(super) fn place_for(&mut self, need: Need, age: u64, message: M) -> Help {
+        let is_found = self.lanes.place(need, age, message);
+        let idle = if is_found { self.worker_for(need) } else { None };
         Help { idle, hired: self.hire() }
     }
 }
 
 impl<M> State<M> {
-    /// The idle worker that is to be woken for a call.
+    /// The worker that is to be woken for a call: an idle one, or one that can take it ahead.
     fn worker_for(&mut self, need: Need) -> Option<Waker> {
-        match need.worker {
+        let idle = match need.worker {
             Some(number) => {
-                let waker = self.idle.remove(number)?;
-                self.workers.sets_out(number);
-                Some(waker)
+                let waker = self.idle.remove(number);
+                if waker.is_some() {
+                    self.workers.sets_out(number);
+                }
+                waker
             }
             None => self.wake_one(),
-        }
+        };
+        idle.or_else(|| self.ahead.with_room(need))
     }
 
     /// An idle worker that is to look for a call.
@@ -190,9 +202,9 @@ impl<M> State<M> {
 }
 
 /// What a worker finds.
-pub(crate) enum Popped<M> {
-    /// The oldest call that it may take, and what is noted of it.
-    Message(M, Noted),
+pub(crate) enum Popped<T> {
+    /// The oldest call that it may take, with what is noted of it.
+    Message(T),
     /// The queue is closed and empty: the worker ends.
     Closed,
     /// The condition that the worker gave has come true before a call came.
@@ -210,6 +222,7 @@ impl<M: Queued> Queue<M> {
             notes: Notes::new(Arc::clone(&options.clock)),
             stopped: false,
             running: 0,
+            ahead: Ahead::default(),
             workers: Workers::new(options.balancing),
             within: Within::default(),
             staffing: options.staffing,
@@ -253,7 +266,21 @@ impl<M: Queued> Queue<M> {
         number: usize,
         context: &Context<'_>,
         interrupted: &dyn Fn() -> bool,
-    ) -> Poll<Popped<M>> {
+    ) -> Poll<Popped<(M, Noted)>> {
+        self.poll_take(number, context, interrupted).map(|popped| match popped {
+            Popped::Message(taken) => Popped::Message((taken.message, taken.noted)),
+            Popped::Closed => Popped::Closed,
+            Popped::Interrupted => Popped::Interrupted,
+        })
+    }
+
+    /// As [`poll_pop`](Self::poll_pop), with what puts the call back.
+    pub(crate) fn poll_take(
+        self: &Arc<Self>,
+        number: usize,
+        context: &Context<'_>,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Poll<Popped<Taken<M>>> {
         loop {
             let mut state = lock(&self.state);
             state.idle.remove(number);
@@ -275,8 +302,9 @@ impl<M: Queued> Queue<M> {
             match state.lanes.find(number) {
                 Some(Found::Call(need, age, message)) => {
                     state.workers.is_busy(number);
-                    let noted = state.takes(number, need, age);
-                    return Poll::Ready(Popped::Message(taken(state, message, None), noted));
+                    let noted = state.begins(number, need, age);
+                    let message = taken(state, message, None);
+                    return Poll::Ready(Popped::Message(Taken { need, age, message, noted }));
                 }
                 Some(Found::Ask(need, age, message)) => {
                     state.workers.is_busy(number);
@@ -289,7 +317,9 @@ impl<M: Queued> Queue<M> {
                 None if self.has_waited(&mut state, number) => return Poll::Ready(Popped::Closed),
                 None => {
                     let turn = state.idle.add(number, context.waker().clone());
+                    let busy = call_back(&state);
                     drop(state);
+                    wake(busy);
                     self.set_alarm(number, turn, context.waker());
                     return Poll::Pending;
                 }
@@ -298,7 +328,7 @@ impl<M: Queued> Queue<M> {
     }
 
     /// As [`poll_pop`](Self::poll_pop), blocking this thread.
-    pub(crate) fn pop(self: &Arc<Self>, number: usize, interrupted: &dyn Fn() -> bool) -> Popped<M> {
+    pub(crate) fn pop(self: &Arc<Self>, number: usize, interrupted: &dyn Fn() -> bool) -> Popped<(M, Noted)> {
         park::idle_on(poll_fn(|context| self.poll_pop(number, context, interrupted)))
     }
 
@@ -308,7 +338,7 @@ impl<M: Queued> Queue<M> {
         let ended = state.ran(number, noted);
         let next = if state.has_surplus() { None } else { state.lanes.pop_free() };
         let next = if let Some((age, message)) = next {
-            let noted = state.takes(number, Need::default(), age);
+            let noted = state.begins(number, Need::default(), age);
             Some((taken(state, message, None), noted))
         } else {
             tell(state);
@@ -321,7 +351,6 @@ impl<M: Queued> Queue<M> {
 
 /// A worker takes a call: there is room for another one.
 pub(super) fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>) -> M {
-    state.running += 1;
     let submitter = state.submitters.pop_front();
     let places = state.unask();
     if state.is_over() {

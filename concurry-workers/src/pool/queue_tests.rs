@@ -56,7 +56,7 @@ impl Wake for Flag {
 
 fn pop_now(queue: &Arc<Queue<u32>>) -> Option<u32> {
     match queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| false) {
-        Poll::Ready(Popped::Message(message, _)) => Some(message),
+        Poll::Ready(Popped::Message((message, _))) => Some(message),
         _ => None,
     }
 }

@@ -99,9 +99,11 @@ impl<M: Queued> Queue<M> {
         let missing =
             if state.staffing.idle.is_some() { 0 } else { target.saturating_sub(state.workers.there()) };
         let hired = (0..missing).map(|_| state.workers.hire()).collect();
-        let idle = if state.has_surplus() { state.idle.take() } else { Vec::new() };
+        let has_surplus = state.has_surplus();
+        let idle = if has_surplus { state.idle.take() } else { Vec::new() };
+        let busy = if has_surplus { state.ahead.all() } else { Vec::new() };
         drop(state);
-        idle.into_iter().for_each(Waker::wake);
+        idle.into_iter().chain(busy).for_each(Waker::wake);
         (before, hired)
     }
 

@@ -49,7 +49,7 @@ impl<M: Queued> Queue<M> {
             }
             let capacity = self.options.capacity;
             let mut displaced = None;
-            if state.lanes.len() + state.backing_off.len() >= capacity {
+            if state.backlog() >= capacity {
                 match self.options.when_full {
                     // Nobody else might make room.
                     WhenFull::Wait if serves(self.number()) => return Err(Refused::WouldDeadlock(message)),

@@ -4,6 +4,7 @@
 //! into bytes. In the parent a [`Reply`] holds the caller's promise and completes it from those bytes.
 
 use std::convert::Infallible;
+use std::fmt;
 
 use concurry_core::call::{Call, CallError, NotSent, Outcome, Promise};
 use concurry_core::panics::discard;
@@ -14,31 +15,25 @@ use super::codec;
 use super::frame::AnswerKind;
 use crate::attempt::Ran;
 
-/// A call as bytes, with the duty to answer it.
-pub struct Outbound {
+/// A call as bytes, or why it cannot travel.
+pub struct Encoded {
     pub(crate) method: u16,
-    pub(crate) args: Vec<u8>,
-    pub(crate) reply: Box<dyn Reply>,
+    pub(crate) args: Result<Vec<u8>, NotSent>,
 }
 
-impl Outbound {
-    /// Pairs the encoded arguments of a method with its promise. `None` when nobody needs the result any more, or the
-    /// arguments could not be encoded: the promise was answered then.
-    pub fn new<T, E>(
+impl Encoded {
+    /// The encoded arguments of a method; `None` when nobody needs the result any more.
+    pub fn of<T, E>(
         method: u16,
-        promise: Promise<T, E>,
-        args: impl Fn() -> Result<Vec<u8>, NotSent>,
-        reply: impl FnOnce(Promise<T, E>) -> Option<Box<dyn Reply>>,
+        promise: &Promise<T, E>,
+        args: impl FnOnce() -> Result<Vec<u8>, NotSent>,
     ) -> Option<Self> {
-        let encoded = promise.is_open().then(&args);
-        discard(args);
-        match encoded? {
-            Ok(args) => reply(promise).map(|reply| Self { method, args, reply }),
-            Err(error) => {
-                promise.complete(Err(CallError::NotSent(error)));
-                None
-            }
-        }
+        promise.is_open().then(|| Self { method, args: args() })
+    }
+
+    /// Of a call that cannot travel.
+    pub(crate) fn failed(error: NotSent) -> Self {
+        Self { method: 0, args: Err(error) }
     }
 }
 
@@ -59,7 +54,7 @@ pub struct ReplyPlain<T> {
 impl<T: DeserializeOwned + Send> Reply for ReplyPlain<T> {
     fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
         let outcome: Outcome<T, Infallible> =
-            codec::decode(&result_of(self.method), bytes).map_err(CallError::NotSent);
+            codec::decode(ResultOf(self.method), bytes).map_err(CallError::NotSent);
         let ran = Ran::of(&outcome);
         self.promise.complete(outcome);
         ran
@@ -78,7 +73,7 @@ pub struct ReplyResult<T, E> {
 
 impl<T: DeserializeOwned + Send, E: DeserializeOwned + Send> Reply for ReplyResult<T, E> {
     fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
-        let outcome = match codec::decode::<Result<T, E>>(&result_of(self.method), bytes) {
+        let outcome = match codec::decode::<Result<T, E>>(ResultOf(self.method), bytes) {
             Ok(result) => result.map_err(CallError::Failed),
             Err(error) => Err(CallError::NotSent(error)),
         };
@@ -113,7 +108,7 @@ pub struct AnswerPlain<T> {
 impl<T: Serialize> Answer for AnswerPlain<T> {
     fn finish(self: Box<Self>) -> Finished {
         match settled(&self.call, |never| match never {}) {
-            Ok(value) => returned(encode(&result_of(self.method), value)),
+            Ok(value) => returned(encode(ResultOf(self.method), value)),
             Err(error) => failed(error),
         }
     }
@@ -127,9 +122,9 @@ pub struct AnswerResult<T, E> {
 
 impl<T: Serialize, E: Serialize> Answer for AnswerResult<T, E> {
     fn finish(self: Box<Self>) -> Finished {
-        let what = result_of(self.method);
-        match settled(&self.call, |own| encode::<Result<T, E>>(&what, Err(own))) {
-            Ok(value) => returned(encode::<Result<T, E>>(&what, Ok(value))),
+        let what = ResultOf(self.method);
+        match settled(&self.call, |own| encode::<Result<T, E>>(what, Err(own))) {
+            Ok(value) => returned(encode::<Result<T, E>>(what, Ok(value))),
             Err(error) => failed(error),
         }
     }
@@ -161,7 +156,7 @@ pub(super) fn settled<T, E>(
 }
 
 /// A user's value as bytes, all that is left of it.
-fn encode<T: Serialize>(what: &str, value: T) -> Result<Vec<u8>, NotSent> {
+fn encode<T: Serialize>(what: ResultOf, value: T) -> Result<Vec<u8>, NotSent> {
     let encoded = codec::encode(what, &value);
     discard(value);
     encoded
@@ -191,6 +186,12 @@ pub(super) fn not_sent(error: &NotSent) -> Finished {
     Finished { tag: AnswerKind::NotSent as u32, body: codec::encode("an error", error).unwrap_or_default() }
 }
 
-pub(super) fn result_of(method: &str) -> String {
-    format!("the result of `{method}`")
+/// Names the result of a method in an error, if there is one.
+#[derive(Clone, Copy)]
+pub(super) struct ResultOf(pub(super) &'static str);
+
+impl fmt::Display for ResultOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the result of `{}`", self.0)
+    }
 }

@@ -3,6 +3,9 @@
 //! Three parties share the connection: this thread, which runs the worker; a reader thread, which hands out calls and
 //! grants as they come; and any thread that acquires or releases, which writes. When the parent is gone, the reader ends
 //! the process at once: nobody is left to work for.
+//!
+//! Calls come before the one that runs is done. Each is begun in the memory that is shared with the parent, unless it was
+//! taken back there; and each answer is on its way before the next call begins, so that no death can take it along.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -11,13 +14,14 @@ use std::sync::{Arc, Mutex};
 use concurry_core::panics::{contain, discard};
 use concurry_limits::remote::{RemoteGrant, RemoteLimits};
 use concurry_limits::{LimitPool, LimitSet, LimitSetAcquisition};
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 
 use super::answers::{Finished, not_sent};
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
+use super::memory::Memory;
 use super::remote_limits::RemoteConnection;
-use super::transport::{Sink, SocketSink, SocketSource, Source};
-use super::{codec, hook, registry};
+use super::transport::{Sink, SocketSink, SocketSource, Source, Transport, take};
+use super::{codec, hook, registry, turns};
 use crate::admission::Admission;
 use crate::attempt::{Ran, contained};
 use crate::construct::construct;
@@ -33,7 +37,13 @@ pub(super) struct Session {
     hello: Hello,
     outbox: Outbox,
     source: Box<dyn Source>,
+    memory: Arc<Memory>,
+    /// Where calls come from, if not with everything else.
+    calls: Option<NextFrame>,
 }
+
+/// Waits for the next frame for the worker; `None` when there is to be none.
+type NextFrame = Box<dyn FnMut() -> Option<Frame>>;
 
 /// Serves one worker over `stream`; the exit code.
 pub(super) fn run(stream: UnixStream) -> i32 {
@@ -53,14 +63,38 @@ pub(super) fn run(stream: UnixStream) -> i32 {
 }
 
 fn open(stream: UnixStream) -> io::Result<Session> {
+    let Some((what, file)) = take(&stream)? else { hook::vanish() };
+    let Some(transport) = Transport::from_byte(what).filter(|transport| transport.is_there()) else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the pool has a transport that is unknown here",
+        ));
+    };
+    let memory = Arc::new(Memory::open(file, transport.memory())?);
     let mut source = SocketSource::new(stream.try_clone()?);
-    let outbox: Outbox = Arc::new(Mutex::new(SocketSink(stream)));
+    let (outbox, calls) = ends(transport, stream, &memory);
     let Some(frame) = source.receive()? else { hook::vanish() };
     if frame.kind != Kind::Hello || frame.tag != PROTOCOL {
         let text = format!("the pool speaks protocol {} and this child {PROTOCOL}", frame.tag);
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
-    Ok(Session { hello: frame.open()?, outbox, source: Box::new(source) })
+    Ok(Session { hello: frame.open()?, outbox, source: Box::new(source), memory, calls })
+}
+
+/// Where answers go, and where calls come from, if not from the socket.
+fn ends(transport: Transport, stream: UnixStream, memory: &Arc<Memory>) -> (Outbox, Option<NextFrame>) {
+    #[cfg(target_os = "linux")]
+    if transport == Transport::Ring {
+        let (sink, mut source) = super::transport::ring::child_end(memory);
+        let next = move || {
+            let next = source.receive();
+            next.inspect_err(|error| eprintln!("concurry: a worker's process cannot read its calls: {error}"))
+                .ok()
+        };
+        return (Arc::new(Mutex::new(sink)), Some(Box::new(next)));
+    }
+    let _ = (transport, memory);
+    (Arc::new(Mutex::new(SocketSink(stream))), None)
 }
 
 /// Tells the parent whether there is a worker; the exit code.
@@ -71,16 +105,17 @@ fn report(outbox: &Outbox, outcome: &Result<(), Failure>) -> i32 {
 
 /// Serves `W`; the exit code.
 pub(super) fn serve<W: Worker>(session: Session) -> i32 {
-    let Session { hello, outbox, source } = session;
+    let Session { hello, outbox, source, memory, calls } = session;
     let args = match W::decode_args(&hello.args) {
         Ok(args) => args,
         Err(error) => return report(&outbox, &Err(Failure::Unsuitable(error.to_string()))),
     };
     let remote = Arc::new(RemoteConnection::new(Arc::clone(&outbox), ()));
     let limits = limit_pool(hello, &remote);
-    let (calls, inbox) = unbounded();
+    let (to_worker, inbox) = unbounded();
     let reader = Arc::clone(&remote);
-    std::thread::spawn(move || read(source, &reader, &calls));
+    std::thread::spawn(move || read(source, &reader, &to_worker));
+    let mut next = calls.unwrap_or_else(|| Box::new(move || inbox.recv().ok()));
 
     let mut worker: W = match construct(|| args.clone(), limits.clone()) {
         Ok(worker) => worker,
@@ -89,10 +124,11 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
     if report(&outbox, &Ok(())) != 0 {
         hook::vanish();
     }
-    while let Some((frame, lent)) = next_call(&inbox) {
+    while let Some((frame, lent)) = next_call(&mut next, &memory) {
         let acquired = lent.and_then(|grant| limits.adopt(&grant));
         let (answer, ran) = answer(&mut worker, &frame, acquired);
         let answer = Frame::new(Kind::Answer, frame.id, answer.tag, answer.body);
+        codec::put_aside(frame.body);
         if ran == Ran::Panicked {
             discard(worker);
             let made = construct(|| args.clone(), limits.clone());
@@ -107,20 +143,25 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
         } else if lock(&outbox).send(&answer).is_err() {
             hook::vanish();
         }
+        codec::put_aside(answer.body);
     }
     discard(worker);
     0
 }
 
-/// The next call, and what was acquired for it; `None` when there is to be none.
-fn next_call(inbox: &Receiver<Frame>) -> Option<(Frame, Option<RemoteGrant>)> {
-    let mut frame = inbox.recv().ok()?;
+/// The next call, which has begun, and what was acquired for it; `None` when there is to be none.
+fn next_call(next: &mut NextFrame, memory: &Memory) -> Option<(Frame, Option<RemoteGrant>)> {
     let mut lent = None;
-    if frame.kind == Kind::Lend {
-        lent = Some(frame.open().ok()?);
-        frame = inbox.recv().ok()?;
+    loop {
+        let frame = next()?;
+        match frame.kind {
+            Kind::Lend => lent = Some(frame.open().ok()?),
+            Kind::Call if turns::begin(memory, frame.id) => return Some((frame, lent)),
+            // It was taken back, and runs elsewhere, or later.
+            Kind::Call => {}
+            _ => return None,
+        }
     }
-    (frame.kind == Kind::Call).then_some((frame, lent))
 }
 
 fn answer<W: Worker>(

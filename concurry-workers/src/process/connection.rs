@@ -1,65 +1,104 @@
-//! The parent's side of one child: its start, its calls, its end.
+//! The parent's side of one child: its start, its frames, its end.
 //!
-//! Three threads a child: the pool's dispatcher, which owns this connection and waits; a writer, so that nobody who grants
-//! a limit ever blocks on a child that does not read; and a reader, which completes promises, serves limits, and is the
-//! first to see that the child is gone.
+//! One thread owns the connection: it waits for what comes, serves limits, and is the first to see that the child is gone. A
+//! writer sends what others have to say, so that nobody who grants a limit ever blocks on a child that does not read. Calls go
+//! by the [`Link`], from whatever thread has one.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
-use std::task::Waker;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use concurry_core::call::{CallError, NotSent, Panicked, WorkerDied};
 use concurry_core::panics::{catch, contain};
-use concurry_core::park::thread_waker;
 use concurry_limits::{LimitPool, LimitSetAcquisition};
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 
-use super::answers::{Outbound, Reply};
+use super::answers::Reply;
 use super::codec;
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::launch::{Launch, Launched, Life};
 use super::limits_server::{LimitsServer, May};
-use super::transport::{Sink, Source};
+use super::memory::Memory;
+use super::transport::{
+    Arrival, Calls, Incoming, Nudge, SocketCalls, SocketIncoming, Transport, write_as_they_come,
+};
+use super::turns::{self, Turns};
 use crate::attempt::Ran;
 use crate::error::InitError;
-use crate::pool::serving;
-use concurry_core::sync::lock;
 
 /// One child.
 pub(crate) struct Connection {
     life: Box<dyn Life>,
-    outbox: Option<Sender<Frame>>,
-    events: Receiver<Event>,
-    running: Arc<Running>,
-    /// The reader owns it: with the reader it lets go of the outbox.
-    limits: Weak<LimitsServer>,
-    threads: Vec<JoinHandle<()>>,
-    next_id: u64,
+    incoming: Box<dyn Incoming>,
+    limits: Arc<LimitsServer>,
+    /// It ends with the child.
+    _watcher: Option<Helper>,
+    /// It ends with the last who could send by it, or with the child; so it is the last one here.
+    _writer: Helper,
 }
 
-/// What the reader sees and the dispatcher waits for.
-enum Event {
-    Ready(Result<(), Failure>),
-    Answered(Ran),
+/// The pool's ends of a transport.
+struct Ends {
+    incoming: Box<dyn Incoming>,
+    calls: Box<dyn Calls>,
+    nudge: Arc<dyn Nudge>,
+    /// Sees the end of the child, where what is read does not tell it.
+    watcher: Option<Helper>,
+}
+
+impl Ends {
+    fn new(
+        transport: Transport,
+        stream: &UnixStream,
+        memory: &Arc<Memory>,
+        outbox: &Sender<Frame>,
+    ) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if transport == Transport::Ring {
+            let (incoming, calls, nudge, watch) =
+                super::transport::ring::pool_end(memory, stream.try_clone()?);
+            let watcher = Some(Helper::start("concurry-watcher", watch)?);
+            return Ok(Self { incoming: Box::new(incoming), calls: Box::new(calls), nudge, watcher });
+        }
+        let _ = (transport, memory);
+        let (incoming, nudge) = SocketIncoming::new(stream.try_clone()?)?;
+        let calls = Box::new(SocketCalls(outbox.clone()));
+        Ok(Self { incoming: Box::new(incoming), calls, nudge, watcher: None })
+    }
+}
+
+/// A thread that is waited for when this is dropped.
+struct Helper(Option<JoinHandle<()>>);
+
+impl Helper {
+    fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        thread::Builder::new().name(name.to_owned()).spawn(run).map(|thread| Self(Some(thread)))
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        drop(self.0.take().map(JoinHandle::join));
+    }
+}
+
+/// What a child is sent calls by. The connection ends only when its link is gone.
+pub(crate) struct Link {
+    calls: Box<dyn Calls>,
+    nudge: Arc<dyn Nudge>,
+    turns: Turns,
+    limits: Arc<LimitsServer>,
+}
+
+/// What comes from a child.
+pub(crate) enum Event {
+    /// The answer to a call.
+    Answer(Frame),
+    /// Somebody here wants the owner's attention.
+    Nudge,
+    /// It is gone, and what it held of limits was given back.
     Gone,
-}
-
-/// What dispatcher and reader share.
-struct Running {
-    call: Mutex<Option<(u64, Box<dyn Reply>)>>,
-    gone: AtomicBool,
-    dispatcher: Waker,
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The child answered it; after a panic it has made its worker anew.
-    Answered(Ran),
-    /// The child died.
-    Died,
 }
 
 /// Why there is no worker at the other end.
@@ -106,15 +145,14 @@ impl FarError {
 }
 
 impl Connection {
-    /// Starts a child that serves worker `index` of type `worker` for `pool`, and waits until it is ready.
+    /// Starts a child that serves worker `index` of type `worker`, and waits until it is ready.
     pub(crate) fn open(
         launch: &dyn Launch,
         worker: &str,
         index: usize,
         args: Vec<u8>,
         limits: &LimitPool,
-        pool: usize,
-    ) -> Result<Self, Ended> {
+    ) -> Result<(Self, Link), Ended> {
         let hello = Hello {
             worker: worker.to_owned(),
             index: u32::try_from(index).unwrap_or(u32::MAX),
@@ -123,167 +161,155 @@ impl Connection {
             balancing: limits.balancing(),
         };
         let hello = Frame::of(Kind::Hello, 0, PROTOCOL, &hello).map_err(Ended::Unsent)?;
-        let Launched { life, sink, source } = launch.launch().map_err(Ended::Start)?;
+        let (mut connection, link, outbox) =
+            Self::start(launch.launch().map_err(Ended::Start)?, limits).map_err(Ended::Start)?;
+        // When the writer has ended, the child is gone, and its end says so.
+        drop(outbox.send(hello));
+        drop(outbox);
+        match connection.until_ready() {
+            Some(Ok(())) => Ok((connection, link)),
+            Some(Err(Failure::Constructor(texts))) => Err(Ended::Failed(Box::new(FarError::chain(texts)))),
+            Some(Err(Failure::Panicked(panic))) => Err(Ended::Panicked(panic)),
+            Some(Err(Failure::Unsuitable(text))) => Err(Ended::Failed(text.into())),
+            None => Err(Ended::Died(connection.bury())),
+        }
+    }
+
+    fn start(launched: Launched, limits: &LimitPool) -> io::Result<(Self, Link, Sender<Frame>)> {
+        let Launched { life, stream, memory, transport } = launched;
         let (outbox, to_send) = unbounded();
-        let (tell, events) = unbounded();
-        let running = Arc::new(Running {
-            call: Mutex::new(None),
-            gone: AtomicBool::new(false),
-            dispatcher: thread_waker(),
-        });
         let limits = LimitsServer::new(limits.sets().to_vec(), outbox.clone(), May::Steer);
-        let served = Arc::downgrade(&limits);
-        let reader = {
-            let running = Arc::clone(&running);
-            move || {
-                let _serving = serving::enter(pool, None);
-                read(source, &running, &limits, &tell);
-            }
-        };
-        let mut connection = Self {
-            life,
-            outbox: Some(outbox),
-            events,
-            running,
-            limits: served,
-            threads: Vec::new(),
-            next_id: 0,
-        };
-        let writer =
-            thread::Builder::new().name("concurry-writer".to_owned()).spawn(move || write(sink, &to_send));
-        connection.threads.push(writer.map_err(Ended::Start)?);
-        let reader = thread::Builder::new().name("concurry-reader".to_owned()).spawn(reader);
-        connection.threads.push(reader.map_err(Ended::Start)?);
-        connection.send(hello);
-        match connection.events.recv() {
-            Ok(Event::Ready(Ok(()))) => Ok(connection),
-            Ok(Event::Ready(Err(Failure::Constructor(texts)))) => {
-                Err(Ended::Failed(Box::new(FarError::chain(texts))))
-            }
-            Ok(Event::Ready(Err(Failure::Panicked(panic)))) => Err(Ended::Panicked(panic)),
-            Ok(Event::Ready(Err(Failure::Unsuitable(text)))) => Err(Ended::Failed(text.into())),
-            Ok(Event::Answered(_) | Event::Gone) | Err(_) => Err(Ended::Died(connection.bury())),
-        }
+        let Ends { incoming, calls, nudge, watcher } = Ends::new(transport, &stream, &memory, &outbox)?;
+        let link = Link { calls, nudge, turns: Turns::new(memory), limits: Arc::clone(&limits) };
+        let writer = Helper::start("concurry-writer", move || write_as_they_come(stream, &to_send))?;
+        let connection = Self { life, incoming, limits, _watcher: watcher, _writer: writer };
+        Ok((connection, link, outbox))
     }
 
-    /// Whether the child is gone. The dispatcher's thread is unparked when that becomes true.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.running.gone.load(Ordering::SeqCst)
-    }
-
-    /// Has the child run one call, with what was acquired for it, and waits until it is answered.
-    pub(crate) fn call(&mut self, call: Outbound, acquired: Option<LimitSetAcquisition>) -> Fate {
-        self.next_id += 1;
-        let frame = Frame::new(Kind::Call, self.next_id, u32::from(call.method), call.args);
-        if let Err(error) = frame.header() {
-            call.reply.fail(CallError::NotSent(error));
-            return Fate::Answered(Ran::Failed);
-        }
-        *lock(&self.running.call) = Some((self.next_id, call.reply));
-        if let Some(acquired) = acquired {
-            // The child has it, as though it had acquired it itself.
-            match self.limits.upgrade() {
-                Some(limits) => limits.lend(self.next_id, acquired),
-                None => acquired.undo(),
-            }
-        }
-        self.send(frame);
-        match self.events.recv() {
-            Ok(Event::Answered(ran)) => Fate::Answered(ran),
-            Ok(Event::Ready(_) | Event::Gone) | Err(_) => {
-                let died = self.bury();
-                let call = lock(&self.running.call).take();
-                if let Some((_, reply)) = call {
-                    reply.fail(CallError::WorkerDied(died));
-                }
-                Fate::Died
+    fn until_ready(&mut self) -> Option<Result<(), Failure>> {
+        loop {
+            match self.receive() {
+                Ok(Arrival::Frame(frame)) if frame.kind == Kind::Ready => return frame.open().ok(),
+                Ok(Arrival::Nudge) => {}
+                Ok(Arrival::Frame(_) | Arrival::Gone) | Err(_) => return None,
             }
         }
     }
 
-    /// Lets the worker be dropped in the child, and waits for the child's end.
-    pub(crate) fn close(mut self) {
-        self.send(Frame::new(Kind::Stop, 0, 0, Vec::new()));
+    /// Waits for what comes next; what is about limits is dealt with here.
+    pub(crate) fn next(&mut self) -> Event {
+        match self.receive() {
+            Ok(Arrival::Frame(frame)) if frame.kind == Kind::Answer => return Event::Answer(frame),
+            Ok(Arrival::Nudge) => return Event::Nudge,
+            Ok(Arrival::Gone) => {}
+            Ok(Arrival::Frame(frame)) => {
+                tracing::error!(kind = ?frame.kind, "a worker's process sent what it may not; it is taken for dead");
+            }
+            Err(error) => {
+                tracing::error!(%error, "a worker's process sent what cannot be read; it is taken for dead");
+            }
+        }
+        contain("a limit", || self.limits.close());
+        Event::Gone
+    }
+
+    /// The next arrival that is not about limits.
+    fn receive(&mut self) -> io::Result<Arrival> {
+        loop {
+            let arrival = self.incoming.next()?;
+            let Arrival::Frame(frame) = &arrival else { return Ok(arrival) };
+            if matches!(frame.kind, Kind::Ready | Kind::Answer) {
+                return Ok(arrival);
+            }
+            catch(|| self.limits.receive(frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
+        }
+    }
+
+    /// Whether more is at hand, for which nobody need wait.
+    pub(crate) fn has_more(&self) -> bool {
+        self.incoming.has_more()
+    }
+
+    /// Waits for the end of a child that was told to stop.
+    pub(crate) fn close(&mut self) {
         self.life.end(false);
     }
 
     /// Makes sure that the child is gone; how it went.
-    fn bury(&mut self) -> WorkerDied {
+    pub(crate) fn bury(&mut self) -> WorkerDied {
         self.life.end(true)
-    }
-
-    fn send(&self, frame: Frame) {
-        if let Some(outbox) = &self.outbox {
-            // When the writer has ended, the child is gone, and the reader says so.
-            drop(outbox.send(frame));
-        }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // With the child gone, the reader ends at the end of its stream; the writer ends with the last outbox.
         self.life.end(true);
-        self.outbox = None;
-        self.threads.drain(..).for_each(|thread| drop(thread.join()));
+        contain("a limit", || self.limits.close());
     }
 }
 
-/// The writer thread.
-fn write(mut sink: Box<dyn Sink>, to_send: &Receiver<Frame>) {
-    for frame in to_send {
-        if sink.send(&frame).is_err() {
-            return; // the child is gone; the reader says so
+impl Link {
+    /// A call of a method, to be sent.
+    pub(crate) fn frame(method: u16, args: Vec<u8>) -> Result<Frame, NotSent> {
+        let frame = Frame::new(Kind::Call, 0, u32::from(method), args);
+        frame.header().map(|_| frame)
+    }
+
+    /// Sends a call, with what was acquired for it: the child has that as though it had acquired it itself. The call's id, and
+    /// what was acquired for a child that is gone.
+    pub(crate) fn call(
+        &mut self,
+        mut frame: Frame,
+        acquired: Option<LimitSetAcquisition>,
+    ) -> (u64, Option<LimitSetAcquisition>) {
+        let id = self.turns.next();
+        frame.id = id;
+        let mut unlent = None;
+        match acquired.map(|acquired| self.limits.lend(id, acquired)) {
+            Some(Ok(lent)) => self.calls.send(lent),
+            Some(Err(acquired)) => unlent = Some(acquired),
+            None => {}
         }
+        self.calls.send(frame);
+        (id, unlent)
+    }
+
+    /// Has the child end when it has run what it was sent.
+    pub(crate) fn stop(&self) {
+        self.calls.send(Frame::new(Kind::Stop, 0, 0, Vec::new()));
+    }
+
+    /// Takes back what the child has not begun; tells of an id whether it was among that.
+    pub(crate) fn take_back(&mut self) -> impl Fn(u64) -> bool + use<> {
+        let begun = self.turns.take_back();
+        move |id| begun.is_some_and(|begun| turns::is_after(id, begun))
+    }
+
+    /// Whether all that was sent is on its way.
+    pub(crate) fn is_flowing(&self) -> bool {
+        self.calls.is_flowing()
+    }
+
+    /// Sends more, if there is room for it now.
+    pub(crate) fn flow(&self) {
+        self.calls.flow();
+    }
+
+    /// Gets the attention of the connection's owner.
+    pub(crate) fn nudge(&self) {
+        self.nudge.nudge();
     }
 }
 
-/// The reader thread.
-fn read(mut source: Box<dyn Source>, running: &Running, limits: &Arc<LimitsServer>, tell: &Sender<Event>) {
-    loop {
-        let handled = match source.receive() {
-            Ok(Some(frame)) => catch(|| receive(&frame, running, limits, tell))
-                .unwrap_or_else(|panic| Err(io::Error::other(panic))),
-            Ok(None) => break,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = handled {
-            tracing::error!(%error, "a worker's process sent what cannot be read; it is taken for dead");
-            break;
-        }
-    }
-    contain("a limit", || limits.close());
-    running.gone.store(true, Ordering::SeqCst);
-    // The dispatcher waits here while a call runs, and in the pool's queue while none does.
-    drop(tell.send(Event::Gone));
-    running.dispatcher.wake_by_ref();
-}
+const PANICKED: u32 = AnswerKind::Panicked as u32;
 
-fn receive(
-    frame: &Frame,
-    running: &Running,
-    limits: &Arc<LimitsServer>,
-    tell: &Sender<Event>,
-) -> io::Result<()> {
-    let event = match frame.kind {
-        Kind::Ready => Event::Ready(frame.open()?),
-        Kind::Answer => {
-            let reply = lock(&running.call).take_if(|(id, _)| *id == frame.id);
-            let Some((_, reply)) = reply else {
-                return Err(io::Error::other("an answer to a call that does not run"));
-            };
-            let ran = contain("the answer to a call", || answer(frame, reply)).unwrap_or(Ran::Failed);
-            Event::Answered(ran)
-        }
-        _ => return limits.receive(frame),
-    };
-    drop(tell.send(event));
-    Ok(())
+/// Whether this answer says that the method panicked.
+pub(crate) fn has_panicked(frame: &Frame) -> bool {
+    frame.tag == PANICKED
 }
 
 /// Completes a promise; what became of the call.
-fn answer(frame: &Frame, reply: Box<dyn Reply>) -> Ran {
-    const PANICKED: u32 = AnswerKind::Panicked as u32;
+pub(crate) fn answer(frame: &Frame, reply: Box<dyn Reply>) -> Ran {
     if frame.tag == AnswerKind::Returned as u32 {
         return reply.complete(&frame.body);
     }
@@ -292,5 +318,5 @@ fn answer(frame: &Frame, reply: Box<dyn Reply>) -> Ran {
         _ => codec::decode("an error", &frame.body).map(CallError::NotSent),
     };
     reply.fail(decoded.unwrap_or_else(CallError::NotSent));
-    if frame.tag == PANICKED { Ran::Panicked } else { Ran::Failed }
+    if has_panicked(frame) { Ran::Panicked } else { Ran::Failed }
 }

@@ -6,6 +6,8 @@
 //! length of the body: u32 │ kind: u8 │ id: u64 │ tag: u32 │ body
 //! ```
 //!
+//! Before the first frame a child is given the memory that it shares with its pool (`transport::handover`).
+//!
 //! All numbers are little-endian. `id` pairs an answer with its question. Bodies are postcard, or a user's value that
 //! was encoded by postcard before; those are never sent through serde again byte by byte.
 
@@ -19,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::codec;
 
 /// Counts up when frames change; the two ends must agree before anything else is read.
-pub(crate) const PROTOCOL: u32 = 3;
+pub(crate) const PROTOCOL: u32 = 4;
 
 pub(crate) const HEADER: usize = 17;
 

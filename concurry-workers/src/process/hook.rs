@@ -4,7 +4,7 @@
 //! the loader runs before `main`, sees the variable, serves the socket and exits: the user's `main` never runs in a child,
 //! and needs no line for it.
 //!
-//! This file and `constructors` hold all of the crate's `unsafe`: what a program may do before `main`, and how it leaves.
+//! This file and `constructors` hold the `unsafe` of what a program may do before `main`, and how it leaves.
 
 #![allow(unsafe_code, reason = "see each block")]
 

@@ -8,7 +8,7 @@ use concurry_core::call::{Call, CallError, Promise};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::answers::{Answer, Finished, Reply, failed, result_of, returned, settled};
+use super::answers::{Answer, Finished, Reply, ResultOf, failed, returned, settled};
 use super::codec;
 use crate::attempt::Ran;
 use crate::probe::Probe;
@@ -99,7 +99,7 @@ struct ReplyIo<T> {
 
 impl<T: DeserializeOwned + Send> Reply for ReplyIo<T> {
     fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
-        let outcome = match codec::decode::<Result<T, Sent>>(&result_of(self.method), bytes) {
+        let outcome = match codec::decode::<Result<T, Sent>>(ResultOf(self.method), bytes) {
             Ok(result) => result.map_err(|sent| CallError::Failed(sent.into())),
             Err(error) => Err(CallError::NotSent(error)),
         };
@@ -121,9 +121,9 @@ struct AnswerIo<T> {
 
 impl<T: Serialize> Answer for AnswerIo<T> {
     fn finish(self: Box<Self>) -> Finished {
-        let what = result_of(self.method);
-        match settled(&self.call, |own| codec::encode::<Result<T, Sent>>(&what, &Err(own.into()))) {
-            Ok(value) => returned(codec::encode::<Result<T, Sent>>(&what, &Ok(value))),
+        let what = ResultOf(self.method);
+        match settled(&self.call, |own| codec::encode::<Result<T, Sent>>(what, &Err(own.into()))) {
+            Ok(value) => returned(codec::encode::<Result<T, Sent>>(what, &Ok(value))),
             Err(error) => failed(error),
         }
     }

@@ -1,24 +1,28 @@
 //! How a child is started.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use concurry_core::call::WorkerDied;
 
 use super::hook;
-use super::transport::{Sink, SocketSink, SocketSource, Source, pair};
+use super::memory::Memory;
+use super::transport::{Transport, give, pair};
 
 /// Starts children. Here, the own executable; on a cluster, something else.
 pub(crate) trait Launch: Send + Sync {
-    /// Starts one and returns its life and both halves of its transport.
+    /// Starts one and returns its life, its socket and the memory that it shares.
     fn launch(&self) -> io::Result<Launched>;
 }
 
 /// A child that was started.
 pub(crate) struct Launched {
     pub(super) life: Box<dyn Life>,
-    pub(super) sink: Box<dyn Sink>,
-    pub(super) source: Box<dyn Source>,
+    pub(super) stream: UnixStream,
+    pub(super) memory: Arc<Memory>,
+    pub(super) transport: Transport,
 }
 
 /// The life of a child.
@@ -32,7 +36,9 @@ pub(super) trait Life: Send {
 /// On Linux it is found through the kernel, so it works also after the file was replaced or deleted. The socket is the
 /// child's standard input: no other descriptor has to be inherited, and none can leak to a child that another thread
 /// starts at the same moment.
-pub(crate) struct OwnExecutable;
+pub(crate) struct OwnExecutable {
+    pub(crate) transport: Transport,
+}
 
 impl Launch for OwnExecutable {
     fn launch(&self) -> io::Result<Launched> {
@@ -41,12 +47,11 @@ impl Launch for OwnExecutable {
             .env(hook::VARIABLE, "1")
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .spawn()?;
-        let source = ours.try_clone()?;
-        Ok(Launched {
-            life: Box::new(Process(child)),
-            sink: Box::new(SocketSink(ours)),
-            source: Box::new(SocketSource::new(source)),
-        })
+        let life = Box::new(Process(child));
+        let transport = self.transport;
+        let memory = Arc::new(Memory::create(transport.memory())?);
+        give(&ours, transport.byte(), memory.file())?;
+        Ok(Launched { life, stream: ours, memory, transport })
     }
 }
 

@@ -145,21 +145,21 @@ impl LimitsServer {
     }
 
     /// Hands over what was acquired for call `id`: the child releases it as though it had asked for it, and what it holds
-    /// when it is gone is given back.
-    pub(crate) fn lend(&self, id: u64, acquired: LimitSetAcquisition) {
+    /// when it is gone is given back. The frame that tells it, or what was acquired when
+    /// it is gone.
+    pub(crate) fn lend(&self, id: u64, acquired: LimitSetAcquisition) -> Result<Frame, LimitSetAcquisition> {
         // The child counts its wishes up from zero.
         let grant =
             RemoteGrant { id: LENT | id, set: narrow(acquired.set_index()), items: acquired.export() };
         let mut table = lock(&self.table);
         if table.closed {
-            drop(table);
-            return acquired.undo();
+            return Err(acquired);
         }
         if !grant.items.is_empty() {
             table.held.insert(grant.id, acquired);
         }
         drop(table);
-        self.send(Kind::Lend, id, body(&grant));
+        Ok(Frame::new(Kind::Lend, id, 0, body(&grant)))
     }
 
     /// The child does not want what it asked for, or what was granted to it in the meantime: nothing of it was used.

@@ -2,7 +2,9 @@
 //!
 //! * `frame`: what travels, and its encoding.
 //! * `codec`: values to bytes and back.
-//! * `transport`: how frames travel: a trait, and a socket pair.
+//! * `transport`: how frames travel: traits, a socket pair, rings in shared memory.
+//! * `memory`: what a pool and a child share.
+//! * `turns`: which calls a child has begun.
 //! * `launch`: how a child is started: a trait, and the own executable.
 //! * [`registry`]: which workers this executable can serve, by name.
 //! * [`hook`]: what turns a started executable into a child, before its `main`.
@@ -24,11 +26,16 @@ pub mod hook;
 mod io_errors;
 mod launch;
 pub(crate) mod limits_server;
+mod memory;
 pub mod registry;
 pub(crate) mod remote_limits;
 pub(crate) mod transport;
+mod turns;
 
-pub use answers::{Answer, AnswerPlain, AnswerResult, Outbound, Reply, ReplyPlain, ReplyResult};
-pub(crate) use connection::{Connection, Ended, Fate};
+pub use answers::{Answer, AnswerPlain, AnswerResult, Encoded, Reply, ReplyPlain, ReplyResult};
+pub(crate) use codec::put_aside;
+pub(crate) use connection::{Connection, Ended, Event, Link, answer, has_panicked};
+pub(crate) use frame::Frame;
 pub use io_errors::{IoAnswers, TravelsAsIo};
 pub(crate) use launch::OwnExecutable;
+pub use transport::{Transport, UnknownTransport};

@@ -3,7 +3,7 @@
 //! * `sync`: in the caller.
 //! * `thread`: a thread a worker.
 //! * `tokio`: a task a worker.
-//! * `process`: a child process a worker, with a dispatcher thread here.
+//! * `process`: a child process a worker, with an owner thread here.
 //! * `shared`: what the modes with a queue have in common.
 //! * `rebuilding`: workers that are made anew.
 //! * `own`: the tokio runtime that concurry starts when there is none to use.
@@ -25,6 +25,7 @@ use concurry_limits::LimitPool;
 
 use crate::error::InitError;
 use crate::pool::{PoolStats, Queue, Route};
+use crate::process::Transport;
 use crate::worker::Worker;
 
 pub use own::block_on;
@@ -42,6 +43,8 @@ pub struct Setup<W: Worker> {
     pub(crate) name: String,
     pub(crate) restarts: Restarts,
     pub(crate) args: W::Args,
+    /// Of mode process.
+    pub(crate) transport: Transport,
 }
 
 /// Starts a runtime.

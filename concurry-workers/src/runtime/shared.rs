@@ -18,6 +18,7 @@ use crate::construct::construct;
 use crate::error::InitError;
 use crate::pool::serving::{self, Serving};
 use crate::pool::{Counters, Counts, Noted, PoolStats, Queue, Refused, Route, Sleeper};
+use crate::process::Transport;
 use crate::worker::Worker;
 use concurry_core::sync::lock;
 
@@ -31,6 +32,7 @@ pub(crate) struct Shared<W: Worker> {
     pub(crate) mode: ExecutionMode,
     pub(crate) name: String,
     pub(crate) workers: usize,
+    pub(crate) transport: Transport,
     /// Why the last worker ended although nobody stopped the pool.
     lost: OnceLock<String>,
 }
@@ -46,6 +48,7 @@ impl<W: Worker> Shared<W> {
             mode: setup.mode,
             name: setup.name,
             workers: setup.workers,
+            transport: setup.transport,
             lost: OnceLock::new(),
         })
     }

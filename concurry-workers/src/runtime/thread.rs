@@ -10,13 +10,14 @@ use concurry_core::panics::{catch, discard};
 use concurry_core::sync::lock;
 use crossbeam_channel::{Sender, unbounded};
 
+use super::process::submitting;
 use super::{Runtime, Setup, Shared, restart};
 use crate::attempt::{Ran, contained};
 use crate::error::InitError;
 use crate::pool::{Note, PoolStats, Popped, Route};
 use crate::worker::Worker;
 
-/// A pool whose workers are served by threads of this process; process mode uses it too, with dispatchers as threads.
+/// A pool whose workers are served by threads of this process; process mode uses it too, with the owners of children as threads.
 pub(super) struct Threads<W: Worker> {
     shared: Arc<Shared<W>>,
     serve: Serve<W>,
@@ -31,7 +32,7 @@ pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, I
 
 /// What runs on the thread of worker `index`. It reports once, when its worker is ready or could not be made, and returns
 /// when its worker has ended, with an error when it is lost.
-pub(super) type Serve<W> = fn(&Shared<W>, usize, Ready) -> Result<(), InitError>;
+pub(super) type Serve<W> = fn(&Arc<Shared<W>>, usize, Ready) -> Result<(), InitError>;
 
 /// Where a new worker reports, if anybody waits for that.
 pub(super) struct Ready(Option<Sender<Result<(), InitError>>>);
@@ -126,13 +127,13 @@ fn spawn_one<W: Worker>(
     thread.spawn(run).map(drop)
 }
 
-fn serve<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
+fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Result<(), InitError> {
     shared.work(index, || work(shared, index, ready))
 }
 
 fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
     let Some(mut worker) = ready.report(shared.construct(index))? else { return Ok(()) };
-    while let Popped::Message(message, noted) = shared.queue.pop(index, &|| false) {
+    while let Popped::Message((message, noted)) = shared.queue.pop(index, &|| false) {
         let mut next = Some((message, noted));
         while let Some((message, mut noted)) = next.take() {
             let ran = Note::within(&mut noted, || contained(|| worker.run(message)));
@@ -152,7 +153,7 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
 
 impl<W: Worker> Runtime<W> for Threads<W> {
     fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
-        self.shared.submit(route, message)
+        submitting(|| self.shared.submit(route, message))
     }
 
     fn refusal(&self) -> CallError {

@@ -132,7 +132,7 @@ struct Slot<W> {
 async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize, worker: W) {
     let shared = Arc::clone(&lifetime.shared);
     let slot = Slot { worker: Arc::new(RwLock::new(worker)), crashed: Arc::default() };
-    while let Popped::Message(message, noted) =
+    while let Popped::Message((message, noted)) =
         poll_fn(|context| shared.queue.poll_pop(index, context, &|| false)).await
     {
         let running = Running { shared: Arc::clone(&shared), index, ended: Ran::Returned, noted };

@@ -13,7 +13,7 @@ use crate::attempt::Ran;
 use crate::construct::constructing;
 use crate::error::{BoxError, InitError};
 use crate::options::{WorkerOptions, Workers};
-use crate::process::{Answer, Outbound};
+use crate::process::{Answer, Encoded, Reply};
 use crate::retry::MethodRetry;
 use crate::runtime::{self, Start};
 use crate::worker::{Access, ExclusiveGuard, Job, Message, SharedGuard, Worker};
@@ -180,7 +180,11 @@ impl Worker for TaskWorker {
         Err(cannot_travel())
     }
 
-    fn encode(TaskCall(task): TaskCall) -> Option<Outbound> {
+    fn encode(_: &TaskCall) -> Option<Encoded> {
+        Some(Encoded::failed(cannot_travel()))
+    }
+
+    fn reply(TaskCall(task): TaskCall) -> Option<Box<dyn Reply>> {
         task.refuse(CallError::NotSent(cannot_travel()));
         None
     }

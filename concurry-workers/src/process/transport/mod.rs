@@ -1,14 +1,29 @@
 //! How frames travel: a trait with one half a direction, so that each half has its own thread.
 //!
 //! * `socket`: a Unix socket pair, or any other stream.
+//! * `ring`: shared memory, on Linux.
+//! * `stream`: bytes and frames in shared memory, one direction.
+//! * `bell`: sleeping, and being woken by another process.
+//! * `chosen`: which of them a pool uses.
+//! * `handover`: what a child is given besides its socket.
 
+#[cfg(target_os = "linux")]
+mod bell;
+mod chosen;
+mod handover;
+#[cfg(target_os = "linux")]
+pub(super) mod ring;
 mod socket;
+#[cfg(target_os = "linux")]
+mod stream;
 
 use std::io;
 
 use super::frame::Frame;
 
-pub(super) use socket::pair;
+pub use chosen::{Transport, UnknownTransport};
+pub(super) use handover::{give, take};
+pub(super) use socket::{SocketCalls, SocketIncoming, pair, write_as_they_come};
 pub(crate) use socket::{SocketSink, SocketSource};
 
 /// The sending half.
@@ -21,4 +36,36 @@ pub(crate) trait Sink: Send {
 pub(crate) trait Source: Send {
     /// The next frame; `None` when the other side is gone.
     fn receive(&mut self) -> io::Result<Option<Frame>>;
+}
+
+/// What comes to the one who waits for a child.
+pub(super) enum Arrival {
+    Frame(Frame),
+    /// Somebody here wants its attention.
+    Nudge,
+    /// The child is gone.
+    Gone,
+}
+
+/// The pool's receiving half.
+pub(super) trait Incoming: Send {
+    /// Waits for what comes next. All that a child has sent comes before its end.
+    fn next(&mut self) -> io::Result<Arrival>;
+    /// Whether there is more at hand, for which nobody need wait.
+    fn has_more(&self) -> bool;
+}
+
+/// Gets the attention of the one who waits for a child.
+pub(super) trait Nudge: Send + Sync {
+    fn nudge(&self);
+}
+
+/// The pool's half for calls, which never blocks.
+pub(super) trait Calls: Send + Sync {
+    /// Takes a call, to be sent in the order in which they come.
+    fn send(&self, frame: Frame);
+    /// Whether all that was taken is on its way.
+    fn is_flowing(&self) -> bool;
+    /// Sends more of what was taken, if there is room for it.
+    fn flow(&self);
 }

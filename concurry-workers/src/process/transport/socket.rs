@@ -1,9 +1,14 @@
 //! Frames over a socket: a Unix pair to a child, or a Unix or TCP connection to another program.
 
-use std::io::{self, BufReader, IoSlice, Read, Write};
+use std::io::{self, BufReader, BufWriter, IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Sink, Source};
+use crossbeam_channel::{Receiver, Sender};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::{Arrival, Calls, Incoming, Nudge, Sink, Source};
 use crate::process::frame::{Frame, HEADER};
 
 /// A connected pair: one end for us, one for the child.
@@ -36,7 +41,7 @@ pub(crate) struct SocketSource<S>(BufReader<S>);
 
 impl<S: Read> SocketSource<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self(BufReader::with_capacity(64 * 1024, stream))
+        Self(BufReader::with_capacity(GATHERED, stream))
     }
 }
 
@@ -76,6 +81,106 @@ impl<S: Read> SocketSource<S> {
             self.0.read_exact(&mut frame.body[start..])?;
         }
         Ok(Some(frame))
+    }
+}
+
+/// How many bytes are gathered for one system call.
+const GATHERED: usize = 64 * 1024;
+
+/// Sends frames as they come: those that are at hand together leave in one system call. Ends when the other side is gone, or
+/// all who could send are.
+pub(in crate::process) fn write_as_they_come(stream: UnixStream, frames: &Receiver<Frame>) {
+    let mut sink = SocketSink(BufWriter::with_capacity(GATHERED, stream));
+    for frame in frames {
+        let sent = sink.send(&frame).and_then(|()| if frames.is_empty() { sink.0.flush() } else { Ok(()) });
+        if sent.is_err() {
+            // Whoever reads from the other side sees its end. What was gathered is for nobody.
+            drop(sink.0.into_parts());
+            return;
+        }
+    }
+}
+
+/// Calls over the socket: they go the way of all frames.
+pub(in crate::process) struct SocketCalls(pub(in crate::process) Sender<Frame>);
+
+impl Calls for SocketCalls {
+    fn send(&self, frame: Frame) {
+        // When the writer has ended, the child is gone, and the reader says so.
+        drop(self.0.send(frame));
+    }
+
+    fn is_flowing(&self) -> bool {
+        true
+    }
+
+    fn flow(&self) {}
+}
+
+/// The pool's receiving half of a socket. A second pair beside it is for nudges.
+pub(in crate::process) struct SocketIncoming {
+    source: SocketSource<UnixStream>,
+    nudged: Arc<AtomicBool>,
+    nudges: UnixStream,
+}
+
+/// Nudges the reader of a socket.
+struct SocketNudge {
+    nudged: Arc<AtomicBool>,
+    nudges: UnixStream,
+}
+
+impl SocketIncoming {
+    pub(in crate::process) fn new(stream: UnixStream) -> io::Result<(Self, Arc<dyn Nudge>)> {
+        let (here, there) = pair()?;
+        here.set_nonblocking(true)?;
+        there.set_nonblocking(true)?;
+        let nudged = Arc::new(AtomicBool::new(false));
+        let nudge = Arc::new(SocketNudge { nudged: Arc::clone(&nudged), nudges: there });
+        Ok((Self { source: SocketSource::new(stream), nudged, nudges: here }, nudge))
+    }
+}
+
+impl Nudge for SocketNudge {
+    fn nudge(&self) {
+        if !self.nudged.swap(true, Ordering::SeqCst) {
+            // One that finds no room is one of many that are there, and one is enough.
+            drop((&self.nudges).write(&[1]));
+        }
+    }
+}
+
+impl Incoming for SocketIncoming {
+    fn next(&mut self) -> io::Result<Arrival> {
+        loop {
+            if self.nudged.swap(false, Ordering::SeqCst) {
+                return Ok(Arrival::Nudge);
+            }
+            if !self.has_more() {
+                let mut both = [
+                    PollFd::new(self.source.0.get_ref(), PollFlags::IN),
+                    PollFd::new(&self.nudges, PollFlags::IN),
+                ];
+                match poll(&mut both, None) {
+                    Ok(_) => {}
+                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+                let [comes, is_nudged] = both.map(|one| !one.revents().is_empty());
+                if is_nudged {
+                    // Whether there was one says the flag; the bytes have done their work.
+                    drop((&self.nudges).read(&mut [0; 64]));
+                }
+                if !comes {
+                    continue;
+                }
+            }
+            return Ok(self.source.receive()?.map_or(Arrival::Gone, Arrival::Frame));
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        !self.source.0.buffer().is_empty()
     }
 }
 

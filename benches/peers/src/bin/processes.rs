@@ -1,0 +1,97 @@
+//! Calls to a process, beside the bare primitives that processes talk by: a socket pair with batched writes, and a ring in shared
+//! memory with a futex.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use concurry::Transport;
+use concurry::prelude::*;
+use concurry_peers::bare::{LargeSocket, MIB, Message, Ring, Socket, run_if_other_end};
+use concurry_peers::{batch, group, repeat};
+
+/// Does next to nothing, so that what is left is the call.
+#[worker]
+#[derive(Default)]
+struct Echo;
+
+#[worker]
+impl Echo {
+    pub fn echo(&self, mut message: Message) -> Message {
+        message.id += 1;
+        message
+    }
+
+    pub fn take(&self, bytes: serde_bytes::ByteBuf) -> u8 {
+        bytes[100]
+    }
+
+    pub fn acquire(&self, count: u32) {
+        for _ in 0..count {
+            drop(self.limits.acquire([("slots", 1)]).expect("it is granted"));
+        }
+    }
+}
+
+fn echo(transport: Transport, workers: usize, limits: impl concurry::IntoLimits) -> EchoHandle {
+    let options = Echo::options(ExecutionMode::Process, limits, workers).transport(transport);
+    options.init().expect("it starts")
+}
+
+fn pipelined(pool: &EchoHandle, count: u32) -> usize {
+    let calls: Vec<_> = (0..u64::from(count)).map(|id| pool.echo(Message::of(id))).collect();
+    gather(calls).result().expect("none fails").len()
+}
+
+fn large(pool: &EchoHandle, bytes: &[u8], count: u32) {
+    let calls = submit_all(0..count, 4, |_| pool.take(serde_bytes::ByteBuf::from(bytes)));
+    calls.for_each(|outcome| assert_eq!(outcome.expect("none fails"), 3));
+}
+
+fn main() {
+    run_if_other_end();
+    /// As ours.
+    const SPIN: Duration = Duration::from_micros(20);
+    let (ring, socket) = (echo(Transport::Ring, 1, ()), echo(Transport::Socket, 1, ()));
+    let (bare, pair) = (RefCell::new(Ring::new(SPIN)), RefCell::new(Socket::new()));
+    group(
+        "processes, 64 bytes pipelined",
+        vec![
+            batch("bare ring in shared memory + futex", 50_000, |count| bare.borrow_mut().pipelined(count)),
+            batch("socket pair, batched writes", 50_000, |count| pair.borrow_mut().pipelined(count)),
+            batch("concurry: Process, ring", 50_000, |count| pipelined(&ring, count)),
+            batch("concurry: Process, socket", 50_000, |count| pipelined(&socket, count)),
+        ],
+    );
+    group(
+        "processes, 64 bytes round trip",
+        vec![
+            repeat("bare ring in shared memory + futex", 2_000, || bare.borrow_mut().round_trip()),
+            repeat("socket pair", 2_000, || pair.borrow_mut().round_trip()),
+            repeat("concurry: Process, ring", 2_000, || ring.echo(Message::of(1)).result()),
+            repeat("concurry: Process, socket", 2_000, || socket.echo(Message::of(1)).result()),
+        ],
+    );
+    let (bytes, large_pair) = (vec![3; MIB], RefCell::new(LargeSocket::new()));
+    group(
+        "processes, 1 MiB one way (244,000 ns are 4 GiB/s)",
+        vec![
+            batch("bare ring, copied in and out", 100, |count| bare.borrow_mut().send_large(&bytes, count)),
+            repeat("socket pair, acknowledged", 100, || large_pair.borrow_mut().send(&bytes)),
+            batch("concurry: Process, ring", 100, |count| large(&ring, &bytes, count)),
+            batch("concurry: Process, socket", 100, |count| large(&socket, &bytes, count)),
+        ],
+    );
+    let set = LimitSet::builder().limit(ResourceLimit::new("slots", 8)).build().expect("it is valid");
+    let (by_ring, by_socket) = (echo(Transport::Ring, 2, &set), echo(Transport::Socket, 2, &set));
+    let both = |pool: &EchoHandle, count: u32| {
+        gather([pool.acquire(count / 2), pool.acquire(count / 2)]).result().expect("none fails")
+    };
+    group(
+        "processes, a limit acquired and released by two of them",
+        vec![
+            repeat("socket pair, round trip", 2_000, || pair.borrow_mut().round_trip()),
+            batch("concurry: Process, ring", 4_000, |count| both(&by_ring, count)),
+            batch("concurry: Process, socket", 4_000, |count| both(&by_socket, count)),
+        ],
+    );
+}

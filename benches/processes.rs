@@ -1,0 +1,7 @@
+//! `cargo bench --bench processes`: see `launch`.
+
+mod launch;
+
+fn main() -> std::process::ExitCode {
+    launch::launch("processes")
+}

@@ -1,0 +1,273 @@
+//! Calls that a worker takes before it is free to run them: a process has its next calls at hand when it has done one.
+//!
+//! Promises: what is taken ahead still counts as waiting; it is taken only while nobody is idle who could run it at once, and
+//! comes back, to its old place, when somebody goes idle, the pool stops, or the worker is one too many or dies. A call with
+//! `#[limited]` is never taken ahead: what it was granted would be held while it waits. Where the oldest call is displaced
+//! by new ones, nothing is taken ahead, since the oldest would be out of reach.
+
+use std::task::Waker;
+
+use concurry_core::sync::lock;
+use concurry_core::when_full::WhenFull;
+
+use super::ending::tell;
+use super::lanes::Need;
+use super::notes::Noted;
+use super::queue::{Queue, State};
+use crate::worker::Queued;
+
+/// A call that was taken out of its lane, with what puts it back to its place.
+pub(crate) struct Taken<M> {
+    pub(super) need: Need,
+    pub(super) age: u64,
+    pub(crate) message: M,
+    pub(crate) noted: Noted,
+}
+
+impl<M> Taken<M> {
+    /// Whether any worker could run it.
+    pub(crate) fn is_free(&self) -> bool {
+        self.need.is_free()
+    }
+}
+
+/// What a worker that has calls at hand is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// Go on.
+    Fine,
+    /// Put back what it has not begun: somebody else could run it, or nobody is to.
+    PutBack,
+}
+
+/// The workers that take calls ahead, by number.
+#[derive(Default)]
+pub(super) struct Ahead {
+    hands: Vec<Hand>,
+    /// Calls that were taken and not begun, of all workers: of each all that it has at hand but one.
+    waiting: usize,
+}
+
+/// What one worker has at hand.
+#[derive(Default)]
+struct Hand {
+    /// None when that worker is not there, or takes none ahead.
+    waker: Option<Waker>,
+    /// Calls that it has, the one that runs among them.
+    calls: usize,
+    /// Those of them that any worker could run.
+    free: usize,
+    /// It has found no more, and is to be woken for the next one.
+    has_room: bool,
+}
+
+impl Ahead {
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    fn hand(&mut self, number: usize) -> Option<&mut Hand> {
+        self.hands.get_mut(number)
+    }
+
+    /// Worker `number` takes a call; whether it is the only one that it has, and so counts as running.
+    fn adds(&mut self, number: usize, need: Need) -> bool {
+        let Some(hand) = self.hand(number) else { return true };
+        hand.calls += 1;
+        hand.free += usize::from(need.is_free());
+        let is_first = hand.calls == 1;
+        self.waiting += usize::from(!is_first);
+        is_first
+    }
+
+    /// Worker `number` has so many calls less; how many of them had not begun, and whether it has none any more.
+    fn removes(&mut self, number: usize, calls: usize, free: usize) -> (usize, bool) {
+        let Some(hand) = self.hand(number) else { return (0, calls > 0) };
+        let before = hand.calls.saturating_sub(1);
+        hand.calls = hand.calls.saturating_sub(calls);
+        hand.free = hand.free.saturating_sub(free);
+        let after = hand.calls.saturating_sub(1);
+        let ended = calls > 0 && hand.calls == 0;
+        self.waiting -= before - after;
+        (before - after, ended)
+    }
+
+    /// The worker that is to be woken for a call which needs this: one that has room for it, and the fewest calls.
+    pub(super) fn with_room(&mut self, need: Need) -> Option<Waker> {
+        if need.limited.is_some() {
+            return None;
+        }
+        let hand = match need.worker {
+            Some(number) => self.hand(number).filter(|hand| hand.has_room),
+            None => self.hands.iter_mut().filter(|hand| hand.has_room).min_by_key(|hand| hand.calls),
+        }?;
+        hand.has_room = false;
+        hand.waker.clone()
+    }
+
+    /// The worker that has most of what any could run, when somebody is idle.
+    pub(super) fn fullest(&self) -> Option<Waker> {
+        let full = self.hands.iter().filter(|hand| hand.free > 1);
+        full.max_by_key(|hand| hand.free).and_then(|hand| hand.waker.clone())
+    }
+
+    /// All that have calls at hand which have not begun.
+    pub(super) fn all(&self) -> Vec<Waker> {
+        let full = self.hands.iter().filter(|hand| hand.calls > 1);
+        full.filter_map(|hand| hand.waker.clone()).collect()
+    }
+
+    pub(super) fn ended(&mut self, number: usize) -> Option<Waker> {
+        let hand = self.hands.get_mut(number)?;
+        hand.has_room = false;
+        hand.waker.take()
+    }
+}
+
+impl<M: Queued> Queue<M> {
+    /// Worker `number` takes calls ahead from now on; `waker` has it look for more, or put some back.
+    pub(crate) fn takes_ahead(&self, number: usize, waker: Waker) {
+        let mut state = lock(&self.state);
+        let hands = &mut state.ahead.hands;
+        if hands.len() <= number {
+            hands.resize_with(number + 1, Hand::default);
+        }
+        let before = hands[number].waker.replace(waker);
+        drop(state);
+        drop(before);
+    }
+
+    /// Takes up to `most` calls for worker `number` to run after those that it has. When there are fewer, and it `is_short` of
+    /// calls, it is woken for the next one.
+    pub(crate) fn take_ahead(
+        &self,
+        number: usize,
+        most: usize,
+        is_short: bool,
+        into: &mut Vec<Taken<M>>,
+    ) -> Outlook {
+        let mut state = lock(&self.state);
+        if state.is_to_put_back(number) {
+            return Outlook::PutBack;
+        }
+        if self.options.when_full == WhenFull::DropOldest {
+            return Outlook::Fine;
+        }
+        let before = into.len();
+        while into.len() - before < most {
+            let Some(taken) = state.next_ahead(number) else { break };
+            into.push(taken);
+        }
+        let has_room = is_short && into.len() - before < most;
+        if let Some(hand) = state.ahead.hand(number) {
+            hand.has_room = has_room;
+        }
+        Outlook::Fine
+    }
+
+    /// Calls that worker `number` had at hand have ended, `free` of them of those that any worker could run; and what was noted
+    /// of them.
+    pub(crate) fn settled(&self, number: usize, calls: usize, free: usize, noted: Vec<Noted>) {
+        if calls == 0 {
+            return;
+        }
+        let mut state = lock(&self.state);
+        let rooms = state.lets_go(number, calls, free);
+        let submitters = state.rooms(rooms);
+        let ended: Vec<_> = noted.into_iter().map(|noted| state.notes.ran(noted)).collect();
+        tell(state);
+        submitters.into_iter().for_each(Waker::wake);
+        for noted in ended {
+            self.tell_of(noted);
+        }
+    }
+
+    /// Puts calls back that worker `number` had taken, to their old places. Gives back those that nobody is to run any more.
+    pub(crate) fn put_back(&self, number: usize, calls: Vec<Taken<M>>) -> Vec<M> {
+        let mut state = lock(&self.state);
+        let free = calls.iter().filter(|call| call.need.is_free()).count();
+        state.lets_go(number, calls.len(), free);
+        if state.stopped {
+            tell(state);
+            return calls.into_iter().map(|call| call.message).collect();
+        }
+        let helps: Vec<_> = calls.into_iter().map(|call| state.replace(call)).collect();
+        // Whoever waits for room finds what is put back counted as before.
+        tell(state);
+        for help in helps {
+            self.help(help);
+        }
+        Vec::new()
+    }
+}
+
+impl<M> State<M> {
+    /// Calls that wait, wherever.
+    pub(super) fn backlog(&self) -> usize {
+        self.lanes.len() + self.backing_off.len() + self.ahead.waiting()
+    }
+}
+
+impl<M: Queued> State<M> {
+    /// Whether worker `number` has calls at hand that it is not to keep.
+    fn is_to_put_back(&mut self, number: usize) -> bool {
+        let (stopped, surplus, idle) = (self.stopped, self.has_surplus(), self.idle.len());
+        let Some(hand) = self.ahead.hand(number) else { return false };
+        (hand.calls > 1 && (stopped || surplus)) || (hand.free > 1 && idle > 0)
+    }
+
+    /// Worker `number` takes a call that it has looked for. One that was not run, but is not settled either, may still count as
+    /// its running one.
+    pub(super) fn begins(&mut self, number: usize, need: Need, age: u64) -> Noted {
+        self.running += usize::from(self.ahead.adds(number, need));
+        self.takes(number, need, age)
+    }
+
+    /// The next call that worker `number` may take ahead. Those who are idle, or on their way here, come first.
+    fn next_ahead(&mut self, number: usize) -> Option<Taken<M>> {
+        if self.stopped || self.has_surplus() {
+            return None;
+        }
+        let others = self.workers.coming() + self.idle.len();
+        let is_for = |need: Need| need.limited.is_none() && need.worker == Some(number);
+        let (may_take, need) = match self.lanes.oldest(number)? {
+            need if need.is_free() => (self.lanes.len() > others, need),
+            need => (is_for(need), need),
+        };
+        if !may_take {
+            return None;
+        }
+        let (age, message) = self.lanes.pop_of(need)?;
+        let noted = self.begins(number, need, age);
+        Some(Taken { need, age, message, noted })
+    }
+
+    /// Worker `number` has so many calls less; for how many there is room now.
+    fn lets_go(&mut self, number: usize, calls: usize, free: usize) -> usize {
+        let (rooms, ended) = self.ahead.removes(number, calls, free);
+        self.running -= usize::from(ended);
+        for _ in 0..calls {
+            self.workers.ran(number);
+        }
+        rooms
+    }
+
+    /// Puts a call back that was taken.
+    fn replace(&mut self, call: Taken<M>) -> super::staffing::Help {
+        let Taken { need, age, message, noted } = call;
+        self.notes.returns(age, noted);
+        // One that was routed stays so, as long as that worker is there.
+        let worker = need.worker.filter(|worker| self.workers.returns_to(*worker));
+        self.place_for(Need { worker, ..need }, age, message)
+    }
+
+    fn rooms(&mut self, rooms: usize) -> Vec<Waker> {
+        let rooms = rooms.min(self.submitters.len());
+        self.submitters.drain(..rooms).collect()
+    }
+}
+
+/// Somebody has gone idle: who has taken what that one could run puts it back.
+pub(super) fn call_back<M>(state: &State<M>) -> Option<Waker> {
+    if state.ahead.waiting() == 0 { None } else { state.ahead.fullest() }
+}

@@ -1,0 +1,117 @@
+//! Sleeping until another process, or another thread, has something to say.
+//!
+//! Who sleeps says so first and then looks once more; who has something to say makes it visible first and then looks whether
+//! somebody sleeps. So no word is lost, and while nobody sleeps saying something costs no system call.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::time::Duration;
+
+use concurry_core::clock::{self, Clock};
+use rustix::io::Errno;
+use rustix::thread::futex;
+
+use crate::process::memory::Memory;
+
+/// One sleeper's bell, in memory that both sides share.
+#[derive(Clone)]
+pub(super) struct Bell {
+    memory: Arc<Memory>,
+    at: usize,
+}
+
+impl Bell {
+    /// The bell at this offset, which takes eight bytes.
+    pub(super) fn new(memory: &Arc<Memory>, at: usize) -> Self {
+        Self { memory: Arc::clone(memory), at }
+    }
+
+    /// Counts the times that it was rung.
+    fn count(&self) -> &AtomicU32 {
+        self.memory.half(self.at)
+    }
+
+    fn sleeps(&self) -> &AtomicU32 {
+        self.memory.half(self.at + 4)
+    }
+
+    /// Wakes the sleeper, if there is one. What it is to see was written before.
+    pub(super) fn ring(&self) {
+        fence(Ordering::SeqCst);
+        if self.sleeps().load(Ordering::Relaxed) != 0 && self.sleeps().swap(0, Ordering::SeqCst) != 0 {
+            self.force();
+        }
+    }
+
+    /// Wakes the sleeper, whatever it has said: the one who was to wake it may have died just before.
+    pub(super) fn force(&self) {
+        self.count().fetch_add(1, Ordering::SeqCst);
+        let woken = futex::wake(self.count(), futex::Flags::empty(), 1);
+        debug_assert!(woken.is_ok(), "the word is mapped");
+    }
+
+    /// Returns when `is_ready` says true: at once, after a little spinning, or after having slept.
+    pub(super) fn wait(&self, spin: &mut Spin, mut is_ready: impl FnMut() -> bool) -> io::Result<()> {
+        loop {
+            if spin.until(&mut is_ready) {
+                return Ok(());
+            }
+            let count = self.count().load(Ordering::SeqCst);
+            self.sleeps().store(1, Ordering::SeqCst);
+            fence(Ordering::SeqCst);
+            if is_ready() {
+                self.sleeps().store(0, Ordering::SeqCst);
+                return Ok(());
+            }
+            match futex::wait(self.count(), futex::Flags::empty(), count, None) {
+                Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// How long to look before sleeping: longer where it has paid, hardly where it has not, and not at all on one processor.
+pub(super) struct Spin {
+    clock: Arc<dyn Clock>,
+    budget: Duration,
+    most: Duration,
+}
+
+/// To be woken costs about twice as much.
+const MOST_SPIN: Duration = Duration::from_micros(20);
+const LEAST_SPIN: Duration = Duration::from_micros(1);
+
+impl Spin {
+    pub(super) fn new() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let most = if processors > 1 { MOST_SPIN } else { Duration::ZERO };
+        Self { clock: clock::system(), budget: most, most }
+    }
+
+    fn until(&mut self, is_ready: &mut impl FnMut() -> bool) -> bool {
+        if is_ready() {
+            return true;
+        }
+        if self.most.is_zero() {
+            return false;
+        }
+        let end = self.clock.now() + self.budget;
+        loop {
+            for _ in 0..32 {
+                std::hint::spin_loop();
+                if is_ready() {
+                    self.budget = (self.budget * 2).min(self.most);
+                    return true;
+                }
+            }
+            // Whoever was just woken here may need this very processor.
+            std::thread::yield_now();
+            if self.clock.now() >= end {
+                self.budget = (self.budget / 2).max(LEAST_SPIN);
+                return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Tests of both ends of a ring, in one process.
+
+use std::thread;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::process::frame::Kind;
+
+struct Ends {
+    incoming: RingIncoming,
+    calls: Arc<RingCalls>,
+    nudge: Arc<dyn Nudge>,
+    watcher: thread::JoinHandle<()>,
+    sink: RingSink,
+    source: RingSource,
+    /// The child's end of the socket.
+    life: UnixStream,
+    memory: Arc<Memory>,
+}
+
+fn ends() -> Ends {
+    let memory = Arc::new(Memory::create(SIZE).unwrap());
+    let (here, life) = UnixStream::pair().unwrap();
+    let (incoming, calls, nudge, watch) = pool_end(&memory, here);
+    let (sink, source) = child_end(&memory);
+    Ends { incoming, calls, nudge, watcher: thread::spawn(watch), sink, source, life, memory }
+}
+
+fn frame(id: u64, length: usize) -> Frame {
+    let body = (0..length).map(|place| (place as u64 ^ id).to_le_bytes()[0]).collect();
+    Frame::new(Kind::Call, id, 7, body)
+}
+
+/// Lengths of frames: most are small, some larger than the ring.
+fn length(id: u64) -> usize {
+    match id % 97 {
+        0 => CAPACITY * 2 + 5,
+        1 => CAPACITY - 17,
+        other => usize::try_from(other * 13 % 300).unwrap(),
+    }
+}
+
+#[test]
+fn frames_of_any_size_arrive_whole_and_in_order_in_both_directions() {
+    const COUNT: u64 = 5_000;
+    let Ends { mut incoming, calls, mut sink, mut source, watcher, life, .. } = ends();
+    let child = thread::spawn(move || {
+        for id in 0..COUNT {
+            let came = source.receive().unwrap();
+            assert!(came == frame(id, length(id)), "{id}");
+            sink.send(&came).unwrap();
+        }
+        drop(life);
+    });
+    let (mut sent, mut came) = (0, 0);
+    loop {
+        // More than fits is taken at once, and goes as there is room.
+        while sent < COUNT && sent < came + 200 {
+            calls.send(frame(sent, length(sent)));
+            sent += 1;
+        }
+        match incoming.next().unwrap() {
+            Arrival::Frame(answer) => {
+                assert!(answer == frame(came, length(came)), "{came}");
+                came += 1;
+            }
+            Arrival::Nudge => {}
+            Arrival::Gone => break,
+        }
+        calls.flow();
+    }
+    assert_eq!(came, COUNT);
+    child.join().unwrap();
+    watcher.join().unwrap();
+}
+
+#[test]
+fn what_was_written_before_the_end_comes_before_it() {
+    let Ends { mut incoming, mut sink, watcher, life, .. } = ends();
+    sink.send(&frame(1, 10)).unwrap();
+    sink.send(&frame(2, 10)).unwrap();
+    drop((sink, life));
+    watcher.join().unwrap();
+    let ids: Vec<_> = std::iter::from_fn(|| match incoming.next().unwrap() {
+        Arrival::Frame(frame) => Some(frame.id),
+        _ => None,
+    })
+    .collect();
+    assert_eq!(ids, [1, 2]);
+}
+
+#[test]
+fn an_owner_that_sleeps_hears_a_nudge_an_end_and_room() {
+    let Ends { mut incoming, calls, nudge, mut source, life, watcher, .. } = ends();
+    calls.send(frame(1, 3 * CAPACITY));
+    assert!(!calls.is_flowing(), "it does not fit");
+    let (tell, heard) = std::sync::mpsc::channel();
+    let owner = thread::spawn(move || {
+        loop {
+            let arrival = incoming.next().unwrap();
+            calls.flow();
+            tell.send(matches!(arrival, Arrival::Gone)).unwrap();
+            if matches!(arrival, Arrival::Gone) {
+                return calls.is_flowing();
+            }
+        }
+    });
+    assert!(source.receive().unwrap() == frame(1, 3 * CAPACITY));
+    assert!(!heard.recv().unwrap(), "there was room");
+    nudge.nudge();
+    drop(life);
+    watcher.join().unwrap();
+    assert!(owner.join().unwrap());
+    assert!(heard.into_iter().any(|gone| gone));
+}
+
+proptest! {
+    /// A child can write what it wants: it is an error, or frames, or nothing; never a panic, and never without end.
+    #[test]
+    fn whatever_is_in_the_ring_is_read_or_refused(
+        tail in prop_oneof![0..200u64, any::<u64>()],
+        head in prop_oneof![0..10u64, any::<u64>()],
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let Ends { mut incoming, calls, memory, life, watcher, .. } = ends();
+        memory.write(UP.bytes, &bytes);
+        memory.word(UP.tail).store(tail, Ordering::SeqCst);
+        memory.word(DOWN.head).store(head, Ordering::SeqCst);
+        calls.send(frame(1, 100));
+        drop(life);
+        watcher.join().unwrap();
+        // A frame takes more than 16 bytes, and a nudge that there is room comes once.
+        let most = usize::try_from(tail.min(CAPACITY as u64)).unwrap() / 17 + 2;
+        let ends = (0..=most).any(|_| !matches!(incoming.next(), Ok(Arrival::Frame(_) | Arrival::Nudge)));
+        prop_assert!(ends);
+    }
+}

@@ -1,0 +1,306 @@
+//! Gives a child its calls, several ahead.
+//!
+//! Pumping takes calls from the queue and sends them. One thread pumps at a time; who comes meanwhile has it done once more by
+//! the one who is at it. No lock is held while the user's code encodes a call.
+//!
+//! What a child has not begun goes back into the queue when the child dies, when the pool stops, when another worker is idle,
+//! when a part of it is cancelled, or when the call before it takes too long.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use concurry_core::call::CallError;
+use concurry_core::clock::{self, Clock};
+use concurry_core::panics::contain;
+use concurry_core::sync::lock;
+use concurry_limits::LimitSetAcquisition;
+
+use super::flight::{Flight, Refused, Sent};
+use crate::admission::Admission;
+use crate::pool::{Note, Outlook, Popped, Taken, serving};
+use crate::process::{Encoded, Link};
+use crate::runtime::Shared;
+use crate::worker::{Message, Worker};
+
+/// The calls of one worker.
+pub(super) struct Driver<W: Worker> {
+    pub(super) shared: Arc<Shared<W>>,
+    pub(super) number: usize,
+    pub(super) clock: Arc<dyn Clock>,
+    turn: AtomicU8,
+    pub(super) is_overdue: AtomicBool,
+    /// Woken when a call is cancelled that was sent ahead.
+    cancelled: Waker,
+    pub(super) flight: Mutex<Flight<W::Message>>,
+}
+
+/// Nobody pumps; somebody pumps; somebody pumps and must pump once more.
+const IDLE: u8 = 0;
+const PUMPING: u8 = 1;
+const AGAIN: u8 = 2;
+
+/// A child with fewer calls than these is sent the next one as it is submitted.
+const FEW: usize = 16;
+
+thread_local! {
+    static SUBMITS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `submit`, which may send the call that it submits right here, if a child has room for it.
+pub(in crate::runtime) fn submitting<R>(submit: impl FnOnce() -> R) -> R {
+    let before = SUBMITS.replace(true);
+    let result = submit();
+    SUBMITS.set(before);
+    result
+}
+
+impl<W: Worker> Driver<W> {
+    pub(super) fn new(shared: &Arc<Shared<W>>, number: usize) -> Arc<Self> {
+        let clock = clock::system();
+        let driver = Arc::new_cyclic(|driver: &Weak<Self>| Self {
+            shared: Arc::clone(shared),
+            number,
+            turn: AtomicU8::new(IDLE),
+            is_overdue: AtomicBool::new(false),
+            cancelled: Waker::from(Arc::new(Cancelled(Weak::clone(driver)))),
+            flight: Mutex::new(Flight::new(clock.now())),
+            clock,
+        });
+        shared.queue.takes_ahead(number, Waker::from(Arc::clone(&driver)));
+        driver
+    }
+
+    /// There is a child.
+    pub(super) fn connected(&self, link: Link) {
+        let mut flight = lock(&self.flight);
+        if flight.is_closing {
+            link.stop();
+        }
+        flight.link = Some(link);
+    }
+
+    /// The child is gone, as it was told to.
+    pub(super) fn disconnected(&self) {
+        let link = lock(&self.flight).link.take();
+        drop(link);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        lock(&self.flight).is_closing
+    }
+
+    /// There is no child to run a call: who else is idle may look for it.
+    pub(super) fn declines(&self) {
+        let context = &mut Context::from_waker(Waker::noop());
+        let declined = self.shared.queue.poll_take(self.number, context, &|| true);
+        debug_assert!(matches!(declined, Poll::Ready(Popped::Interrupted)), "it was not to take a call");
+    }
+
+    /// Sends what there is room for.
+    pub(super) fn pump(self: &Arc<Self>) {
+        if self.turn.swap(AGAIN, Ordering::SeqCst) != IDLE {
+            return;
+        }
+        let _serving = serving::enter(self.shared.queue.number(), None);
+        let waker = Waker::from(Arc::clone(self));
+        loop {
+            self.turn.store(PUMPING, Ordering::SeqCst);
+            self.send_what_fits(&waker);
+            if self.turn.compare_exchange(PUMPING, IDLE, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                return;
+            }
+        }
+    }
+
+    fn send_what_fits(self: &Arc<Self>, waker: &Waker) {
+        let queue = &self.shared.queue;
+        loop {
+            let (room, calls_at_hand) = {
+                let flight = lock(&self.flight);
+                if flight.link.is_none() || flight.is_closing {
+                    return;
+                }
+                (flight.room(), flight.sent.len())
+            };
+            if calls_at_hand == 0 {
+                match queue.poll_take(self.number, &Context::from_waker(waker), &|| false) {
+                    Poll::Ready(Popped::Message(call)) => self.send(call, false),
+                    Poll::Ready(Popped::Closed) => return self.close(),
+                    Poll::Ready(Popped::Interrupted) | Poll::Pending => return,
+                }
+                continue;
+            }
+            let mut calls = Vec::new();
+            let is_short = calls_at_hand < FEW;
+            if queue.take_ahead(self.number, room, is_short, &mut calls) == Outlook::PutBack {
+                if !self.put_back() {
+                    return;
+                }
+            } else {
+                let found = calls.len();
+                for call in calls {
+                    self.send(call, true);
+                }
+                if found > 0 {
+                    self.set_alarm();
+                }
+                // With few at hand the next one that comes is sent at once; with many, the next answer has it sent.
+                return;
+            }
+        }
+    }
+
+    fn close(&self) {
+        let mut flight = lock(&self.flight);
+        flight.is_closing = true;
+        if let Some(link) = &flight.link {
+            link.stop();
+        }
+    }
+
+    /// Sends one call, with what was acquired for it. One that is sent ahead of others comes back when it is cancelled.
+    fn send(&self, mut call: Taken<W::Message>, is_ahead: bool) {
+        let acquired = match call.message.admission().map(|(_, admission)| admission.take()) {
+            Some(Err(error)) => return self.refuse(call, Some(error)),
+            // Taken back if the call turns out not to be wanted.
+            Some(Ok(acquired)) => Some(Admission::granted(acquired)),
+            None => None,
+        };
+        let mut noted = call.noted.take();
+        let encode = || contain("the encoding of a call", || W::encode(&call.message));
+        let encoded = Note::within(&mut noted, encode);
+        call.noted = noted;
+        match encoded {
+            Some(Some(Encoded { method, args: Ok(args) })) => {
+                let acquired = acquired.and_then(|mut granted| granted.take().ok());
+                self.send_encoded(call, is_ahead, (method, args), acquired);
+            }
+            Some(Some(Encoded { args: Err(error), .. })) => {
+                self.refuse(call, Some(CallError::NotSent(error)));
+            }
+            // Nobody needs its result.
+            Some(None) | None => self.refuse(call, None),
+        }
+    }
+
+    fn send_encoded(
+        &self,
+        call: Taken<W::Message>,
+        is_ahead: bool,
+        (method, args): (u16, Vec<u8>),
+        acquired: Option<LimitSetAcquisition>,
+    ) {
+        let now = self.clock.now();
+        let (bytes, is_lent) = (args.len(), acquired.is_some());
+        let frame = match Link::frame(method, args) {
+            Ok(frame) => frame,
+            Err(error) => {
+                acquired.into_iter().for_each(LimitSetAcquisition::undo);
+                return self.refuse(call, Some(CallError::NotSent(error)));
+            }
+        };
+        let mut flight = lock(&self.flight);
+        let Some(link) = &mut flight.link else {
+            // The child died meanwhile.
+            drop(flight);
+            return self.came_back(call, acquired);
+        };
+        // Under the lock: a cancellation that comes from now on finds the call where it is taken back from.
+        if is_ahead && !call.message.wake_when_cancelled(&self.cancelled) {
+            drop(flight);
+            return self.refuse(call, None);
+        }
+        let (id, unlent) = link.call(frame, acquired);
+        if flight.sent.is_empty() {
+            flight.window.begins(now);
+        }
+        flight.bytes += bytes;
+        flight.sent.push_back(Sent { id, bytes, is_lent, call });
+        drop(flight);
+        // Giving it back wakes others, so not under the lock.
+        unlent.into_iter().for_each(LimitSetAcquisition::undo);
+    }
+
+    /// Puts a call back that was not sent, with what was acquired for it.
+    fn came_back(&self, mut call: Taken<W::Message>, acquired: Option<LimitSetAcquisition>) {
+        if let (Some((_, admission)), Some(acquired)) = (call.message.admission(), acquired) {
+            *admission = Admission::granted(acquired);
+        }
+        self.replace(vec![call]);
+    }
+
+    /// Puts calls back into the queue; those that nobody is to run any more are refused.
+    pub(super) fn replace(&self, calls: Vec<Taken<W::Message>>) {
+        let refused = self.shared.queue.put_back(self.number, calls);
+        if refused.is_empty() {
+            return;
+        }
+        let mut flight = lock(&self.flight);
+        let refused = refused.into_iter().map(|call| Refused::NotTakenBack(call, self.shared.refusal()));
+        flight.refused.extend(refused);
+        if let Some(link) = &flight.link {
+            link.nudge();
+        }
+    }
+
+    /// Has the owner answer a call that is not run.
+    fn refuse(&self, call: Taken<W::Message>, error: Option<CallError>) {
+        let mut flight = lock(&self.flight);
+        flight.refused.push(Refused::Taken(call, error));
+        if let Some(link) = &flight.link {
+            link.nudge();
+        }
+    }
+
+    /// Puts back what the child has not begun; says whether there was anything.
+    pub(super) fn put_back(&self) -> bool {
+        let calls = {
+            let mut flight = lock(&self.flight);
+            if flight.sent.len() < 2 { Vec::new() } else { flight.take_back() }
+        };
+        let found = !calls.is_empty();
+        if found {
+            self.replace(calls.into_iter().map(|sent| sent.call).collect());
+        }
+        found
+    }
+}
+
+impl<W: Worker> Wake for Driver<W> {
+    /// There may be a call. A thread that submits sends it right away; others, whatever they are, leave it to the owner.
+    fn wake(self: Arc<Self>) {
+        Self::wake_by_ref(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if SUBMITS.get() {
+            self.pump();
+        }
+        let flight = lock(&self.flight);
+        match &flight.link {
+            Some(_) if SUBMITS.get() => {}
+            Some(link) => link.nudge(),
+            None => {
+                drop(flight);
+                self.declines();
+            }
+        }
+    }
+}
+
+/// Takes back what was sent ahead when a part of that was cancelled: once `cancel` has returned, a call has begun or never will.
+struct Cancelled<W: Worker>(Weak<Driver<W>>);
+
+impl<W: Worker> Wake for Cancelled<W> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(driver) = self.0.upgrade() {
+            driver.put_back();
+        }
+    }
+}

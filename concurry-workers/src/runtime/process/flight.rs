@@ -1,0 +1,103 @@
+//! The calls that a child has: the one that it runs, and those that it was sent ahead.
+
+use std::collections::VecDeque;
+
+use concurry_core::call::CallError;
+use concurry_core::clock::{Timestamp, WakeGuard};
+
+use super::window::Window;
+use crate::pool::Taken;
+use crate::process::Link;
+
+/// The state of a driver, under its lock.
+pub(super) struct Flight<M> {
+    /// What calls are sent by; none while there is no child.
+    pub(super) link: Option<Link>,
+    /// In the order in which they were sent.
+    pub(super) sent: VecDeque<Sent<M>>,
+    /// The bytes of their arguments.
+    pub(super) bytes: usize,
+    pub(super) window: Window,
+    /// How many calls have been answered so far.
+    pub(super) answered: u64,
+    /// Looks whether calls wait too long behind one that runs.
+    pub(super) alarm: Option<Alarm>,
+    /// How many were set so far.
+    pub(super) alarms: u64,
+    /// Calls that are not run, which the owner answers: what else is run with an answer is no business of a thread that
+    /// submits.
+    pub(super) refused: Vec<Refused<M>>,
+    /// Nothing more will be sent.
+    pub(super) is_closing: bool,
+}
+
+/// A call that was sent.
+pub(super) struct Sent<M> {
+    pub(super) id: u64,
+    pub(super) bytes: usize,
+    /// It was sent with what was acquired for it, which is gone with its child.
+    pub(super) is_lent: bool,
+    pub(super) call: Taken<M>,
+}
+
+/// A call that is not run.
+pub(super) enum Refused<M> {
+    /// It was taken from the queue, and ends now; without an error when nobody needs its result.
+    Taken(Taken<M>, Option<CallError>),
+    /// The queue does not take it back.
+    NotTakenBack(M, CallError),
+}
+
+pub(super) struct Alarm {
+    pub(super) turn: u64,
+    /// How many had been answered when it was set.
+    pub(super) answered: u64,
+    /// Set a moment later.
+    pub(super) guard: Option<WakeGuard>,
+}
+
+impl<M> Flight<M> {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            link: None,
+            sent: VecDeque::new(),
+            bytes: 0,
+            window: Window::new(now),
+            answered: 0,
+            alarm: None,
+            alarms: 0,
+            refused: Vec::new(),
+            is_closing: false,
+        }
+    }
+
+    /// For how many more calls there is room.
+    pub(super) fn room(&self) -> usize {
+        let is_flowing = self.link.as_ref().is_some_and(Link::is_flowing);
+        let is_lent = self.sent.front().is_some_and(|sent| sent.is_lent);
+        if is_flowing && !is_lent { self.window.room(self.sent.len(), self.bytes) } else { 0 }
+    }
+
+    /// The first call was answered, if it has this id; the one behind it begins `now`.
+    pub(super) fn answered(&mut self, id: u64, now: impl FnOnce() -> Timestamp) -> Option<Taken<M>> {
+        self.sent.front().filter(|first| first.id == id)?;
+        let first = self.sent.pop_front()?;
+        self.bytes -= first.bytes;
+        self.answered += 1;
+        if let Some(note) = self.sent.front_mut().and_then(|next| next.call.noted.as_mut()) {
+            note.is_taken(now());
+        }
+        Some(first.call)
+    }
+
+    /// Takes the calls out that the child has not begun.
+    pub(super) fn take_back(&mut self) -> Vec<Sent<M>> {
+        let Some(link) = &mut self.link else { return Vec::new() };
+        let was_taken_back = link.take_back();
+        // They are begun in the order in which they were sent.
+        let begun = self.sent.iter().position(|sent| was_taken_back(sent.id)).unwrap_or(self.sent.len());
+        let calls: Vec<_> = self.sent.drain(begun..).collect();
+        self.bytes -= calls.iter().map(|sent| sent.bytes).sum::<usize>();
+        calls
+    }
+}

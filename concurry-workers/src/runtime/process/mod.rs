@@ -1,0 +1,96 @@
+//! Mode process: a child process a worker, and for each an owner thread here.
+//!
+//! Promises: a call is never run twice. When the child dies, the call that it ran is answered with
+//! [`CallError::WorkerDied`](concurry_core::call::CallError::WorkerDied), a new child takes its place, and what it had not begun
+//! goes back to its place in the queue.
+//!
+//! * `driver`: gives a child its calls, several ahead.
+//! * `returns`: what becomes of them.
+//! * `flight`: the calls that a child has.
+//! * `window`: how many those may be.
+//!
+//! The owner thread waits for what comes from the child, and for nudges. Calls are sent by whoever knows of them first: by the
+//! thread that submits one to a child with room for it, or by the owner when an answer has made room.
+
+mod driver;
+mod flight;
+mod returns;
+mod window;
+
+use std::sync::Arc;
+
+use concurry_core::panics;
+
+use super::thread::{Ready, spawn_all};
+use super::{Runtime, Setup, Shared};
+use crate::error::InitError;
+use crate::process::{self, Connection, Event, Link, OwnExecutable};
+use crate::worker::Worker;
+use driver::Driver;
+use returns::Ended;
+
+pub(super) use driver::submitting;
+
+/// Starts a child a worker, side by side, and returns when all have made their workers.
+pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
+    spawn_all(Shared::new(setup), serve::<W>)
+}
+
+fn connect<W: Worker>(shared: &Shared<W>, index: usize) -> Result<(Connection, Link), InitError> {
+    let worker = std::any::type_name::<W>();
+    // A clone of the arguments is the user's code.
+    panics::catch(|| W::encode_args(&shared.args()))
+        .map_err(process::Ended::Panicked)
+        .and_then(|args| args.map_err(process::Ended::Unsent))
+        .and_then(|args| {
+            let launch = OwnExecutable { transport: shared.transport };
+            Connection::open(&launch, worker, index, args, &shared.limits_of(index))
+        })
+        .map_err(|ended| ended.into_init_error(worker))
+}
+
+/// The owner thread of worker `index`.
+fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Result<(), InitError> {
+    let Some((mut connection, link)) = ready.report(connect(shared, index))? else { return Ok(()) };
+    let driver = Driver::new(shared, index);
+    driver.connected(link);
+    loop {
+        if own(&driver, &mut connection) {
+            driver.disconnected();
+            connection.close();
+            return Ok(());
+        }
+        driver.died(connection.bury());
+        drop(connection);
+        let (made, link) =
+            shared.rebuild(|| connect(shared, index)).inspect_err(|_| driver.answer_refused())?;
+        connection = made;
+        driver.connected(link);
+    }
+}
+
+/// Deals with what comes from a child until that is gone; whether it was told to go.
+fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection) -> bool {
+    /// Answers that are taken in one go before more calls are sent.
+    const BATCH: usize = 32;
+    driver.pump();
+    let mut ended = Ended::default();
+    loop {
+        match connection.next() {
+            Event::Answer(frame) => {
+                if let Err(reason) = driver.answered(frame, &mut ended) {
+                    tracing::error!(reason, "a worker's process is taken for dead");
+                    connection.bury();
+                }
+            }
+            Event::Nudge => driver.is_nudged(),
+            Event::Gone => break,
+        }
+        if !connection.has_more() || ended.calls() >= BATCH {
+            driver.settle(&mut ended);
+            driver.pump();
+        }
+    }
+    driver.settle(&mut ended);
+    driver.is_closing()
+}

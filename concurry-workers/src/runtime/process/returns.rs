@@ -1,0 +1,198 @@
+//! What becomes of the calls that a child has: answered, put back, or dead with it. All of it on the owner's thread, or by a
+//! clock that leaves it to that.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::task::{Wake, Waker};
+
+use concurry_core::call::{CallError, WorkerDied};
+use concurry_core::panics::{contain, discard};
+use concurry_core::sync::lock;
+
+use super::driver::Driver;
+use super::flight::{Alarm, Refused, Sent};
+use super::window::PATIENCE;
+use crate::attempt::{Ran, refuse};
+use crate::pool::{Note, Noted, Taken};
+use crate::process::{Frame, answer, has_panicked, put_aside};
+use crate::worker::Worker;
+
+/// Calls that have ended, and are yet to be told to the queue.
+#[derive(Default)]
+pub(super) struct Ended {
+    calls: usize,
+    free: usize,
+    /// Those of them that the child has answered.
+    answered: u32,
+    /// What was noted of some.
+    noted: Vec<Noted>,
+}
+
+impl Ended {
+    pub(super) fn calls(&self) -> usize {
+        self.calls
+    }
+
+    fn add<M>(&mut self, call: &Taken<M>) {
+        self.calls += 1;
+        self.free += usize::from(call.is_free());
+    }
+}
+
+impl<W: Worker> Driver<W> {
+    /// The child has answered a call.
+    ///
+    /// # Errors
+    ///
+    /// When it is not the one that it runs.
+    pub(super) fn answered(&self, frame: Frame, ended: &mut Ended) -> Result<(), &'static str> {
+        let Some(call) = lock(&self.flight).answered(frame.id, || self.clock.now()) else {
+            return Err("it has answered a call that it does not run");
+        };
+        ended.add(&call);
+        ended.answered += 1;
+        let panicked = has_panicked(&frame);
+        if panicked {
+            // Before the caller knows: when it was one too many, its next call is told so.
+            self.shared.rebuilt_elsewhere();
+            if self.shared.queue.is_stopped() {
+                self.put_back();
+            }
+        }
+        let Taken { message, mut noted, .. } = call;
+        let ran = Note::within(&mut noted, || {
+            contain("the answer to a call", || W::reply(message).map(|reply| answer(&frame, reply)))
+        });
+        let ran = if panicked { Ran::Panicked } else { ran.flatten().unwrap_or(Ran::Failed) };
+        put_aside(frame.body);
+        self.shared.count(ran, &noted);
+        if noted.is_some() {
+            ended.noted.push(noted);
+        }
+        Ok(())
+    }
+
+    /// Tells the queue which calls have ended, and answers those that are not run.
+    pub(super) fn settle(&self, ended: &mut Ended) {
+        let Ended { calls, free, answered, noted } = std::mem::take(ended);
+        let has_refused = {
+            let mut flight = lock(&self.flight);
+            if answered > 0 {
+                flight.window.answered(answered, self.clock.now());
+            }
+            if let Some(link) = &flight.link {
+                link.flow();
+            }
+            !flight.refused.is_empty()
+        };
+        self.shared.queue.settled(self.number, calls, free, noted);
+        if has_refused {
+            self.answer_refused();
+        }
+    }
+
+    /// Answers the calls that are not run.
+    pub(super) fn answer_refused(&self) {
+        let refused = std::mem::take(&mut lock(&self.flight).refused);
+        for one in refused {
+            match one {
+                Refused::Taken(call, error) => {
+                    let is_free = call.is_free();
+                    let ran = if error.is_some() { Ran::Failed } else { Ran::Returned };
+                    match error {
+                        Some(error) => refuse::<W>(call.message, error),
+                        None => discard(call.message),
+                    }
+                    self.shared.count(ran, &call.noted);
+                    self.shared.queue.settled(self.number, 1, usize::from(is_free), vec![call.noted]);
+                }
+                Refused::NotTakenBack(message, error) => refuse::<W>(message, error),
+            }
+        }
+    }
+
+    /// The child has died: the call that it ran is answered with that, and what it had not begun goes back.
+    pub(super) fn died(&self, died: WorkerDied) {
+        let (begun, others, link, alarm) = {
+            let mut flight = lock(&self.flight);
+            let (mut others, mut begun) = (Vec::new(), Vec::new());
+            for sent in flight.take_back() {
+                // What was acquired for it is gone with the child.
+                if sent.is_lent { begun.push(sent) } else { others.push(sent) }
+            }
+            begun.extend(flight.sent.drain(..));
+            flight.bytes = 0;
+            flight.window.shrinks();
+            (begun, others, flight.link.take(), flight.alarm.take())
+        };
+        drop((link, alarm));
+        self.declines();
+        if !others.is_empty() {
+            self.replace(others.into_iter().map(|sent| sent.call).collect());
+        }
+        for Sent { call, .. } in begun {
+            let is_free = call.is_free();
+            refuse::<W>(call.message, CallError::WorkerDied(died.clone()));
+            self.shared.count(Ran::Panicked, &call.noted);
+            self.shared.queue.settled(self.number, 1, usize::from(is_free), vec![call.noted]);
+        }
+        self.answer_refused();
+    }
+
+    /// Somebody wants the owner's attention: the clock, if the first call takes long.
+    pub(super) fn is_nudged(self: &Arc<Self>) {
+        if !self.is_overdue.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let (alarm, is_late) = {
+            let mut flight = lock(&self.flight);
+            let alarm = flight.alarm.take();
+            let is_late = alarm.as_ref().is_some_and(|alarm| alarm.answered == flight.answered);
+            if is_late && flight.sent.len() > 1 {
+                flight.window.shrinks();
+            }
+            (alarm, is_late)
+        };
+        drop(alarm);
+        if is_late {
+            self.put_back();
+        } else {
+            self.set_alarm();
+        }
+    }
+
+    /// Has the owner look again in a while, if calls wait behind one that runs.
+    pub(super) fn set_alarm(self: &Arc<Self>) {
+        let turn = {
+            let mut flight = lock(&self.flight);
+            if flight.alarm.is_some() || flight.sent.len() < 2 {
+                return;
+            }
+            flight.alarms += 1;
+            flight.alarm = Some(Alarm { turn: flight.alarms, answered: flight.answered, guard: None });
+            flight.alarms
+        };
+        let waker = Waker::from(Arc::new(Overdue(Arc::downgrade(self))));
+        // The clock may call the waker right here, so not under the lock.
+        let mut guard = Some(self.clock.wake_at(self.clock.now() + PATIENCE, waker));
+        if let Some(alarm) = lock(&self.flight).alarm.as_mut().filter(|alarm| alarm.turn == turn) {
+            alarm.guard = guard.take();
+        }
+        // One that has come by now is of no more use, and is dropped here, after the lock.
+        drop(guard);
+    }
+}
+
+/// Has the owner look whether calls wait too long.
+struct Overdue<W: Worker>(Weak<Driver<W>>);
+
+impl<W: Worker> Wake for Overdue<W> {
+    fn wake(self: Arc<Self>) {
+        if let Some(driver) = self.0.upgrade() {
+            driver.is_overdue.store(true, Ordering::SeqCst);
+            if let Some(link) = &lock(&driver.flight).link {
+                link.nudge();
+            }
+        }
+    }
+}
