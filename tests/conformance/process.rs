@@ -48,6 +48,10 @@ impl Mortal {
         std::process::id()
     }
 
+    pub fn process_group(&self) -> i32 {
+        rustix::process::getpgrp().as_raw_nonzero().get()
+    }
+
     pub fn environment(&self) -> Vec<String> {
         std::env::vars().map(|(name, _)| name).filter(|name| name.starts_with("CONCURRY")).collect()
     }
@@ -259,6 +263,14 @@ fn a_child_sees_nothing_of_its_origin() {
     let pool = Mortal::options(MODE, (), 1).init().unwrap();
     assert_eq!(pool.environment().result().unwrap(), Mortal::default().environment(), "what this process has itself");
     assert_eq!(pool.read_all_input().result().unwrap(), 0, "its standard input is empty");
+}
+
+#[test]
+fn a_signal_that_a_terminal_sends_to_the_program_is_not_for_its_children() {
+    let pools: Vec<_> = (0..2).map(|_| Mortal::options(MODE, (), 1).init().unwrap()).collect();
+    let groups: Vec<_> = pools.iter().map(|pool| pool.process_group().result().unwrap()).collect();
+    assert!(!groups.contains(&rustix::process::getpgrp().as_raw_nonzero().get()));
+    assert_ne!(groups[0], groups[1]);
 }
 
 #[test]

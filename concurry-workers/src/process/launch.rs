@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ impl Launch for OwnExecutable {
         let (ours, theirs) = pair()?;
         let child = Command::new(own_path()?)
             .env(hook::VARIABLE, "1")
+            // A group of its own: Ctrl-C in a terminal is for the program that has pools, which ends its children itself.
+            .process_group(0)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .spawn()?;
         let life = Box::new(Process(child));

@@ -46,7 +46,7 @@ impl<W: Worker> Driver<W> {
     ///
     /// When it is not the one that it runs.
     pub(super) fn answered(&self, frame: Frame, ended: &mut Ended) -> Result<(), &'static str> {
-        let Some(call) = lock(&self.flight).answered(frame.id, || self.clock.now()) else {
+        let Some(call) = lock(&self.flight).answered(frame.id, || self.shared.queue.clock().now()) else {
             return Err("it has answered a call that it does not run");
         };
         ended.add(&call);
