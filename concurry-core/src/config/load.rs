@@ -12,8 +12,8 @@ use super::{Config, ConfigError};
 
 const FILE: &str = "concurry.toml";
 const PREFIX: &str = "CONCURRY_";
-/// What a worker's process is told by its pool; no option.
-const NO_OPTION: &str = "worker_process";
+/// What a worker's process is told by its pool, and the transport to it; no options.
+const NO_OPTIONS: [&str; 2] = ["worker_process", "transport"];
 
 /// The format of the file.
 struct Toml;
@@ -39,7 +39,8 @@ impl Provider for Environment {
         let mut options = Dict::new();
         for (name, text) in std::env::vars_os() {
             let name = name.to_string_lossy().to_lowercase();
-            let Some(key) = name.strip_prefix(&PREFIX.to_lowercase()).filter(|key| *key != NO_OPTION) else {
+            let Some(key) = name.strip_prefix(&PREFIX.to_lowercase()).filter(|key| !NO_OPTIONS.contains(key))
+            else {
                 continue;
             };
             let value = value_of(&text.to_string_lossy());
