@@ -261,7 +261,11 @@ fn what_cannot_be_encoded_is_an_error_of_that_call_alone() {
 #[test]
 fn a_child_sees_nothing_of_its_origin() {
     let pool = Mortal::options(MODE, (), 1).init().unwrap();
-    assert_eq!(pool.environment().result().unwrap(), Mortal::default().environment(), "what this process has itself");
+    assert_eq!(
+        pool.environment().result().unwrap(),
+        Mortal::default().environment(),
+        "what this process has itself"
+    );
     assert_eq!(pool.read_all_input().result().unwrap(), 0, "its standard input is empty");
 }
 
