@@ -4,8 +4,11 @@
 //! its guards before the answer is given, also when it panics. What else panics on the way (the drop of an argument that
 //! was not needed) ends in the log.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use concurry_core::call::{CallError, Cancellation, Promise};
@@ -56,10 +59,37 @@ pub fn run<T, E>(promise: Promise<T, E>, method: impl FnOnce() -> Result<T, E>) 
             ran
         }
         Err(panic) => {
+            mark();
             promise.complete(Err(CallError::Panicked(panic)));
             Ran::Panicked
         }
     }
+}
+
+thread_local! {
+    /// What is marked when the method that runs on this thread has panicked.
+    static MARK: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+fn mark() {
+    MARK.with_borrow(|mark| {
+        if let Some(crashed) = mark {
+            crashed.store(true, Ordering::SeqCst);
+        }
+    });
+}
+
+/// Runs a method above the net of [`contained`], and marks `crashed` when it panics: before its caller, who may call again at
+/// once, is told. Without a mark, what may run around this one keeps its own.
+pub(crate) fn marking(crashed: Option<&Arc<AtomicBool>>, method: impl FnOnce() -> Ran) -> Ran {
+    let around = MARK.replace(crashed.cloned());
+    let ran = contained(method);
+    if ran == Ran::Panicked {
+        // It may have been another's panic than the method's.
+        mark();
+    }
+    MARK.set(around);
+    ran
 }
 
 /// Runs `method` here with what was granted to its call, and answers `promise`. What it acquired is released before that.

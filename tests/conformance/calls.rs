@@ -193,11 +193,7 @@ impl Endless {
 
     /// The gate comes with the call.
     #[limited(gate = 1)]
-    pub async fn awaits_with(
-        &self,
-        acquired: &mut LimitSetAcquisition,
-        wanted: u64,
-    ) -> Result<u64, std::fmt::Error> {
+    pub async fn awaits_with(&self, acquired: &mut LimitSetAcquisition, wanted: u64) -> Result<u64, String> {
         assert_eq!(acquired.requested("gate"), Some(wanted));
         std::future::pending().await
     }
@@ -237,7 +233,7 @@ where
     assert_eq!(endless.stats().crashed, 0);
 }
 
-crate::tests_in! { [thread: Thread, in_async: Async]
+every_mode_in_background! {
     fn a_running_call_that_looks_ends_when_it_is_cancelled(mode: ExecutionMode) {
         ends_when_cancelled(mode, |endless| endless.looks("gate".into()));
         ends_when_cancelled(mode, |endless| endless.looks_with(1));

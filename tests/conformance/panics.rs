@@ -50,6 +50,15 @@ every_mode! {
 }
 
 every_mode! {
+    fn whoever_knows_of_a_panic_finds_a_new_worker(mode: ExecutionMode) {
+        let counter = Counter::options(mode, (), 1).init(1).unwrap();
+        for _ in 0..100 {
+            assert_eq!(counter.add().result().unwrap(), 1);
+            assert!(matches!(counter.panic("ouch".into()).result(), Err(CallError::Panicked(_))));
+            assert_eq!(counter.count().result().unwrap(), 0);
+        }
+    }
+
     fn when_the_budget_of_restarts_is_spent_every_call_is_told(mode: ExecutionMode) {
         let counter = Counter::options(mode, (), 1)
             .max_restarts(2, Duration::from_secs(3600))

@@ -34,9 +34,39 @@ impl Cancellation {
         Self { call }
     }
 
+    /// Cancels the call.
+    pub(super) fn request(&self) {
+        if let Some(call) = &self.call {
+            call.cancel();
+        }
+    }
+
     /// Whether nobody needs the result any more.
     pub fn is_requested(&self) -> bool {
         self.call.as_ref().is_some_and(|call| !call.is_open())
+    }
+}
+
+/// Cancels a call of whatever type, for who does not hold it.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::call::{CallError, channel};
+///
+/// let (promise, call) = channel::<u64, String>();
+/// let canceller = call.canceller();
+/// canceller.cancel();
+/// assert!(!promise.is_open());
+/// assert!(matches!(call.result(), Err(CallError::Cancelled)));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Canceller(pub(super) Cancellation);
+
+impl Canceller {
+    /// As [`Call::cancel`](super::Call::cancel).
+    pub fn cancel(&self) {
+        self.0.request();
     }
 }
 

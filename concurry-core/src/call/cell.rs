@@ -35,6 +35,8 @@ pub(super) trait Asked: Send + Sync {
     fn awaited_by(&self, waker: &Waker) -> Awaited;
 
     fn is_open(&self) -> bool;
+
+    fn cancel(&self);
 }
 
 impl<T: Send, E: Send> Asked for Cell<T, E> {
@@ -44,6 +46,10 @@ impl<T: Send, E: Send> Asked for Cell<T, E> {
 
     fn awaited_by(&self, waker: &Waker) -> Awaited {
         Self::awaited_by(self, waker)
+    }
+
+    fn cancel(&self) {
+        self.close(Err(CallError::Cancelled));
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::cell::{Cell, Watch};
-use super::{CallError, Explanation, Outcome};
+use super::{CallError, Cancellation, Canceller, Explanation, Outcome};
 use crate::{clock, park};
 
 /// A call that was submitted: wait for it with [`result`](Self::result), or `.await` it on any executor.
@@ -107,6 +107,16 @@ impl<T, E> Call<T, E> {
     /// [`Cancellation`](super::Cancellation); its result is dropped.
     pub fn cancel(&self) -> bool {
         self.cell.close(Err(CallError::Cancelled))
+    }
+
+    /// What cancels this call, for whoever does not hold it.
+    pub fn canceller(&self) -> Canceller
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let cell = Arc::clone(&self.cell);
+        Canceller(Cancellation::of(Some(cell)))
     }
 
     /// Runs `callback` with the outcome once there is one: on the thread that completes the call, or here and now when

@@ -28,7 +28,7 @@ mod refused;
 mod trampoline;
 
 pub use awaited::Awaited;
-pub use cancellation::Cancellation;
+pub use cancellation::{Cancellation, Canceller};
 pub use cell::Watch;
 pub use error::{CallError, NotSent, Panicked, WorkerDied};
 pub use exhausted::{AttemptEnd, AttemptVerdict, FailedAttempt, RetriesExhausted};

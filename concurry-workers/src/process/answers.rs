@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::fmt;
 
-use concurry_core::call::{Call, CallError, NotSent, Outcome, Promise};
+use concurry_core::call::{Call, CallError, Canceller, NotSent, Outcome, Promise};
 use concurry_core::panics::discard;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -97,6 +97,8 @@ pub struct Finished {
 pub trait Answer {
     /// The outcome of the call, which has been run, as bytes.
     fn finish(self: Box<Self>) -> Finished;
+    /// What cancels the call while it runs.
+    fn canceller(&self) -> Canceller;
 }
 
 /// The answer of a method that cannot fail.
@@ -105,7 +107,11 @@ pub struct AnswerPlain<T> {
     pub(crate) call: Call<T, Infallible>,
 }
 
-impl<T: Serialize> Answer for AnswerPlain<T> {
+impl<T: Serialize + Send + 'static> Answer for AnswerPlain<T> {
+    fn canceller(&self) -> Canceller {
+        self.call.canceller()
+    }
+
     fn finish(self: Box<Self>) -> Finished {
         match settled(&self.call, |never| match never {}) {
             Ok(value) => returned(encode(ResultOf(self.method), value)),
@@ -120,7 +126,11 @@ pub struct AnswerResult<T, E> {
     pub(crate) call: Call<T, E>,
 }
 
-impl<T: Serialize, E: Serialize> Answer for AnswerResult<T, E> {
+impl<T: Serialize + Send + 'static, E: Serialize + Send + 'static> Answer for AnswerResult<T, E> {
+    fn canceller(&self) -> Canceller {
+        self.call.canceller()
+    }
+
     fn finish(self: Box<Self>) -> Finished {
         let what = ResultOf(self.method);
         match settled(&self.call, |own| encode::<Result<T, E>>(what, Err(own))) {

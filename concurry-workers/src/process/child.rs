@@ -20,6 +20,7 @@ use super::answers::{Finished, not_sent};
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::memory::Memory;
 use super::remote_limits::RemoteConnection;
+use super::running::Running;
 use super::transport::{Sink, SocketSink, SocketSource, Source, Transport, take};
 use super::{codec, hook, registry, turns};
 use crate::admission::Admission;
@@ -113,8 +114,9 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
     let remote = Arc::new(RemoteConnection::new(Arc::clone(&outbox), ()));
     let limits = limit_pool(hello, &remote);
     let (to_worker, inbox) = unbounded();
-    let reader = Arc::clone(&remote);
-    std::thread::spawn(move || read(source, &reader, &to_worker));
+    let running = Arc::<Running>::default();
+    let reader = (Arc::clone(&remote), Arc::clone(&running));
+    std::thread::spawn(move || read(source, &reader.0, &reader.1, &to_worker));
     let mut next = calls.unwrap_or_else(|| Box::new(move || inbox.recv().ok()));
 
     let mut worker: W = match construct(|| args.clone(), limits.clone()) {
@@ -126,7 +128,7 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
     }
     while let Some((frame, lent)) = next_call(&mut next, &memory) {
         let acquired = lent.and_then(|grant| limits.adopt(&grant));
-        let (answer, ran) = answer(&mut worker, &frame, acquired);
+        let (answer, ran) = answer(&mut worker, &frame, acquired, &running);
         let answer = Frame::new(Kind::Answer, frame.id, answer.tag, answer.body);
         codec::put_aside(frame.body);
         if ran == Ran::Panicked {
@@ -168,6 +170,7 @@ fn answer<W: Worker>(
     worker: &mut W,
     frame: &Frame,
     acquired: Option<LimitSetAcquisition>,
+    running: &Running,
 ) -> (Finished, Ran) {
     let method = u16::try_from(frame.tag).unwrap_or(u16::MAX);
     match W::decode(method, &frame.body) {
@@ -175,7 +178,9 @@ fn answer<W: Worker>(
             if let (Some((_, admission)), Some(acquired)) = (message.admission(), acquired) {
                 *admission = Admission::granted(acquired);
             }
+            running.begins(frame.id, answer.canceller());
             let ran = contained(|| worker.run(message));
+            running.ends();
             let finished = contain("the answer to a call", || answer.finish());
             // An answer without a body is one that the parent cannot read, and says so.
             (finished.unwrap_or(Finished { tag: AnswerKind::NotSent as u32, body: Vec::new() }), ran)
@@ -210,11 +215,12 @@ fn failure(error: InitError) -> Failure {
 }
 
 /// The reader thread.
-fn read(mut source: Box<dyn Source>, remote: &RemoteConnection, calls: &Sender<Frame>) {
+fn read(mut source: Box<dyn Source>, remote: &RemoteConnection, running: &Running, calls: &Sender<Frame>) {
     loop {
         match source.receive() {
             Ok(Some(frame)) => match frame.kind {
                 Kind::Call | Kind::Lend | Kind::Stop => drop(calls.send(frame)),
+                Kind::Cancel => running.cancel(frame.id),
                 _ => remote.receive(&frame),
             },
             Ok(None) => hook::vanish(),

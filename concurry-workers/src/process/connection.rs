@@ -89,6 +89,8 @@ pub(crate) struct Link {
     nudge: Arc<dyn Nudge>,
     turns: Turns,
     limits: Arc<LimitsServer>,
+    /// What is read while a method runs.
+    outbox: Sender<Frame>,
 }
 
 /// What comes from a child.
@@ -180,7 +182,8 @@ impl Connection {
         let (outbox, to_send) = unbounded();
         let limits = LimitsServer::new(limits.sets().to_vec(), outbox.clone(), May::Steer);
         let Ends { incoming, calls, nudge, watcher } = Ends::new(transport, &stream, &memory, &outbox)?;
-        let link = Link { calls, nudge, turns: Turns::new(memory), limits: Arc::clone(&limits) };
+        let turns = Turns::new(memory);
+        let link = Link { calls, nudge, turns, limits: Arc::clone(&limits), outbox: outbox.clone() };
         let writer = Helper::start("concurry-writer", move || write_as_they_come(stream, &to_send))?;
         let connection = Self { life, incoming, limits, _watcher: watcher, _writer: writer };
         Ok((connection, link, outbox))
@@ -274,6 +277,12 @@ impl Link {
         (id, unlent)
     }
 
+    /// Tells the child that nobody needs the result of a call that it runs.
+    pub(crate) fn cancel(&self, id: u64) {
+        // A child that is gone runs it no more.
+        drop(self.outbox.send(Frame::new(Kind::Cancel, id, 0, Vec::new())));
+    }
+
     /// Has the child end when it has run what it was sent.
     pub(crate) fn stop(&self) {
         self.calls.send(Frame::new(Kind::Stop, 0, 0, Vec::new()));
@@ -306,6 +315,11 @@ const PANICKED: u32 = AnswerKind::Panicked as u32;
 /// Whether this answer says that the method panicked.
 pub(crate) fn has_panicked(frame: &Frame) -> bool {
     frame.tag == PANICKED
+}
+
+/// Whether this answer says that there is none.
+pub(crate) fn is_not_sent(frame: &Frame) -> bool {
+    frame.tag == AnswerKind::NotSent as u32
 }
 
 /// Completes a promise; what became of the call.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::codec;
 
 /// Counts up when frames change; the two ends must agree before anything else is read.
-pub(crate) const PROTOCOL: u32 = 4;
+pub(crate) const PROTOCOL: u32 = 5;
 
 pub(crate) const HEADER: usize = 17;
 
@@ -64,10 +64,12 @@ pub(crate) enum Kind {
     Steered = 16,
     /// To the child: what was acquired for the call of this id, which comes next; body: `RemoteGrant`.
     Lend = 17,
+    /// To the child: nobody needs the result of the call of this id any more, which it runs.
+    Cancel = 18,
 }
 
 impl Kind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Hello,
         Self::Ready,
         Self::Call,
@@ -85,6 +87,7 @@ impl Kind {
         Self::Steer,
         Self::Steered,
         Self::Lend,
+        Self::Cancel,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

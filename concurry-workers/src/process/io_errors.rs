@@ -4,7 +4,7 @@
 
 use std::io::{self, ErrorKind};
 
-use concurry_core::call::{Call, CallError, Promise};
+use concurry_core::call::{Call, CallError, Canceller, Promise};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +119,11 @@ struct AnswerIo<T> {
     call: Call<T, io::Error>,
 }
 
-impl<T: Serialize> Answer for AnswerIo<T> {
+impl<T: Serialize + Send + 'static> Answer for AnswerIo<T> {
+    fn canceller(&self) -> Canceller {
+        self.call.canceller()
+    }
+
     fn finish(self: Box<Self>) -> Finished {
         let what = ResultOf(self.method);
         match settled(&self.call, |own| codec::encode::<Result<T, Sent>>(what, &Err(own.into()))) {

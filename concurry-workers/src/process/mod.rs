@@ -10,6 +10,7 @@
 //! * [`hook`]: what turns a started executable into a child, before its `main`.
 //! * `constructors`: the loader's list of what runs before `main`, and our place in it.
 //! * `child`: the child's side: constructs, runs, answers.
+//! * `running`: the child's side of a cancellation.
 //! * `remote_limits`: the child's side of limits: asks their owner.
 //! * `connection`: the parent's side of one child: its calls and its end.
 //! * `limits_server`: the parent's side of limits: answers, and takes back what a dead child held.
@@ -29,12 +30,13 @@ pub(crate) mod limits_server;
 mod memory;
 pub mod registry;
 pub(crate) mod remote_limits;
+mod running;
 pub(crate) mod transport;
 mod turns;
 
 pub use answers::{Answer, AnswerPlain, AnswerResult, Encoded, Reply, ReplyPlain, ReplyResult};
 pub(crate) use codec::put_aside;
-pub(crate) use connection::{Connection, Ended, Event, Link, answer, has_panicked};
+pub(crate) use connection::{Connection, Ended, Event, Link, answer, has_panicked, is_not_sent};
 pub(crate) use frame::Frame;
 pub use io_errors::{IoAnswers, TravelsAsIo};
 pub(crate) use launch::OwnExecutable;

@@ -12,7 +12,7 @@ use concurry_core::panics::discard;
 use concurry_core::sync::lock;
 
 use super::{Runtime, Setup, Shared, restart};
-use crate::attempt::{Ran, contained, refuse};
+use crate::attempt::{Ran, marking, refuse};
 use crate::error::InitError;
 use crate::pool::serving::serves;
 use crate::pool::{Note, Noted, PoolStats, Route, WorkerStates};
@@ -56,7 +56,7 @@ impl<W: Worker> Sync<W> {
         if let Some(note) = &mut noted {
             note.is_taken(self.shared.queue.clock().now());
         }
-        let ran = Note::within(&mut noted, || contained(|| worker.run(message)));
+        let ran = Note::within(&mut noted, || marking(None, || worker.run(message)));
         if ran == Ran::Panicked {
             slot.take().into_iter().for_each(discard);
             match restart(&self.shared, 0) {

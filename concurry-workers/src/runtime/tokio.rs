@@ -20,7 +20,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::RwLock;
 
 use super::{Runtime, Setup, Shared, own, restart};
-use crate::attempt::{Ran, contained, poll_job, refuse};
+use crate::attempt::{Ran, marking, poll_job, refuse};
 use crate::error::InitError;
 use crate::pool::serving::within;
 use crate::pool::{Note, Noted, PoolStats, Popped, Route, Sleeper};
@@ -214,11 +214,8 @@ async fn run<W: Worker>(mut job: Job, mut running: Running<W>) {
 }
 
 /// Runs a method that is not async; `method` borrows its guard, which is held to the end.
-fn run_here<W: Worker>(mut running: Running<W>, crashed: &AtomicBool, method: impl FnOnce() -> Ran) {
-    let ran = Note::within(&mut running.noted, || contained(method));
-    if ran == Ran::Panicked {
-        crashed.store(true, Ordering::SeqCst);
-    }
+fn run_here<W: Worker>(mut running: Running<W>, crashed: &Arc<AtomicBool>, method: impl FnOnce() -> Ran) {
+    let ran = Note::within(&mut running.noted, || marking(Some(crashed), method));
     running.end(ran);
 }
 

@@ -31,8 +31,8 @@ pub(super) struct Driver<W: Worker> {
     pub(super) clock: Arc<dyn Clock>,
     turn: AtomicU8,
     pub(super) is_overdue: AtomicBool,
-    /// Woken when a call is cancelled that was sent ahead.
-    cancelled: Waker,
+    /// Woken when a call is cancelled that was sent.
+    pub(super) cancelled: Waker,
     pub(super) flight: Mutex<Flight<W::Message>>,
 }
 
@@ -126,7 +126,7 @@ impl<W: Worker> Driver<W> {
             };
             if calls_at_hand == 0 {
                 match queue.poll_take(self.number, &Context::from_waker(waker), &|| false) {
-                    Poll::Ready(Popped::Message(call)) => self.send(call, false),
+                    Poll::Ready(Popped::Message(call)) => self.send(call),
                     Poll::Ready(Popped::Closed) => return self.close(),
                     Poll::Ready(Popped::Interrupted) | Poll::Pending => return,
                 }
@@ -141,7 +141,7 @@ impl<W: Worker> Driver<W> {
             } else {
                 let found = calls.len();
                 for call in calls {
-                    self.send(call, true);
+                    self.send(call);
                 }
                 if found > 0 {
                     self.set_alarm();
@@ -160,8 +160,8 @@ impl<W: Worker> Driver<W> {
         }
     }
 
-    /// Sends one call, with what was acquired for it. One that is sent ahead of others comes back when it is cancelled.
-    fn send(&self, mut call: Taken<W::Message>, is_ahead: bool) {
+    /// Sends one call, with what was acquired for it. When it is cancelled, it comes back, or the child is told.
+    fn send(&self, mut call: Taken<W::Message>) {
         let acquired = match call.message.admission().map(|(_, admission)| admission.take()) {
             Some(Err(error)) => return self.refuse(call, Some(error)),
             // Taken back if the call turns out not to be wanted.
@@ -175,7 +175,7 @@ impl<W: Worker> Driver<W> {
         match encoded {
             Some(Some(Encoded { method, args: Ok(args) })) => {
                 let acquired = acquired.and_then(|mut granted| granted.take().ok());
-                self.send_encoded(call, is_ahead, (method, args), acquired);
+                self.send_encoded(call, (method, args), acquired);
             }
             Some(Some(Encoded { args: Err(error), .. })) => {
                 self.refuse(call, Some(CallError::NotSent(error)));
@@ -188,7 +188,6 @@ impl<W: Worker> Driver<W> {
     fn send_encoded(
         &self,
         call: Taken<W::Message>,
-        is_ahead: bool,
         (method, args): (u16, Vec<u8>),
         acquired: Option<LimitSetAcquisition>,
     ) {
@@ -208,8 +207,9 @@ impl<W: Worker> Driver<W> {
             return self.came_back(call, acquired);
         };
         // Under the lock: a cancellation that comes from now on finds the call where it is taken back from.
-        if is_ahead && !call.message.wake_when_cancelled(&self.cancelled) {
+        if !call.message.wake_when_cancelled(&self.cancelled) {
             drop(flight);
+            acquired.into_iter().for_each(LimitSetAcquisition::undo);
             return self.refuse(call, None);
         }
         let (id, unlent) = link.call(frame, acquired);
@@ -254,6 +254,16 @@ impl<W: Worker> Driver<W> {
         }
     }
 
+    /// Tells the child if nobody needs the result of the call that it runs.
+    fn cancel_running(&self) {
+        let flight = lock(&self.flight);
+        if let (Some(link), Some(first)) = (&flight.link, flight.sent.front())
+            && !first.call.message.wake_when_cancelled(&self.cancelled)
+        {
+            link.cancel(first.id);
+        }
+    }
+
     /// Puts back what the child has not begun; says whether there was anything.
     pub(super) fn put_back(&self) -> bool {
         let calls = {
@@ -291,6 +301,7 @@ impl<W: Worker> Wake for Driver<W> {
 }
 
 /// Takes back what was sent ahead when a part of that was cancelled: once `cancel` has returned, a call has begun or never will.
+/// If it is the one that runs, the child is told.
 struct Cancelled<W: Worker>(Weak<Driver<W>>);
 
 impl<W: Worker> Wake for Cancelled<W> {
@@ -301,6 +312,7 @@ impl<W: Worker> Wake for Cancelled<W> {
     fn wake_by_ref(self: &Arc<Self>) {
         if let Some(driver) = self.0.upgrade() {
             driver.put_back();
+            driver.cancel_running();
         }
     }
 }

@@ -14,8 +14,8 @@ use super::flight::{Alarm, Refused, Sent};
 use super::window::PATIENCE;
 use crate::attempt::{Ran, refuse};
 use crate::pool::{Note, Noted, Taken};
-use crate::process::{Frame, answer, has_panicked, put_aside};
-use crate::worker::Worker;
+use crate::process::{Frame, answer, has_panicked, is_not_sent, put_aside};
+use crate::worker::{Message, Worker};
 
 /// Calls that have ended, and are yet to be told to the queue.
 #[derive(Default)]
@@ -60,10 +60,16 @@ impl<W: Worker> Driver<W> {
             }
         }
         let Taken { message, mut noted, .. } = call;
+        // Nobody needs what a child has not sent because it was cancelled.
+        let is_cancelled = is_not_sent(&frame) && !message.wake_when_cancelled(&self.cancelled);
         let ran = Note::within(&mut noted, || {
             contain("the answer to a call", || W::reply(message).map(|reply| answer(&frame, reply)))
         });
-        let ran = if panicked { Ran::Panicked } else { ran.flatten().unwrap_or(Ran::Failed) };
+        let ran = match ran.flatten() {
+            _ if panicked => Ran::Panicked,
+            _ if is_cancelled => Ran::Returned,
+            ran => ran.unwrap_or(Ran::Failed),
+        };
         put_aside(frame.body);
         self.shared.count(ran, &noted);
         if noted.is_some() {
