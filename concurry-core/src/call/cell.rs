@@ -137,47 +137,38 @@ impl<T, E> Cell<T, E> {
 
     /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
     pub(super) fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
+        let mut mine = None;
         loop {
             let mut state = lock(&self.state);
-            if let State::Pending(_) = &*state {
-                drop(state);
-                if self.leave(waker?, |pending| &mut pending.waker) {
-                    return None;
-                }
-                continue;
-            }
-            return match std::mem::replace(&mut *state, State::Taken) {
-                State::Done(outcome) => Some(outcome),
-                State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
+            let State::Pending(pending) = &mut *state else {
+                return match std::mem::replace(&mut *state, State::Taken) {
+                    State::Done(outcome) => Some(outcome),
+                    State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
+                };
             };
+            let left = leave(&mut pending.waker, waker?, &mut mine);
+            drop(state);
+            if left.is_ok() {
+                return None;
+            }
+            mine = waker.cloned();
         }
     }
 
     /// Leaves `waker` to be woken when the call is cancelled; false when nobody needs the answer by now.
     pub(super) fn wake_when_cancelled(&self, waker: &Waker) -> bool {
-        self.is_open() && self.leave(waker, |pending| &mut pending.worker)
-    }
-
-    /// Leaves `waker` in its place while the call is pending; false when it is not.
-    fn leave(&self, waker: &Waker, place: impl Fn(&mut Pending<T, E>) -> &mut Option<Waker>) -> bool {
-        let mut mine: Option<Waker> = None;
-        loop {
+        let mut mine = None;
+        while self.is_open() {
             let mut state = lock(&self.state);
             let State::Pending(pending) = &mut *state else { return false };
-            let left = place(pending);
-            if left.as_ref().is_some_and(|left| left.will_wake(waker)) {
-                return true;
-            }
-            if mine.is_some() {
-                let old = std::mem::replace(left, mine);
-                drop(state);
-                drop(old);
-                return true;
-            }
-            // A foreign waker is neither cloned nor dropped under the lock.
+            let left = leave(&mut pending.worker, waker, &mut mine);
             drop(state);
+            if left.is_ok() {
+                return true;
+            }
             mine = Some(waker.clone());
         }
+        false
     }
 
     /// Whether the call still needs an answer.
@@ -241,6 +232,18 @@ impl<T, E> Cell<T, E> {
         }
         Ok(())
     }
+}
+
+/// Leaves `waker` in its place: by its clone, if that is not there yet. An error asks for a clone. A foreign waker is neither
+/// cloned nor dropped under the lock: what comes back is to be dropped after it.
+fn leave(place: &mut Option<Waker>, waker: &Waker, mine: &mut Option<Waker>) -> Result<Option<Waker>, ()> {
+    if place.as_ref().is_some_and(|left| left.will_wake(waker)) {
+        return Ok(mine.take());
+    }
+    if mine.is_none() {
+        return Err(());
+    }
+    Ok(std::mem::replace(place, mine.take()))
 }
 
 /// Lets the outcome be taken, and tells those who wait for it.
