@@ -3,12 +3,13 @@
 use smallvec::SmallVec;
 
 use crate::set::{Definition, Item};
-use crate::{LimitError, Request};
+use crate::{LimitError, Request, UsageRule};
 
 /// Usages by the place of their item.
 pub(crate) type Told = SmallVec<[(usize, u64); 1]>;
 
 /// What `usage` tells of `items`: all of it or an error.
+#[inline]
 pub(crate) fn read(
     definition: &Definition,
     items: &[Item],
@@ -64,6 +65,7 @@ pub(crate) fn warn_of(missing: &[String]) {
 }
 
 /// Which of `items` the usage `used` of `key` is told of; `None` for a key that is to be skipped.
+#[inline]
 fn find(
     definition: &Definition,
     items: &[Item],
@@ -72,17 +74,40 @@ fn find(
     used: u64,
 ) -> Result<Option<usize>, LimitError> {
     let index = definition.index(key);
+    if let Some(index) = index
+        && let Some(place) = items.iter().position(|item| item.index() == index)
+        && definition.rule(index).allows(items[place].requested, items[place].named, used)
+        && told.iter().all(|(earlier, _)| *earlier != place)
+    {
+        return Ok(Some(place));
+    }
     if index.is_none() && definition.lenient {
         return Ok(None);
     }
+    Err(why_not(definition, items, told, key, used))
+}
+
+/// Why such a usage may not be told.
+#[cold]
+fn why_not(
+    definition: &Definition,
+    items: &[Item],
+    told: &[(usize, u64)],
+    key: &str,
+    used: u64,
+) -> LimitError {
+    let key = key.to_owned();
+    let index = definition.index(&key);
     let Some(place) = items.iter().position(|item| Some(item.index()) == index) else {
         let acquired = items.iter().map(|item| definition.key(item.index()).to_owned()).collect();
-        return Err(LimitError::NotAcquired { key: key.to_owned(), acquired });
+        return LimitError::NotAcquired { key, acquired };
     };
+    let Item { requested, .. } = items[place];
     if told.iter().any(|(earlier, _)| *earlier == place) {
-        return Err(LimitError::DuplicateKey { key: key.to_owned() });
+        LimitError::DuplicateKey { key }
+    } else if definition.rule(items[place].index()) == UsageRule::Counted && !items[place].named {
+        LimitError::UnexpectedUsage { key, used }
+    } else {
+        LimitError::UsageExceedsRequested { key, requested, used }
     }
-    let item = &items[place];
-    definition.rule(item.index()).check(key, item.requested, item.named, used)?;
-    Ok(Some(place))
 }

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::LimitError;
-
 /// What happens when more was used than was acquired.
 ///
 /// # Examples
@@ -64,14 +62,10 @@ impl UsageRule {
     }
 
     /// Whether `used` may be told of `requested`; `named` says whether the request named the limit.
-    pub(crate) fn check(self, key: &str, requested: u64, named: bool, used: u64) -> Result<(), LimitError> {
-        if self == Self::Counted && !named && used != requested {
-            return Err(LimitError::UnexpectedUsage { key: key.to_owned(), used });
-        }
-        if used > requested && self != Self::Reported(Overrun::Debt) {
-            return Err(LimitError::UsageExceedsRequested { key: key.to_owned(), requested, used });
-        }
-        Ok(())
+    #[inline]
+    pub(crate) fn allows(self, requested: u64, named: bool, used: u64) -> bool {
+        used == requested
+            || (used < requested || self == Self::Reported(Overrun::Debt)) && (named || self != Self::Counted)
     }
 
     /// The usage that counts when `used` was told without a check: what the rule does not allow is the whole amount.

@@ -14,6 +14,7 @@ use concurry_core::clock::{Clock, SystemClock, Timestamp, WakeGuard};
 use super::board::{Board, Effects, Entered};
 use super::demand::Demand;
 use super::lane::Lane;
+use super::ledger::Ledger;
 use super::queue::{Queue, Waiter};
 use super::slot::{Decision, Slot, refusal};
 use super::{Definition, Item};
@@ -37,6 +38,8 @@ pub(crate) struct Engine {
 
 struct Locked {
     board: Board,
+    /// The way past the board; of a set that has no lane.
+    ledger: Option<Ledger>,
     /// The latest time that was acted at: time does not go back from one holder of the lock to the next.
     now: Timestamp,
     timer: Timer,
@@ -74,8 +77,9 @@ impl Engine {
         let timed = mask(&|slot| slot.state.goes_by_time());
         let system = Some(SystemClock::shared())
             .filter(|system| std::ptr::addr_eq(Arc::as_ptr(system), Arc::as_ptr(&clock)));
+        let ledger = lane.is_none().then(|| Ledger::new(&mut slots, now));
         let board = Board { slots, queue: Queue::default(), next_timer: None };
-        let locked = Mutex::new(Locked { board, now, timer: Timer::default() });
+        let locked = Mutex::new(Locked { board, ledger, now, timer: Timer::default() });
         Arc::new_cyclic(|this| Self {
             definition,
             clock,
@@ -91,7 +95,10 @@ impl Engine {
     /// Ends this engine, in which nobody waits; what stays are its limits.
     pub(super) fn into_slots(self) -> Vec<Slot> {
         let locked = self.locked.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (mut slots, now) = (locked.board.slots, locked.now);
+        let (mut slots, ledger, now) = (locked.board.slots, locked.ledger, locked.now);
+        if let Some(mut ledger) = ledger {
+            ledger.close(&mut slots, now);
+        }
         if let (Some(lane), [slot]) = (&self.lane, &mut slots[..])
             && let Some(word) = lane.close()
         {
@@ -120,9 +127,16 @@ impl Engine {
             if let Some((lane, word)) = closed {
                 locked.board.slots[0].leave(&lane.counted(word, locked.now));
             }
+            if let Some(ledger) = &mut locked.ledger {
+                ledger.close(&mut locked.board.slots, locked.now);
+            }
             let result = act(&mut locked.board, locked.now, &mut effects);
-            if let (Some(lane), true) = (&self.lane, locked.board.queue.is_empty()) {
-                locked.board.slots[0].enter(lane, locked.now);
+            if locked.board.queue.is_empty() {
+                match (&self.lane, &mut locked.ledger) {
+                    (Some(lane), _) => locked.board.slots[0].enter(lane, locked.now),
+                    (None, Some(ledger)) => ledger.open(&mut locked.board.slots, locked.now),
+                    (None, None) => {}
+                }
             }
             (result, locked.timer.follow(locked.board.next_timer))
         };
@@ -150,18 +164,24 @@ impl Engine {
             // When that was matters to nobody: nothing that goes by time held the limit back.
             return Ok(Some(Timestamp::default()));
         }
-        self.admit_locked(demand, patience)
+        match self.take_in_ledger(demand) {
+            Some(now) => Ok(Some(now)),
+            None => self.admit_locked(demand, patience),
+        }
     }
 
-    /// As [`admit`](Self::admit), for who has found the lane closed or full.
+    /// Takes without the board, if that is possible now.
+    #[inline]
+    pub(super) fn take_simply(&self, demand: &Demand) -> bool {
+        if self.lane.is_some() { self.take_in_lane(demand) } else { self.take_in_ledger(demand).is_some() }
+    }
+
+    /// As [`admit`](Self::admit), for who has found the lane or the ledger closed, or too little there.
     pub(super) fn admit_locked(
         &self,
         demand: &Demand,
         patience: Patience,
     ) -> Result<Option<Timestamp>, LimitError> {
-        if let Some(now) = self.take_alone(demand) {
-            return Ok(Some(now));
-        }
         self.act(|board, now, _| {
             let decision = board.admit(demand, now);
             let waited = match (&decision, patience) {
@@ -176,18 +196,17 @@ impl Engine {
         })
     }
 
-    /// Takes where nobody waits: without a walk through the queue, and without anybody to wake.
-    fn take_alone(&self, demand: &Demand) -> Option<Timestamp> {
+    /// Takes in the ledger, if that is possible now.
+    fn take_in_ledger(&self, demand: &Demand) -> Option<Timestamp> {
         if self.lane.is_some() {
             return None;
         }
         let mut locked = lock(&self.locked);
-        let Locked { board, now, .. } = &mut *locked;
-        if !board.queue.is_empty() {
-            return None;
+        let Locked { board, ledger, now, .. } = &mut *locked;
+        if demand.mask & self.timed != 0 {
+            *now = (*now).max(self.now());
         }
-        *now = (*now).max(self.now());
-        (board.admit(demand, *now) == Decision::Now).then_some(*now)
+        ledger.as_mut()?.take(&mut board.slots, &demand.items, *now).then_some(*now)
     }
 
     /// Takes without the lock, if that is possible now.
@@ -237,27 +256,40 @@ impl Engine {
         {
             return;
         }
-        if !self.are_spent(items) && !self.settle_alone(items) {
+        if !self.are_spent(items) {
+            self.settle_in_board(items);
+        }
+    }
+
+    /// As [`settle`](Self::settle), where it is known that this changes something.
+    #[inline]
+    pub(super) fn settle_unspent(&self, items: &[Item]) {
+        match (&self.lane, items) {
+            (Some(lane), [item]) if lane.give_back(item.requested, item.used()) => {}
+            _ => self.settle_in_board(items),
+        }
+    }
+
+    fn settle_in_board(&self, items: &[Item]) {
+        if !self.settle_in_ledger(items) {
             self.act(|board, now, effects| board.settle(items, now, effects));
         }
     }
 
-    /// Settles where nobody waits and nothing is to be charged: without a walk through the queue.
-    fn settle_alone(&self, items: &[Item]) -> bool {
-        let mut locked = lock(&self.locked);
-        let Locked { board, now, .. } = &mut *locked;
-        let open = self.lane.is_some() || !board.queue.is_empty();
-        if open || items.iter().any(|item| item.used() > item.requested) {
+    /// Settles in the ledger, if that is possible.
+    fn settle_in_ledger(&self, items: &[Item]) -> bool {
+        if self.lane.is_some() {
             return false;
         }
-        let unsettled = || items.iter().filter(|item| !self.is_spent(item));
-        if unsettled().any(|item| self.timed >> item.index() & 1 != 0) {
-            *now = (*now).max(self.now());
-        }
-        for item in unsettled() {
-            board.slots[item.index()].state.settle(item.requested, item.used(), *now);
-        }
-        true
+        let mut locked = lock(&self.locked);
+        let Locked { board, ledger, now, .. } = &mut *locked;
+        let now = |matters: bool| {
+            if matters {
+                *now = (*now).max(self.now());
+            }
+            *now
+        };
+        ledger.as_mut().is_some_and(|ledger| ledger.give_back(&mut board.slots, items, now))
     }
 
     /// Takes back what was taken at `taken_at` and never reached the one who asked.

@@ -7,7 +7,8 @@
 //! * `acquire`: [`Acquire`], the future of every way to acquire; `plan`: what it has to do; `waiting`: its place in the queues.
 //! * `prepared`: [`PreparedRequest`], looked up once and made many times.
 //! * `engine`: one lock around a `board`, and what has to happen after it was released.
-//! * `lane`: how a set of one limit admits without that lock.
+//! * `lane`: how a set of one limit admits without that lock. `ledger`: how one of several admits without the board.
+//! * `count`: what is used of a limit, as one word, for both.
 //! * `board`: the slots of the limits and the queue; decides and takes. `queue`: waiters, first come, first served.
 //! * `cell`: where a waiter is told its outcome; only one grant can win it.
 //! * `definition`, `demand`: what a set is made of, and what a request means in it. `reading`: a definition from text.
@@ -20,11 +21,13 @@ mod board;
 mod builder;
 mod cell;
 mod control;
+mod count;
 mod definition;
 mod demand;
 mod engine;
 mod hear;
 mod lane;
+mod ledger;
 mod limit_set;
 #[cfg(all(test, loom))]
 mod models;

@@ -168,7 +168,7 @@ impl PreparedRequest {
     #[inline]
     fn blocking(&self, wait: Wait) -> Result<PreparedAcquisition<'_>, LimitError> {
         match &self.target {
-            Target::Here(here) if here.engine.take_in_lane(&here.demand) => {
+            Target::Here(here) if here.engine.take_simply(&here.demand) => {
                 Ok(PreparedAcquisition { held: Held::AsPrepared { here, told: None } })
             }
             Target::Elsewhere { set, .. } if set.is_empty() => {
@@ -211,7 +211,7 @@ impl Here {
                 self.engine.settle(&items);
             }
             _ if self.spent => {}
-            _ => self.engine.settle(items),
+            _ => self.engine.settle_unspent(items),
         }
         let untold = told.map_or(self.must_tell, |(place, _)| self.must_tell & !(1 << place));
         if untold == 0 { Vec::new() } else { self.missing(told) }

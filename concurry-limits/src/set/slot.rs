@@ -5,10 +5,11 @@ use std::time::Duration;
 use concurry_core::clock::Timestamp;
 
 use super::Item;
+use super::count::{Count, Counted};
 use super::demand::Demand;
-use super::lane::{Counted, Lane};
+use super::lane::Lane;
 use super::restraint::Restraint;
-use crate::limit::ABOVE_CAPACITY;
+use crate::limit::{ABOVE_CAPACITY, Tally};
 use crate::{Limit, LimitError, LimitState, Verdict};
 
 pub(super) struct Slot {
@@ -43,14 +44,29 @@ impl Slot {
 
     /// A way past the lock for this limit, which is the only one of its set, if it can have one; open.
     pub(super) fn lane(&mut self, now: Timestamp) -> Option<Lane> {
-        // The limit may allow less than the state that it counts with.
-        let tally = self.state.tally(now).filter(|tally| tally.capacity() == self.capacity)?;
+        let tally = self.tally(now)?;
         let lane = Lane::new(&tally)?;
         lane.open(&tally);
         Some(lane)
     }
 
-    /// Takes the count over from a lane that was closed.
+    /// A count in a word for this limit, if it can have one.
+    pub(super) fn count(&mut self, now: Timestamp) -> Option<Count> {
+        Count::of(&self.tally(now)?)
+    }
+
+    fn tally(&mut self, now: Timestamp) -> Option<Tally> {
+        // The limit may allow less than the state that it counts with.
+        self.state.tally(now).filter(|tally| tally.capacity() == self.capacity)
+    }
+
+    /// Whether something other than its own count holds it back.
+    pub(super) fn is_held_back(&mut self, now: Timestamp) -> bool {
+        self.restraint.take_if(|restraint| restraint.is_over(now));
+        self.restraint.is_some()
+    }
+
+    /// Takes the count over from a lane or a ledger that was closed.
     pub(super) fn leave(&mut self, counted: &Counted) {
         self.state.set_tally(&counted.tally);
         self.admitted += counted.admitted;
@@ -58,12 +74,22 @@ impl Slot {
 
     /// Gives the count to the lane, unless something holds the limit back.
     pub(super) fn enter(&mut self, lane: &Lane, now: Timestamp) {
-        self.restraint.take_if(|restraint| restraint.is_over(now));
-        if self.restraint.is_none()
+        if !self.is_held_back(now)
             && let Some(tally) = self.state.tally(now)
         {
             lane.open(&tally);
         }
+    }
+
+    /// Whether it admits `amount` at `now`.
+    pub(super) fn admits(&mut self, amount: u64, now: Timestamp) -> bool {
+        self.check(amount, now) == Verdict::Granted
+    }
+
+    /// Takes what it has just admitted, where nothing holds it back.
+    pub(super) fn take(&mut self, amount: u64, now: Timestamp) {
+        self.state.take(amount, now);
+        self.admitted += 1;
     }
 
     pub(super) fn available(&mut self, now: Timestamp) -> u64 {

@@ -1,4 +1,5 @@
-//! A set of one limit admits past its lock; one with a second limit never does. Both must tell the same, whatever is done.
+//! A set of one limit admits past its lock; one with a second limit counts in its ledger; and what neither can count is
+//! asked. All must tell the same, whatever is done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ fn kind() -> impl Strategy<Value = (RateLimitAlgorithm, u64, u64)> {
         Just(RateLimitAlgorithm::Gcra),
         Just(RateLimitAlgorithm::TokenBucket),
         Just(RateLimitAlgorithm::LeakyBucket),
+        Just(RateLimitAlgorithm::FixedWindow),
+        Just(RateLimitAlgorithm::SlidingWindow),
     ];
     // Among them those whose units do not divide evenly, and one for which no lane will do.
     let window =
@@ -47,26 +50,115 @@ fn kind() -> impl Strategy<Value = (RateLimitAlgorithm, u64, u64)> {
     (algorithm, 1_u64..12, window)
 }
 
+/// How a limit is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Lane,
+    Ledger,
+    Asked,
+}
+
+/// A limit that nobody can count for it.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Alone(Box<dyn Limit>);
+
+struct Asked(Box<dyn LimitState>);
+
+#[typetag::serde]
+impl Limit for Alone {
+    fn key(&self) -> &str {
+        self.0.key()
+    }
+
+    fn capacity(&self) -> u64 {
+        self.0.capacity()
+    }
+
+    fn default_amount(&self) -> Option<u64> {
+        self.0.default_amount()
+    }
+
+    fn usage_rule(&self) -> UsageRule {
+        self.0.usage_rule()
+    }
+
+    fn state(&self, now: Timestamp) -> Box<dyn LimitState> {
+        Box::new(Asked(self.0.state(now)))
+    }
+}
+
+impl LimitState for Asked {
+    fn check(&mut self, amount: u64, now: Timestamp) -> Verdict {
+        self.0.check(amount, now)
+    }
+
+    fn take(&mut self, amount: u64, now: Timestamp) {
+        self.0.take(amount, now);
+    }
+
+    fn settle(&mut self, requested: u64, used: u64, now: Timestamp) {
+        self.0.settle(requested, used, now);
+    }
+
+    fn undo(&mut self, amount: u64, taken_at: Timestamp, now: Timestamp) {
+        self.0.undo(amount, taken_at, now);
+    }
+
+    fn set_capacity(&mut self, capacity: u64, now: Timestamp) {
+        self.0.set_capacity(capacity, now);
+    }
+
+    fn in_use(&mut self, now: Timestamp) -> u64 {
+        self.0.in_use(now)
+    }
+}
+
 struct World {
     set: LimitSet,
     clock: Arc<ManualClock>,
     held: Vec<LimitSetAcquisition>,
     key: &'static str,
+    /// Whether each request takes of "doors" as well.
+    doors: bool,
 }
 
 impl World {
-    fn new(limit: impl Limit + 'static, key: &'static str, laned: bool) -> Self {
+    fn new(limit: impl Limit + 'static, way: Way) -> Self {
         let clock = Arc::new(ManualClock::new());
-        let builder = LimitSet::builder().clock(clock.clone()).limit(limit);
-        let builder = if laned { builder } else { builder.limit(ResourceLimit::new("beside", u64::MAX)) };
-        Self { set: builder.build().expect("the limits are right"), clock, held: Vec::new(), key }
+        let builder = LimitSet::builder().clock(clock.clone());
+        let beside = ResourceLimit::new("beside", 1_000);
+        let builder = match way {
+            Way::Lane => builder.limit(limit),
+            Way::Ledger => builder.limit(limit).limit(beside),
+            Way::Asked => builder.limit(Alone(Box::new(limit))).limit(beside),
+        };
+        let set = builder.build().expect("the limits are right");
+        Self { set, clock, held: Vec::new(), key: "one", doors: false }
+    }
+
+    /// With a second limit, of which few are there.
+    fn with_doors(limit: impl Limit + 'static, capacity: u64, way: Way) -> Self {
+        let clock = Arc::new(ManualClock::new());
+        let builder = LimitSet::builder().clock(clock.clone());
+        let doors = ResourceLimit::new("doors", capacity);
+        let builder = match way {
+            Way::Asked => builder.limit(Alone(Box::new(doors))).limit(Alone(Box::new(limit))),
+            _ => builder.limit(doors).limit(limit),
+        };
+        let set = builder.build().expect("the limits are right");
+        Self { set, clock, held: Vec::new(), key: "one", doors: true }
+    }
+
+    fn request(&self, amount: u64) -> Vec<(&'static str, u64)> {
+        let doors = self.doors.then_some(("doors", amount % 4));
+        std::iter::once((self.key, amount)).chain(doors).collect()
     }
 
     /// What this step shows.
     fn take(&mut self, step: &Step) -> String {
         match *step {
             Step::Advance(nanos) => self.clock.advance(Duration::from_nanos(nanos)),
-            Step::Acquire(amount) => match self.set.try_acquire([(self.key, amount)]) {
+            Step::Acquire(amount) => match self.set.try_acquire(self.request(amount)) {
                 Ok(acquired) => self.held.push(acquired),
                 Err(error) => return error.to_string(),
             },
@@ -84,41 +176,62 @@ impl World {
                 self.set.pause(self.key, Duration::from_nanos(nanos)).expect("the limit is there");
             }
             Step::Resume => self.set.resume(self.key).expect("the limit is there"),
-            Step::Look => return format!("{:?}", self.set.stats().limit(self.key)),
+            Step::Look => {
+                let stats = self.set.stats();
+                let seen = [self.key, "doors"].map(|key| {
+                    let seen = stats.limit(key)?;
+                    Some((seen.in_use, seen.available, seen.admitted, seen.refused, seen.paused_for))
+                });
+                return format!("{seen:?}");
+            }
         }
-        format!("{:?}", self.set.would_admit([(self.key, 1)]))
+        format!("{:?}", self.set.would_admit(self.request(1)))
     }
 }
 
-fn agree(mut laned: World, mut locked: World, steps: &[Step]) -> Result<(), TestCaseError> {
+fn agree<const N: usize>(mut worlds: [World; N], steps: &[Step]) -> Result<(), TestCaseError> {
     for step in steps.iter().chain([&Step::Look]) {
-        prop_assert_eq!(laned.take(step), locked.take(step), "at {:?}", step);
+        let told = worlds.each_mut().map(|world| world.take(step));
+        for other in &told[1..] {
+            prop_assert_eq!(&told[0], other, "at {:?}", step);
+        }
     }
     Ok(())
 }
 
 proptest! {
     #[test]
-    fn a_rate_counts_past_the_lock_as_it_does_under_it(
+    fn a_rate_counts_alike_in_its_lane_in_a_ledger_and_asked(
         (algorithm, capacity, window) in kind(),
         steps in prop::collection::vec(step(), 1..60),
     ) {
-        let limit = || {
-            RateLimit::new("tokens", capacity, Duration::from_nanos(window))
-                .algorithm(algorithm)
-                .overrun(Overrun::Debt)
-        };
-        agree(World::new(limit(), "tokens", true), World::new(limit(), "tokens", false), &steps)?;
+        let world = |way| World::new(rate(algorithm, capacity, window), way);
+        agree([Way::Lane, Way::Ledger, Way::Asked].map(world), &steps)?;
     }
 
     #[test]
-    fn a_resource_counts_past_the_lock_as_it_does_under_it(
+    fn a_resource_counts_alike_in_its_lane_in_a_ledger_and_asked(
         capacity in 1_u64..12,
         steps in prop::collection::vec(step(), 1..60),
     ) {
-        let limit = || ResourceLimit::new("doors", capacity);
-        agree(World::new(limit(), "doors", true), World::new(limit(), "doors", false), &steps)?;
+        let world = |way| World::new(ResourceLimit::new("one", capacity), way);
+        agree([Way::Lane, Way::Ledger, Way::Asked].map(world), &steps)?;
     }
+
+    #[test]
+    fn two_limits_are_taken_together_or_not_in_a_ledger_and_asked(
+        (algorithm, capacity, window) in kind(),
+        doors in 1_u64..5,
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let world = |way| World::with_doors(rate(algorithm, capacity, window), doors, way);
+        agree([Way::Ledger, Way::Asked].map(world), &steps)?;
+    }
+}
+
+fn rate(algorithm: RateLimitAlgorithm, capacity: u64, window: u64) -> RateLimit {
+    let rate = RateLimit::new("one", capacity, Duration::from_nanos(window));
+    rate.algorithm(algorithm).overrun(Overrun::Debt)
 }
 
 #[test]
