@@ -187,7 +187,7 @@ impl LimitSetAcquisition {
         if let Owner::Local { engine, taken_at } = &self.owner
             && !self.released
         {
-            engine.undo(&self.items, *taken_at);
+            engine.undo(self.items.iter().map(Item::wish), *taken_at);
             self.released = true;
         }
     }

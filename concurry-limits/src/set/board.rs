@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use concurry_core::clock::Timestamp;
 
-use super::Item;
 use super::cell::Grant;
-use super::demand::Demand;
+use super::demand::{Demand, mask_of};
 use super::queue::{Queue, Waiter};
 use super::slot::{Decision, Slot, decide, refusal, take};
+use super::{Item, Wish};
 
 /// What has to happen once the lock is free.
 #[derive(Default)]
@@ -45,32 +45,32 @@ pub(super) struct Board {
 impl Board {
     /// Admits a newcomer, if nobody with whom it shares a key came earlier.
     pub(super) fn admit(&mut self, demand: &Demand, now: Timestamp) -> Decision {
-        let decision = self.judge(demand, now);
+        let decision = self.judge(&demand.wishes, demand.mask, now);
         if decision == Decision::Now {
-            take(&mut self.slots, &demand.items, Duration::ZERO, now);
+            take(&mut self.slots, &demand.wishes, Duration::ZERO, now);
         }
         decision
     }
 
     /// Whether a newcomer can be admitted.
-    pub(super) fn judge(&mut self, demand: &Demand, now: Timestamp) -> Decision {
-        match decide(&mut self.slots, &demand.items, now) {
-            Decision::Now => self.behind(demand).unwrap_or(Decision::Now),
+    pub(super) fn judge(&mut self, wishes: &[Wish], mask: u128, now: Timestamp) -> Decision {
+        match decide(&mut self.slots, wishes, now) {
+            Decision::Now => self.behind(mask).unwrap_or(Decision::Now),
             refused => refused,
         }
     }
 
-    fn behind(&self, demand: &Demand) -> Option<Decision> {
-        let ahead = self.queue.ahead_of(demand.mask)?;
-        let shared = ahead.mask & demand.mask;
+    fn behind(&self, mask: u128) -> Option<Decision> {
+        let ahead = self.queue.ahead_of(mask)?;
+        let shared = ahead.mask & mask;
         Some(Decision::Behind { index: shared.trailing_zeros() as usize, at: ahead.at })
     }
 
     /// Grants a waiter at once, or lets it stand in the queue.
     pub(super) fn enter(&mut self, waiter: Waiter, now: Timestamp, effects: &mut Effects) -> Entered {
-        let behind = self.queue.ahead_of(waiter.demand.mask).is_some();
+        let behind = self.queue.ahead_of(mask_of(waiter.wishes())).is_some();
         let cell = Arc::clone(&waiter.cell);
-        let at = match decide(&mut self.slots, &waiter.demand.items, now) {
+        let at = match decide(&mut self.slots, waiter.wishes(), now) {
             never @ Decision::Never { .. } => return Entered::Never(never),
             Decision::Now if !behind => {
                 return if self.hand_over(waiter, now, effects) { Entered::Granted } else { Entered::Closed };
@@ -89,9 +89,8 @@ impl Board {
     /// Takes for a waiter and tells it, unless another set was first.
     fn hand_over(&mut self, waiter: Waiter, now: Timestamp, effects: &mut Effects) -> bool {
         let Some(claim) = waiter.cell.claim() else { return false };
-        let items = waiter.demand.items;
-        take(&mut self.slots, &items, now - waiter.since, now);
-        effects.wakers.push(claim.grant(Grant { branch: waiter.branch, items, taken_at: now }));
+        take(&mut self.slots, waiter.wishes(), now - waiter.cell.since, now);
+        effects.wakers.push(claim.grant(Grant { branch: waiter.branch, taken_at: now }));
         true
     }
 
@@ -105,29 +104,25 @@ impl Board {
         let mut blocked: u128 = 0;
         while let Some(Reverse((_, index))) = heads.pop() {
             let group = &mut self.queue.groups[index];
-            let Some(head) = group.waiters.first_entry() else { continue };
+            let Some((_, head)) = group.line.first() else { continue };
             let at = if group.mask & blocked == 0 {
-                match decide(&mut self.slots, &head.get().demand.items, now) {
-                    Decision::Now => {
-                        let waiter = head.remove();
-                        heads.extend(group.waiters.first_key_value().map(|(seq, _)| Reverse((*seq, index))));
-                        self.hand_over(waiter, now, effects);
-                        continue;
-                    }
-                    never @ Decision::Never { .. } => {
-                        let waiter = head.remove();
-                        heads.extend(group.waiters.first_key_value().map(|(seq, _)| Reverse((*seq, index))));
-                        self.refuse(&waiter, &never, now, effects);
-                        continue;
-                    }
+                match decide(&mut self.slots, head.wishes(), now) {
                     Decision::Later { at, .. } | Decision::Behind { at, .. } => at,
+                    final_one => {
+                        let waiter = group.line.next();
+                        heads.extend(group.line.first().map(|(seq, _)| Reverse((seq, index))));
+                        if let Some(waiter) = waiter {
+                            self.end(waiter, &final_one, now, effects);
+                        }
+                        continue;
+                    }
                 }
             } else {
                 None
             };
             blocked |= group.mask;
             group.at = at;
-            let Waiter { cell, branch, .. } = head.get();
+            let Some((_, Waiter { cell, branch })) = group.line.first() else { continue };
             effects.wakers.extend(cell.arm(*branch, at));
             if let (Some(at), false) = (at, cell.is_self_timed()) {
                 self.next_timer = Some(self.next_timer.map_or(at, |next| next.min(at)));
@@ -136,9 +131,18 @@ impl Board {
         self.queue.drop_empty_groups();
     }
 
+    /// Ends the waiting of one that was taken out of the queue: it is granted, or can never be.
+    fn end(&mut self, waiter: Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
+        if *decision == Decision::Now {
+            self.hand_over(waiter, now, effects);
+        } else {
+            self.refuse(&waiter, decision, now, effects);
+        }
+    }
+
     /// Tells a waiter that was taken out of the queue that it waits in vain.
     fn refuse(&mut self, waiter: &Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
-        let error = refusal(&mut self.slots, &waiter.demand, decision, None, now);
+        let error = refusal(&mut self.slots, waiter.wishes(), decision, None, now);
         effects.wakers.extend(waiter.cell.refuse(waiter.branch, error));
     }
 
@@ -160,16 +164,16 @@ impl Board {
     /// Takes a grant back that never reached its waiter.
     pub(super) fn undo(
         &mut self,
-        items: &[Item],
+        taken: impl Iterator<Item = Wish>,
         taken_at: Timestamp,
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        for item in items.iter().filter(|item| item.requested > 0) {
-            let slot = &mut self.slots[item.index()];
-            slot.state.undo(item.requested, taken_at, now);
+        for wish in taken.filter(|wish| wish.requested > 0) {
+            let slot = &mut self.slots[wish.index()];
+            slot.state.undo(wish.requested, taken_at, now);
             if let Some(restraint) = &mut slot.restraint {
-                restraint.undo(item.requested, taken_at);
+                restraint.undo(wish.requested, taken_at);
             }
             slot.admitted -= 1;
         }
@@ -186,8 +190,8 @@ impl Board {
     ) {
         self.slots[index].state.set_capacity(capacity, now);
         self.slots[index].capacity = capacity;
-        let asks_more = |item: &Item| item.index() == index && item.requested > capacity;
-        for waiter in self.queue.take_out(|waiter| waiter.demand.items.iter().any(asks_more)) {
+        let asks_more = |wish: &Wish| wish.index() == index && wish.requested > capacity;
+        for waiter in self.queue.take_out(|waiter| waiter.wishes().iter().any(asks_more)) {
             let reason = crate::limit::ABOVE_CAPACITY.to_owned();
             self.refuse(&waiter, &Decision::Never { index, reason }, now, effects);
         }

@@ -4,20 +4,31 @@
 //! takes, and writes the grant: so one grant wins, and a set that comes later drops the waiter without having taken
 //! anything. A cell is a leaf in the order of locks: board first, then cell, then nothing.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use concurry_core::clock::Timestamp;
+use smallvec::SmallVec;
 
-use super::Items;
+use super::demand::Wishes;
+use super::{Engine, Wish};
 use crate::LimitError;
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// The amounts that a waiter was granted.
+/// One of the sets that a waiter stands in, and what it wants there.
 #[derive(Debug)]
+pub(super) struct Branch {
+    pub(super) engine: Arc<Engine>,
+    /// The set's position in the pool that the request was made to.
+    pub(super) position: u32,
+    pub(super) wishes: Wishes,
+}
+
+/// That a waiter was granted what it wanted.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Grant {
     /// By which of the sets that it stood in.
-    pub(super) branch: usize,
-    pub(super) items: Items,
+    pub(super) branch: u32,
     pub(super) taken_at: Timestamp,
 }
 
@@ -25,14 +36,18 @@ pub(super) struct Grant {
 pub(super) enum Phase {
     Waiting,
     Granted(Grant),
-    Refused(LimitError),
+    Refused(Box<LimitError>),
     /// The waiter has left, or has taken its outcome.
     Closed,
 }
 
+/// A crowd may wait, so a cell is one allocation, and a small one, where it stands in one set.
 #[derive(Debug)]
 pub(super) struct Cell {
     state: Mutex<State>,
+    branches: SmallVec<[Branch; 1]>,
+    /// Since when it waits.
+    pub(super) since: Timestamp,
     /// Whether the waiter sleeps to its own instants; otherwise its engines have timers for it.
     self_timed: bool,
 }
@@ -42,10 +57,13 @@ struct State {
     phase: Phase,
     waker: Waker,
     /// The instant of each branch at which it may be admitted there, where it is first in line.
-    armed: Vec<Option<Timestamp>>,
+    armed: Instants,
     /// In how many queues it stands.
-    standing: usize,
+    standing: u32,
 }
+
+/// One a branch.
+pub(super) type Instants = SmallVec<[Option<Timestamp>; 1]>;
 
 /// A cell that waits, locked: nobody else can grant it until this is dropped.
 pub(super) struct Claim<'a>(MutexGuard<'a, State>);
@@ -58,9 +76,29 @@ impl Claim<'_> {
 }
 
 impl Cell {
-    pub(super) fn new(branches: usize, waker: Waker, self_timed: bool) -> Self {
-        let state = State { phase: Phase::Waiting, waker, armed: vec![None; branches], standing: branches };
-        Self { state: Mutex::new(state), self_timed }
+    pub(super) fn new(
+        branches: SmallVec<[Branch; 1]>,
+        waker: Waker,
+        since: Timestamp,
+        self_timed: bool,
+    ) -> Self {
+        let armed = branches.iter().map(|_| None).collect();
+        let standing = u32::try_from(branches.len()).unwrap_or(u32::MAX);
+        let state = State { phase: Phase::Waiting, waker, armed, standing };
+        Self { state: Mutex::new(state), branches, since, self_timed }
+    }
+
+    pub(super) fn branches(&self) -> &[Branch] {
+        &self.branches
+    }
+
+    pub(super) fn branch(&self, branch: u32) -> &Branch {
+        &self.branches[branch as usize]
+    }
+
+    /// What it wants of the set of this branch.
+    pub(super) fn wishes(&self, branch: u32) -> &[Wish] {
+        &self.branch(branch).wishes
     }
 
     pub(super) fn is_self_timed(&self) -> bool {
@@ -74,30 +112,30 @@ impl Cell {
     }
 
     /// One set refuses for ever; the error is final when it was the last one.
-    pub(super) fn refuse(&self, branch: usize, error: LimitError) -> Option<Waker> {
+    pub(super) fn refuse(&self, branch: u32, error: LimitError) -> Option<Waker> {
         let mut state = lock(&self.state);
-        state.armed[branch] = None;
+        state.armed[branch as usize] = None;
         state.standing -= 1;
         if state.standing > 0 || !matches!(state.phase, Phase::Waiting) {
             return None;
         }
-        state.phase = Phase::Refused(error);
+        state.phase = Phase::Refused(Box::new(error));
         Some(state.waker.clone())
     }
 
     /// Tells a self-timed waiter its instant in one set; the waker is to be woken when it sleeps for too long.
-    pub(super) fn arm(&self, branch: usize, at: Option<Timestamp>) -> Option<Waker> {
+    pub(super) fn arm(&self, branch: u32, at: Option<Timestamp>) -> Option<Waker> {
         if !self.self_timed {
             return None;
         }
         let mut state = lock(&self.state);
-        let before = std::mem::replace(&mut state.armed[branch], at);
+        let before = std::mem::replace(&mut state.armed[branch as usize], at);
         let sooner = at.is_some_and(|at| before.is_none_or(|before| at < before));
         sooner.then(|| state.waker.clone())
     }
 
     /// The branches and their instants.
-    pub(super) fn armed(&self) -> Vec<Option<Timestamp>> {
+    pub(super) fn armed(&self) -> Instants {
         lock(&self.state).armed.clone()
     }
 

@@ -12,12 +12,12 @@ use std::time::Duration;
 use concurry_core::clock::{Clock, SystemClock, Timestamp, WakeGuard};
 
 use super::board::{Board, Effects, Entered};
-use super::demand::Demand;
+use super::demand::{Demand, mask_of};
 use super::lane::Lane;
 use super::ledger::Ledger;
 use super::queue::{Queue, Waiter};
 use super::slot::{Decision, Slot, refusal};
-use super::{Definition, Item};
+use super::{Definition, Item, Wish};
 use crate::LimitError;
 use crate::sync::{Mutex, lock};
 
@@ -192,7 +192,7 @@ impl Engine {
                 }
                 _ => return Ok(None),
             };
-            Err(refusal(&mut board.slots, demand, &decision, waited, now))
+            Err(refusal(&mut board.slots, &demand.wishes, &decision, waited, now))
         })
     }
 
@@ -206,23 +206,26 @@ impl Engine {
         if demand.mask & self.timed != 0 {
             *now = (*now).max(self.now());
         }
-        ledger.as_mut()?.take(&mut board.slots, &demand.items, *now).then_some(*now)
+        ledger.as_mut()?.take(&mut board.slots, &demand.wishes, *now).then_some(*now)
     }
 
     /// Takes without the lock, if that is possible now.
     #[inline]
     pub(super) fn take_in_lane(&self, demand: &Demand) -> bool {
-        match (&self.lane, &demand.items[..]) {
-            (Some(lane), [item]) if item.requested > 0 => lane.take(item.requested, || self.now()),
+        match (&self.lane, &demand.wishes[..]) {
+            (Some(lane), [wish]) if wish.requested > 0 => lane.take(wish.requested, || self.now()),
             _ => false,
         }
     }
 
     pub(super) fn enter(&self, waiter: Waiter) -> Result<Entered, LimitError> {
         self.act(|board, now, effects| {
-            let demand = waiter.demand.clone();
+            let cell = Arc::clone(&waiter.cell);
+            let branch = waiter.branch;
             match board.enter(waiter, now, effects) {
-                Entered::Never(never) => Err(refusal(&mut board.slots, &demand, &never, None, now)),
+                Entered::Never(never) => {
+                    Err(refusal(&mut board.slots, cell.wishes(branch), &never, None, now))
+                }
                 entered => Ok(entered),
             }
         })
@@ -293,15 +296,15 @@ impl Engine {
     }
 
     /// Takes back what was taken at `taken_at` and never reached the one who asked.
-    pub(crate) fn undo(&self, items: &[Item], taken_at: Timestamp) {
-        self.act(|board, now, effects| board.undo(items, taken_at, now, effects));
+    pub(crate) fn undo(&self, taken: impl Iterator<Item = Wish>, taken_at: Timestamp) {
+        self.act(|board, now, effects| board.undo(taken, taken_at, now, effects));
     }
 
     /// The error of a waiter that waited for so long and leaves.
-    pub(super) fn timeout(&self, demand: &Demand, since: Timestamp) -> LimitError {
+    pub(super) fn timeout(&self, wishes: &[Wish], since: Timestamp) -> LimitError {
         self.act(|board, now, _| {
-            let decision = board.judge(demand, now);
-            refusal(&mut board.slots, demand, &decision, Some(now - since), now)
+            let decision = board.judge(wishes, mask_of(wishes), now);
+            refusal(&mut board.slots, wishes, &decision, Some(now - since), now)
         })
     }
 }

@@ -6,9 +6,9 @@
 
 use concurry_core::clock::Timestamp;
 
-use super::Item;
 use super::count::Count;
 use super::slot::Slot;
+use super::{Item, Wish};
 
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -42,24 +42,24 @@ impl Ledger {
         ledger
     }
 
-    /// Takes all of `items`, or nothing when not all are there, or that is not to be told here.
+    /// Takes all of `wishes`, or nothing when not all are there, or that is not to be told here.
     #[inline]
-    pub(super) fn take(&mut self, slots: &mut [Slot], items: &[Item], now: Timestamp) -> bool {
-        let wanted = || items.iter().filter(|item| item.requested > 0);
+    pub(super) fn take(&mut self, slots: &mut [Slot], wishes: &[Wish], now: Timestamp) -> bool {
+        let wanted = || wishes.iter().filter(|wish| wish.requested > 0);
         let all_there = self.open
-            && wanted().all(|item| match &self.rows[item.index()] {
+            && wanted().all(|wish| match &self.rows[wish.index()] {
                 Row { count: Some(count), word: Some(word), .. } => {
-                    count.take(*word, item.requested, now).is_some()
+                    count.take(*word, wish.requested, now).is_some()
                 }
-                _ => slots[item.index()].admits(item.requested, now),
+                _ => slots[wish.index()].admits(wish.requested, now),
             });
         if all_there {
-            for item in wanted() {
-                match &mut self.rows[item.index()] {
+            for wish in wanted() {
+                match &mut self.rows[wish.index()] {
                     Row { count: Some(count), word: Some(word), .. } => {
-                        *word = count.take(*word, item.requested, now).unwrap_or(*word);
+                        *word = count.take(*word, wish.requested, now).unwrap_or(*word);
                     }
-                    _ => slots[item.index()].take(item.requested, now),
+                    _ => slots[wish.index()].take(wish.requested, now),
                 }
             }
         }

@@ -167,7 +167,7 @@ impl LimitSet {
         let demand = Demand::of(request, &engine.definition)?;
         let patience = Patience::new(wait, &*engine.clock);
         if let Some(taken_at) = engine.admit(&demand, patience)? {
-            return Ok(LimitSetAcquisition::local(engine, demand.items, taken_at, 0));
+            return Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, 0));
         }
         let clock = Arc::clone(&engine.clock);
         Plan { entries: vec![Entry { position: 0, engine, demand }], patience, clock }.block()

@@ -9,7 +9,7 @@
 //! * `engine`: one lock around a `board`, and what has to happen after it was released.
 //! * `lane`: how a set of one limit admits without that lock. `ledger`: how one of several admits without the board.
 //! * `count`: what is used of a limit, as one word, for both.
-//! * `board`: the slots of the limits and the queue; decides and takes. `queue`: waiters, first come, first served.
+//! * `board`: the slots of the limits and the queue; decides and takes. `queue`: waiters, first come, first served, each group in a `line`.
 //! * `cell`: where a waiter is told its outcome; only one grant can win it.
 //! * `definition`, `demand`: what a set is made of, and what a request means in it. `reading`: a definition from text.
 //! * `stats`, `admission`: what can be seen.
@@ -29,6 +29,7 @@ mod hear;
 mod lane;
 mod ledger;
 mod limit_set;
+mod line;
 #[cfg(all(test, loom))]
 mod models;
 mod plan;
@@ -51,7 +52,7 @@ pub use stats::{LimitSetStats, LimitStats};
 pub use until::Until;
 
 pub(crate) use definition::Definition;
-pub(crate) use demand::{Item, Items};
+pub(crate) use demand::{Item, Items, Wish};
 pub(crate) use engine::Engine;
 pub(crate) use limit_set::{Repr, config_of};
 pub(crate) use plan::acquire_earliest;

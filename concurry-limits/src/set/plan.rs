@@ -50,7 +50,7 @@ impl Plan {
             match entry.engine.admit(&entry.demand, self.patience) {
                 Ok(Some(taken_at)) => {
                     let Entry { engine, demand, position } = entry;
-                    return Ok(Ok(LimitSetAcquisition::local(engine, demand.items, taken_at, position)));
+                    return Ok(Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, position)));
                 }
                 Ok(None) => waitable.push(entry),
                 Err(error) => errors.push(error),

@@ -12,7 +12,7 @@ use super::engine::Patience;
 use super::limit_set::{LimitSet, Repr};
 use super::plan::Plan;
 use super::waiting::Entry;
-use super::{Acquire, Engine};
+use super::{Acquire, Engine, Items};
 use crate::remote::Wait;
 use crate::usage;
 use crate::{Feedback, LimitError, LimitSetAcquisition, Request};
@@ -54,6 +54,8 @@ enum Target {
 struct Here {
     engine: Arc<Engine>,
     demand: Demand,
+    /// What is held once it is admitted.
+    items: Items,
     /// A bit for each place whose usage has to be told.
     must_tell: u128,
     /// Whether nothing is to be given back of what was used wholly.
@@ -107,10 +109,11 @@ impl LimitSet {
         let target = match &self.repr {
             Repr::Local(engine) => {
                 let demand = Demand::of(&request, &engine.definition)?;
-                let must_tell = usage::must_tell(&engine.definition, &demand.items);
-                let spent = engine.are_spent(&demand.items);
+                let items = demand.items();
+                let must_tell = usage::must_tell(&engine.definition, &items);
+                let spent = engine.are_spent(&items);
                 let done = spent && must_tell == 0;
-                Target::Here(Here { engine: Arc::clone(engine), demand, must_tell, spent, done })
+                Target::Here(Here { engine: Arc::clone(engine), demand, items, must_tell, spent, done })
             }
             Repr::Empty(_) | Repr::Remote(_) => {
                 let mut amounts = Vec::new();
@@ -203,7 +206,7 @@ impl Here {
     /// Gives everything back; the keys of which a usage had to be told.
     #[inline]
     fn settle(&self, told: Option<(usize, u64)>) -> Vec<String> {
-        let items = &self.demand.items;
+        let items = &self.items;
         match told {
             Some((place, used)) if used != items[place].requested => {
                 let mut items = items.clone();
@@ -227,7 +230,7 @@ impl Here {
 
     #[cold]
     fn missing(&self, told: Option<(usize, u64)>) -> Vec<String> {
-        let mut items = self.demand.items.clone();
+        let mut items = self.items.clone();
         usage::tell(&mut items, told.as_slice());
         usage::missing(&self.engine.definition, &items)
     }
@@ -248,13 +251,13 @@ impl PreparedAcquisition<'_> {
         match &mut self.held {
             Held::Nothing { released: false, .. } => Ok(()),
             Held::AsPrepared { here, told } => {
-                let new = usage::read(&here.engine.definition, &here.demand.items, &usage)?;
+                let new = usage::read(&here.engine.definition, &here.items, &usage)?;
                 match (&new[..], *told) {
                     ([], _) => {}
                     ([one], None) => *told = Some(*one),
                     ([one], Some((place, _))) if one.0 == place => *told = Some(*one),
                     (several, earlier) => {
-                        let mut items = here.demand.items.clone();
+                        let mut items = here.items.clone();
                         usage::tell(&mut items, earlier.as_slice());
                         usage::tell(&mut items, several);
                         // When it was taken matters only to who never got it.
@@ -310,7 +313,7 @@ impl PreparedAcquisition<'_> {
             Held::Nothing { .. } => None,
             Held::AsPrepared { here, .. } | Held::Released(here) => {
                 let index = here.engine.definition.index(key)?;
-                here.demand.items.iter().find(|item| item.index() == index).map(|item| item.requested)
+                here.items.iter().find(|item| item.index() == index).map(|item| item.requested)
             }
             Held::Whole(acquisition) => acquisition.requested(key),
         }
@@ -341,9 +344,9 @@ impl fmt::Debug for PreparedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
         match &self.target {
-            Target::Here(Here { engine, demand, .. }) => map.entries(
-                demand.items.iter().map(|item| (engine.definition.key(item.index()), item.requested)),
-            ),
+            Target::Here(Here { engine, items, .. }) => {
+                map.entries(items.iter().map(|item| (engine.definition.key(item.index()), item.requested)))
+            }
             Target::Elsewhere { amounts, .. } => {
                 map.entries(amounts.iter().map(|(key, amount)| (key, amount)))
             }

@@ -1,33 +1,40 @@
 //! The waiters of a set: first come, first served among those that share a key.
 //!
 //! Waiters of one mask (the same limits) form a group, and only the first of a group can be next. So what a walk costs
-//! depends on the number of different masks, not on the number of waiters; to join, to leave and to be granted is
+//! depends on the number of different masks, not on the number of waiters; to join and to be granted is O(1), to leave
 //! O(log n).
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use concurry_core::clock::Timestamp;
 
+use super::Wish;
 use super::cell::Cell;
-use super::demand::Demand;
+use super::demand::mask_of;
+use super::line::Line;
 
 /// One who waits.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    pub(super) demand: Demand,
     pub(super) cell: Arc<Cell>,
     /// Which of its cell's branches stands here.
-    pub(super) branch: usize,
-    pub(super) since: Timestamp,
+    pub(super) branch: u32,
+}
+
+impl Waiter {
+    /// What it wants here.
+    pub(super) fn wishes(&self) -> &[Wish] {
+        self.cell.wishes(self.branch)
+    }
 }
 
 /// The waiters of one mask, by their place in the queue. Never empty outside of a walk.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) mask: u128,
-    pub(super) waiters: BTreeMap<u64, Waiter>,
+    pub(super) line: Line,
     /// When the first can be admitted, as far as the last walk could tell.
     pub(super) at: Option<Timestamp>,
 }
@@ -52,23 +59,22 @@ impl Queue {
     pub(super) fn join(&mut self, waiter: Waiter, at: Option<Timestamp>) -> u64 {
         let seq = self.next_seq;
         self.next_seq += 1;
-        let mask = waiter.demand.mask;
-        match self.groups.iter_mut().find(|group| group.mask == mask) {
-            Some(group) => {
-                group.waiters.insert(seq, waiter);
-            }
-            None => self.groups.push(Group { mask, waiters: BTreeMap::from([(seq, waiter)]), at }),
-        }
+        let mask = mask_of(waiter.wishes());
+        let index = self.groups.iter().position(|group| group.mask == mask).unwrap_or_else(|| {
+            self.groups.push(Group { mask, line: Line::default(), at });
+            self.groups.len() - 1
+        });
+        self.groups[index].line.join(seq, waiter);
         seq
     }
 
     /// Takes a waiter out; the flag says whether it was the first of its group, so that others may be next now.
     pub(super) fn leave(&mut self, mask: u128, seq: u64) -> Option<(Waiter, bool)> {
         let index = self.groups.iter().position(|group| group.mask == mask)?;
-        let waiters = &mut self.groups[index].waiters;
-        let first = waiters.first_key_value().is_some_and(|(first, _)| *first == seq);
-        let waiter = waiters.remove(&seq)?;
-        if waiters.is_empty() {
+        let line = &mut self.groups[index].line;
+        let first = line.first().is_some_and(|(first, _)| first == seq);
+        let waiter = line.leave(seq)?;
+        if line.is_empty() {
             self.groups.swap_remove(index);
         }
         Some((waiter, first))
@@ -76,27 +82,18 @@ impl Queue {
 
     /// The first of each group, the oldest on top, with the index of the group.
     pub(super) fn heads(&self) -> BinaryHeap<Reverse<(u64, usize)>> {
-        let heads = self.groups.iter().enumerate().filter_map(|(index, group)| {
-            let (seq, _) = group.waiters.first_key_value()?;
-            Some(Reverse((*seq, index)))
-        });
-        heads.collect()
+        let heads = self.groups.iter().enumerate();
+        heads.filter_map(|(index, group)| Some(Reverse((group.line.first()?.0, index)))).collect()
     }
 
     /// Ends a walk, which may have emptied groups.
     pub(super) fn drop_empty_groups(&mut self) {
-        self.groups.retain(|group| !group.waiters.is_empty());
+        self.groups.retain(|group| !group.line.is_empty());
     }
 
     /// Takes out every waiter that `is_out` says.
     pub(super) fn take_out(&mut self, mut is_out: impl FnMut(&Waiter) -> bool) -> Vec<Waiter> {
-        let mut out = Vec::new();
-        for group in &mut self.groups {
-            let (gone, staying): (BTreeMap<_, _>, BTreeMap<_, _>) =
-                std::mem::take(&mut group.waiters).into_iter().partition(|(_, waiter)| is_out(waiter));
-            group.waiters = staying;
-            out.extend(gone.into_values());
-        }
+        let out = self.groups.iter_mut().flat_map(|group| group.line.take_out(&mut is_out)).collect();
         self.drop_empty_groups();
         out
     }
@@ -104,6 +101,6 @@ impl Queue {
     /// How many waiters want the limit at `index`.
     pub(super) fn waiting_for(&self, index: usize) -> usize {
         let groups = self.groups.iter().filter(|group| group.mask & (1 << index) != 0);
-        groups.map(|group| group.waiters.len()).sum()
+        groups.map(|group| group.line.len()).sum()
     }
 }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use concurry_core::clock::Timestamp;
 
-use super::Item;
+use super::Wish;
 use super::count::{Count, Counted};
-use super::demand::Demand;
 use super::lane::Lane;
 use super::restraint::Restraint;
 use crate::limit::{ABOVE_CAPACITY, Tally};
@@ -124,13 +123,13 @@ impl Slot {
     }
 }
 
-/// Asks all limits of `items`. A later instant outweighs an earlier one, a release that must come outweighs any instant,
+/// Asks all limits of `wishes`. A later instant outweighs an earlier one, a release that must come outweighs any instant,
 /// and `Never` outweighs all.
-pub(super) fn decide(slots: &mut [Slot], items: &[Item], now: Timestamp) -> Decision {
+pub(super) fn decide(slots: &mut [Slot], wishes: &[Wish], now: Timestamp) -> Decision {
     let mut decision = Decision::Now;
-    for item in items.iter().filter(|item| item.requested > 0) {
-        let index = item.index();
-        decision = match (slots[index].check(item.requested, now), decision) {
+    for wish in wishes.iter().filter(|wish| wish.requested > 0) {
+        let index = wish.index();
+        decision = match (slots[index].check(wish.requested, now), decision) {
             (Verdict::Never(reason), _) => return Decision::Never { index, reason: reason.into_owned() },
             (Verdict::Granted, decision) | (_, decision @ Decision::Later { at: None, .. }) => decision,
             (Verdict::OnRelease, _) => Decision::Later { index, at: None },
@@ -143,13 +142,13 @@ pub(super) fn decide(slots: &mut [Slot], items: &[Item], now: Timestamp) -> Deci
     decision
 }
 
-/// Takes all of `items`, which [`decide`] has just granted.
-pub(super) fn take(slots: &mut [Slot], items: &[Item], waited: Duration, now: Timestamp) {
-    for item in items.iter().filter(|item| item.requested > 0) {
-        let slot = &mut slots[item.index()];
-        slot.state.take(item.requested, now);
+/// Takes all of `wishes`, which [`decide`] has just granted.
+pub(super) fn take(slots: &mut [Slot], wishes: &[Wish], waited: Duration, now: Timestamp) {
+    for wish in wishes.iter().filter(|wish| wish.requested > 0) {
+        let slot = &mut slots[wish.index()];
+        slot.state.take(wish.requested, now);
         if let Some(restraint) = &mut slot.restraint {
-            restraint.take(item.requested);
+            restraint.take(wish.requested);
             slot.restraint.take_if(|restraint| restraint.is_over(now));
         }
         slot.admitted += 1;
@@ -157,20 +156,20 @@ pub(super) fn take(slots: &mut [Slot], items: &[Item], waited: Duration, now: Ti
     }
 }
 
-/// The error for a decision against `demand`, counted at the limit that decided; a timeout when the caller waited.
+/// The error for a decision against `wishes`, counted at the limit that decided; a timeout when the caller waited.
 pub(super) fn refusal(
     slots: &mut [Slot],
-    demand: &Demand,
+    wishes: &[Wish],
     decision: &Decision,
     waited: Option<Duration>,
     now: Timestamp,
 ) -> LimitError {
     let (index, at) = match decision {
-        Decision::Now => (demand.mask.trailing_zeros() as usize, Some(now)),
+        Decision::Now => (wishes.iter().find(|wish| wish.requested > 0).map_or(0, Wish::index), Some(now)),
         Decision::Later { index, at } | Decision::Behind { index, at } => (*index, *at),
         Decision::Never { index, .. } => (*index, None),
     };
-    let requested = demand.items.iter().find(|item| item.index() == index).map_or(0, |item| item.requested);
+    let requested = wishes.iter().find(|wish| wish.index() == index).map_or(0, |wish| wish.requested);
     let slot = &mut slots[index];
     slot.refused += 1;
     let (key, capacity, available) = (slot.key.clone(), slot.capacity, slot.available(now));

@@ -6,11 +6,12 @@ use std::task::Waker;
 use concurry_core::clock::{Clock, Timestamp};
 use concurry_core::park::thread_waker;
 use concurry_core::waits;
+use smallvec::SmallVec;
 
 use super::Engine;
 use super::board::Entered;
-use super::cell::{Cell, Grant, Phase};
-use super::demand::Demand;
+use super::cell::{Branch, Cell, Grant, Phase};
+use super::demand::{Demand, items_of, mask_of};
 use super::queue::Waiter;
 use crate::{LimitError, LimitSetAcquisition};
 
@@ -28,10 +29,8 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Waiting {
     cell: Arc<Cell>,
-    entries: Vec<Entry>,
-    /// The place in each entry's queue.
-    places: Vec<Option<u64>>,
-    since: Timestamp,
+    /// The place in the queue of each branch.
+    places: SmallVec<[Option<u64>; 1]>,
 }
 
 type Outcome = Result<LimitSetAcquisition, LimitError>;
@@ -39,30 +38,34 @@ type Outcome = Result<LimitSetAcquisition, LimitError>;
 impl Waiting {
     /// Lines up in all of `entries`, until one of them grants at once.
     pub(super) fn start(entries: Vec<Entry>, since: Timestamp, waker: Waker, self_timed: bool) -> Self {
-        let cell = Arc::new(Cell::new(entries.len(), waker, self_timed));
-        let mut waiting = Self { cell, places: vec![None; entries.len()], entries, since };
-        for (branch, entry) in waiting.entries.iter().enumerate() {
-            let demand = entry.demand.clone();
-            match entry.engine.enter(Waiter { demand, cell: Arc::clone(&waiting.cell), branch, since }) {
-                Ok(Entered::Standing(seq)) => waiting.places[branch] = Some(seq),
+        let branches = entries.into_iter().map(|entry| Branch {
+            engine: entry.engine,
+            position: u32::try_from(entry.position).unwrap_or(u32::MAX),
+            wishes: entry.demand.wishes,
+        });
+        let cell = Arc::new(Cell::new(branches.collect(), waker, since, self_timed));
+        let mut places: SmallVec<_> = cell.branches().iter().map(|_| None).collect();
+        for ((branch, stand), place) in (0..).zip(cell.branches()).zip(&mut places) {
+            match stand.engine.enter(Waiter { cell: Arc::clone(&cell), branch }) {
+                Ok(Entered::Standing(seq)) => *place = Some(seq),
                 Ok(Entered::Granted | Entered::Closed | Entered::Never(_)) => break,
                 // Nobody sleeps yet: the outcome is read before the first sleep.
-                Err(error) => drop(waiting.cell.refuse(branch, error)),
+                Err(error) => drop(cell.refuse(branch, error)),
             }
         }
-        waiting
+        Self { cell, places }
     }
 
     /// Since when it waits.
     pub(super) fn since(&self) -> Timestamp {
-        self.since
+        self.cell.since
     }
 
     /// The outcome, if there is one; otherwise `waker` is woken when there is.
     pub(super) fn poll(&mut self, waker: &Waker) -> Option<Outcome> {
         let outcome = match self.cell.poll(waker)? {
             Phase::Granted(grant) => Ok(self.acquisition(grant)),
-            Phase::Refused(error) => Err(error),
+            Phase::Refused(error) => Err(*error),
             Phase::Waiting | Phase::Closed => return None,
         };
         self.leave();
@@ -71,17 +74,18 @@ impl Waiting {
 
     /// Ends the waiting in vain, unless it can be granted at this very moment.
     pub(super) fn give_up(&mut self) -> Outcome {
-        self.entries.iter().for_each(|entry| entry.engine.pump());
+        self.cell.branches().iter().for_each(|stand| stand.engine.pump());
         match self.cell.close() {
             Phase::Granted(grant) => {
                 let acquisition = self.acquisition(grant);
                 self.leave();
                 Ok(acquisition)
             }
-            Phase::Refused(error) => Err(error),
+            Phase::Refused(error) => Err(*error),
             Phase::Waiting | Phase::Closed => {
                 self.leave();
-                let errors = self.entries.iter().map(|entry| entry.engine.timeout(&entry.demand, self.since));
+                let branches = self.cell.branches().iter();
+                let errors = branches.map(|stand| stand.engine.timeout(&stand.wishes, self.cell.since));
                 Err(errors.min_by_key(soonest).unwrap_or(LimitError::EmptyPool))
             }
         }
@@ -91,7 +95,7 @@ impl Waiting {
     pub(super) fn block(mut self, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
         let waker = thread_waker();
         let outcome = self.sleep(&waker, clock, deadline);
-        waits::add(clock.now() - self.since);
+        waits::add(clock.now() - self.cell.since);
         outcome
     }
 
@@ -105,8 +109,9 @@ impl Waiting {
                 return self.give_up();
             }
             let armed = self.cell.armed();
-            let due = self.entries.iter().zip(&armed).filter(|(_, at)| at.is_some_and(|at| at <= now));
-            let due = due.map(|(entry, _)| entry.engine.pump()).count();
+            let due =
+                self.cell.branches().iter().zip(&armed).filter(|(_, at)| at.is_some_and(|at| at <= now));
+            let due = due.map(|(stand, _)| stand.engine.pump()).count();
             if due == 0 {
                 clock.park_until(armed.into_iter().flatten().chain(deadline).min());
             }
@@ -115,16 +120,17 @@ impl Waiting {
 
     fn acquisition(&mut self, grant: Grant) -> LimitSetAcquisition {
         // Who grants has taken it out of that queue.
-        self.places[grant.branch] = None;
-        let entry = &self.entries[grant.branch];
-        LimitSetAcquisition::local(Arc::clone(&entry.engine), grant.items, grant.taken_at, entry.position)
+        self.places[grant.branch as usize] = None;
+        let Branch { engine, position, wishes } = self.cell.branch(grant.branch);
+        let items = items_of(wishes);
+        LimitSetAcquisition::local(Arc::clone(engine), items, grant.taken_at, *position as usize)
     }
 
     /// Leaves all queues that it still stands in.
     fn leave(&mut self) {
-        for (entry, place) in self.entries.iter().zip(&mut self.places) {
+        for (stand, place) in self.cell.branches().iter().zip(&mut self.places) {
             if let Some(seq) = place.take() {
-                entry.engine.leave(entry.demand.mask, seq);
+                stand.engine.leave(mask_of(&stand.wishes), seq);
             }
         }
     }
@@ -143,7 +149,8 @@ pub(super) fn soonest(error: &LimitError) -> (u8, std::time::Duration) {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Phase::Granted(grant) = self.cell.close() {
-            self.entries[grant.branch].engine.undo(&grant.items, grant.taken_at);
+            let Branch { engine, wishes, .. } = self.cell.branch(grant.branch);
+            engine.undo(wishes.iter().copied(), grant.taken_at);
         }
         self.leave();
     }
