@@ -17,6 +17,7 @@ mod admission;
 mod ahead;
 mod batches;
 mod calls;
+mod cancelling_hard;
 mod constructors;
 mod drops;
 mod explaining;

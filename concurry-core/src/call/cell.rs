@@ -59,6 +59,8 @@ pub(super) struct Cell<T, E> {
     /// Whether it is pending and not closing; changed under the lock, and a hint to whoever looks without it: who closes
     /// finds out there.
     open: AtomicBool,
+    /// Whether it was cancelled by force; set before it is.
+    by_force: AtomicBool,
     /// Who can say how it stands with the call; it has the room that is left beside the flag.
     origin: Origin,
     state: Mutex<State<T, E>>,
@@ -83,7 +85,12 @@ impl<T, E> Cell<T, E> {
     pub(super) fn new(origin: Origin) -> Arc<Self> {
         let pending =
             Pending { closing: false, waker: None, worker: None, watch: None, callbacks: Vec::new() };
-        Arc::new(Self { open: AtomicBool::new(true), origin, state: Mutex::new(State::Pending(pending)) })
+        Arc::new(Self {
+            open: AtomicBool::new(true),
+            by_force: AtomicBool::new(false),
+            origin,
+            state: Mutex::new(State::Pending(pending)),
+        })
     }
 
     /// Who can say how it stands with the call.
@@ -117,6 +124,24 @@ impl<T, E> Cell<T, E> {
                 false
             }
         }
+    }
+
+    /// Cancels the call, and has its pool end the process that runs it.
+    pub(super) fn cancel_by_force(&self) -> bool {
+        let pool = self.origin.pool();
+        // Once the call is done the pool knows of it no more.
+        let age = pool.as_ref().and_then(|pool| pool.age_of(self.id()));
+        self.by_force.store(true, Ordering::SeqCst);
+        let cancelled = self.close(Err(CallError::Cancelled));
+        if let Some(pool) = pool.filter(|_| cancelled) {
+            pool.end_by_force(self.id(), age);
+        }
+        cancelled
+    }
+
+    /// Whether it was cancelled by force, for who is told of its being cancelled.
+    pub(super) fn is_by_force(&self) -> bool {
+        self.by_force.load(Ordering::SeqCst)
     }
 
     /// Runs the callbacks of a cell that is closing, also those that come meanwhile, and then lets the outcome be taken.

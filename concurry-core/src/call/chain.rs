@@ -154,11 +154,16 @@ where
         U: Send + 'static,
         E2: Send + 'static,
     {
-        let cell = Arc::clone(self.cell());
+        let (cell, after) = (Arc::clone(self.cell()), promise.cell());
         let is_pending = promise.on_done(move |outcome| {
             if matches!(outcome, Err(CallError::Cancelled)) {
+                let by_force = after.upgrade().is_some_and(|after| after.is_by_force());
                 trampoline::run(move || {
-                    cell.close(Err(CallError::Cancelled));
+                    if by_force {
+                        cell.cancel_by_force()
+                    } else {
+                        cell.close(Err(CallError::Cancelled))
+                    };
                 });
             }
         });

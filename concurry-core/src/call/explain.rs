@@ -114,6 +114,17 @@ impl fmt::Display for Explanation {
 pub trait Explains: Send + Sync {
     /// How it stands with the call of this number, which is not done.
     fn explain(&self, call: usize) -> Explanation;
+
+    /// What the pool knows a call by besides its number, which it forgets when the call is done.
+    fn age_of(&self, call: usize) -> Option<u64> {
+        let _ = call;
+        None
+    }
+
+    /// Ends the process that runs a call which was cancelled, if it runs in one of its own.
+    fn end_by_force(&self, call: usize, age: Option<u64>) {
+        let _ = (call, age);
+    }
 }
 
 /// The number of a pool; none for calls that were submitted to no pool.
@@ -129,8 +140,11 @@ impl Origin {
             return Explanation::Derived;
         }
         // A pool that is gone has answered what waited; what still runs ends without it.
-        let pool: Option<Arc<dyn Explains>> = lock(&POOLS).get(&self.0).and_then(Weak::upgrade);
-        pool.map_or(Explanation::Running, |pool| pool.explain(call))
+        self.pool().map_or(Explanation::Running, |pool| pool.explain(call))
+    }
+
+    pub(super) fn pool(self) -> Option<Arc<dyn Explains>> {
+        if self == Self::default() { None } else { lock(&POOLS).get(&self.0).and_then(Weak::upgrade) }
     }
 }
 

@@ -109,6 +109,32 @@ impl<T, E> Call<T, E> {
         self.cell.close(Err(CallError::Cancelled))
     }
 
+    /// As [`cancel`](Self::cancel), and the process of a method that runs in one is ended: for a method that neither awaits nor
+    /// looks at its [`Cancellation`](super::Cancellation).
+    ///
+    /// The caller has [`CallError::Cancelled`] at once. The process, and whatever it has started in its process group, is sent
+    /// `SIGTERM`, and `SIGKILL` if it is still there after a grace of a second; what it held of limits is given back when it is
+    /// gone. Another process takes its place, which does not count against the pool's `max_restarts`. Calls that were waiting
+    /// for the process run in another one. A call that has not begun costs no process.
+    ///
+    /// In the other modes nothing can be ended by force, and this is [`cancel`](Self::cancel). A call that is made of others
+    /// (`map`, `and_then`) hands it on to the one that it waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::call::{CallError, channel};
+    /// use std::convert::Infallible;
+    ///
+    /// let (promise, call) = channel::<u64, Infallible>();
+    /// assert!(call.cancel_hard());
+    /// assert!(!promise.is_open() && !call.cancel_hard());
+    /// assert!(matches!(call.result(), Err(CallError::Cancelled)));
+    /// ```
+    pub fn cancel_hard(&self) -> bool {
+        self.cell.cancel_by_force()
+    }
+
     /// What cancels this call, for whoever does not hold it.
     pub fn canceller(&self) -> Canceller
     where

@@ -1,7 +1,7 @@
 //! The worker's end of a call.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use super::cell::{Asked, Cell};
@@ -66,6 +66,11 @@ impl<T, E> Promise<T, E> {
         E: Send + 'static,
     {
         self.cell.as_ref().map(|cell| Arc::clone(cell) as Arc<dyn Asked>)
+    }
+
+    /// The cell, for who looks whether it was cancelled by force.
+    pub(super) fn cell(&self) -> Weak<Cell<T, E>> {
+        self.cell.as_ref().map(Arc::downgrade).unwrap_or_default()
     }
 
     /// What the call is known by to its [`Origin`](super::Origin).

@@ -5,6 +5,7 @@
 //! `#[limited]` is never taken ahead: what it was granted would be held while it waits. Where the oldest call is displaced
 //! by new ones, nothing is taken ahead, since the oldest would be out of reach.
 
+use std::sync::Weak;
 use std::task::Waker;
 
 use concurry_core::sync::lock;
@@ -19,7 +20,7 @@ use crate::worker::Queued;
 /// A call that was taken out of its lane, with what puts it back to its place.
 pub(crate) struct Taken<M> {
     pub(super) need: Need,
-    pub(super) age: u64,
+    pub(crate) age: u64,
     pub(crate) message: M,
     pub(crate) noted: Noted,
 }
@@ -29,6 +30,12 @@ impl<M> Taken<M> {
     pub(crate) fn is_free(&self) -> bool {
         self.need.is_free()
     }
+}
+
+/// A worker that can be ended with the call that it runs.
+pub(crate) trait EndsByForce: Send + Sync {
+    /// Ends the worker if it runs this call, known by its age or else by its number; whether it had the call.
+    fn end_by_force(&self, call: usize, age: Option<u64>) -> bool;
 }
 
 /// What a worker that has calls at hand is to do.
@@ -53,6 +60,7 @@ pub(super) struct Ahead {
 struct Hand {
     /// None when that worker is not there, or takes none ahead.
     waker: Option<Waker>,
+    ender: Option<Weak<dyn EndsByForce>>,
     /// Calls that it has, the one that runs among them.
     calls: usize,
     /// Those of them that any worker could run.
@@ -117,21 +125,33 @@ impl Ahead {
         full.filter_map(|hand| hand.waker.clone()).collect()
     }
 
+    /// Whether worker `number` has any call.
+    pub(super) fn has_calls(&self, number: usize) -> bool {
+        self.hands.get(number).is_some_and(|hand| hand.calls > 0)
+    }
+
+    /// What ends each of them by force.
+    pub(super) fn enders(&self) -> Vec<Weak<dyn EndsByForce>> {
+        self.hands.iter().filter_map(|hand| hand.ender.clone()).collect()
+    }
+
     pub(super) fn ended(&mut self, number: usize) -> Option<Waker> {
         let hand = self.hands.get_mut(number)?;
         hand.has_room = false;
+        hand.ender = None;
         hand.waker.take()
     }
 }
 
 impl<M: Queued> Queue<M> {
     /// Worker `number` takes calls ahead from now on; `waker` has it look for more, or put some back.
-    pub(crate) fn takes_ahead(&self, number: usize, waker: Waker) {
+    pub(crate) fn takes_ahead(&self, number: usize, waker: Waker, ender: Weak<dyn EndsByForce>) {
         let mut state = lock(&self.state);
         let hands = &mut state.ahead.hands;
         if hands.len() <= number {
             hands.resize_with(number + 1, Hand::default);
         }
+        hands[number].ender = Some(ender);
         let before = hands[number].waker.replace(waker);
         drop(state);
         drop(before);

@@ -108,6 +108,14 @@ impl<M: Queued> Queue<M> {
         calls
     }
 
+    /// Whether worker `number` may still get a call; it leaves otherwise.
+    pub(crate) fn needs(&self, number: usize) -> bool {
+        let mut state = lock(&self.state);
+        // One that somebody is about to send comes back.
+        let is_over = state.is_over() && !state.ahead.has_calls(number);
+        !is_over && !state.is_surplus(number)
+    }
+
     /// Blocks for `wait`, or until the queue is stopped.
     pub(crate) fn pause(&self, wait: Duration) {
         let clock = self.clock();

@@ -91,6 +91,19 @@ impl<M: Queued> State<M> {
 }
 
 impl<M: Queued> Explains for Queue<M> {
+    fn age_of(&self, call: usize) -> Option<u64> {
+        lock(&self.state).returns.age_of(call)
+    }
+
+    fn end_by_force(&self, call: usize, age: Option<u64>) {
+        let enders = lock(&self.state).ahead.enders();
+        for ender in enders {
+            if ender.upgrade().is_some_and(|ender| ender.end_by_force(call, age)) {
+                return;
+            }
+        }
+    }
+
     fn explain(&self, call: usize) -> Explanation {
         let (explanation, needed) = lock(&self.state).explain(call);
         match explanation {

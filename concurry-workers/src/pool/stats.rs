@@ -44,7 +44,7 @@ pub struct PoolStats {
     pub crashed: u64,
     /// How often a call was, or is to be, tried again.
     pub retried: u64,
-    /// Workers that were made anew after a panic or a death.
+    /// Workers that were made anew after a panic, a death or a `cancel_hard`.
     pub restarts: u64,
     /// How long attempts waited in the queue, for a worker and for the limits that their method declares; none as long as
     /// nothing was measured.

@@ -159,8 +159,8 @@ fn next_call(next: &mut NextFrame, memory: &Memory) -> Option<(Frame, Option<Rem
         match frame.kind {
             Kind::Lend => lent = Some(frame.open().ok()?),
             Kind::Call if turns::begin(memory, frame.id) => return Some((frame, lent)),
-            // It was taken back, and runs elsewhere, or later.
-            Kind::Call => {}
+            // It was taken back, and so was what was acquired for it; it runs elsewhere, or later.
+            Kind::Call => lent = None,
             _ => return None,
         }
     }

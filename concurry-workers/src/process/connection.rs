@@ -17,7 +17,8 @@ use crossbeam_channel::{Sender, unbounded};
 use super::answers::Reply;
 use super::codec;
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
-use super::launch::{Launch, Launched, Life};
+use super::launch::{Launch, Launched};
+use super::life::{Group, Life};
 use super::limits_server::{LimitsServer, May};
 use super::memory::Memory;
 use super::transport::{
@@ -91,6 +92,7 @@ pub(crate) struct Link {
     limits: Arc<LimitsServer>,
     /// What is read while a method runs.
     outbox: Sender<Frame>,
+    group: Arc<Group>,
 }
 
 /// What comes from a child.
@@ -183,7 +185,14 @@ impl Connection {
         let limits = LimitsServer::new(limits.sets().to_vec(), outbox.clone(), May::Steer);
         let Ends { incoming, calls, nudge, watcher } = Ends::new(transport, &stream, &memory, &outbox)?;
         let turns = Turns::new(memory);
-        let link = Link { calls, nudge, turns, limits: Arc::clone(&limits), outbox: outbox.clone() };
+        let link = Link {
+            calls,
+            nudge,
+            turns,
+            limits: Arc::clone(&limits),
+            outbox: outbox.clone(),
+            group: life.group(),
+        };
         let writer = Helper::start("concurry-writer", move || write_as_they_come(stream, &to_send))?;
         let connection = Self { life, incoming, limits, _watcher: watcher, _writer: writer };
         Ok((connection, link, outbox))
@@ -281,6 +290,16 @@ impl Link {
     pub(crate) fn cancel(&self, id: u64) {
         // A child that is gone runs it no more.
         drop(self.outbox.send(Frame::new(Kind::Cancel, id, 0, Vec::new())));
+    }
+
+    /// Takes back what was acquired for a call that was taken back.
+    pub(crate) fn unlend(&self, id: u64) -> Option<LimitSetAcquisition> {
+        self.limits.unlend(id)
+    }
+
+    /// What the child is ended by.
+    pub(crate) fn group(&self) -> Arc<Group> {
+        Arc::clone(&self.group)
     }
 
     /// Has the child end when it has run what it was sent.

@@ -3,12 +3,11 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use concurry_core::call::WorkerDied;
-
 use super::hook;
+use super::life::{Life, Process};
 use super::memory::Memory;
 use super::transport::{Transport, give, pair};
 
@@ -24,12 +23,6 @@ pub(crate) struct Launched {
     pub(super) stream: UnixStream,
     pub(super) memory: Arc<Memory>,
     pub(super) transport: Transport,
-}
-
-/// The life of a child.
-pub(super) trait Life: Send {
-    /// Waits for its end and says what it was; `by_force` ends it first.
-    fn end(&mut self, by_force: bool) -> WorkerDied;
 }
 
 /// The own executable, as a child process.
@@ -50,7 +43,7 @@ impl Launch for OwnExecutable {
             .process_group(0)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
             .spawn()?;
-        let life = Box::new(Process(child));
+        let life = Box::new(Process::new(child));
         let transport = self.transport;
         let memory = Arc::new(Memory::create(transport.memory())?);
         give(&ours, transport.byte(), memory.file())?;
@@ -60,32 +53,4 @@ impl Launch for OwnExecutable {
 
 fn own_path() -> io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
-}
-
-struct Process(Child);
-
-impl Life for Process {
-    fn end(&mut self, by_force: bool) -> WorkerDied {
-        use std::os::unix::process::ExitStatusExt;
-        if by_force {
-            // An error says that it has ended already.
-            drop(self.0.kill());
-        }
-        match self.0.wait() {
-            Ok(status) => WorkerDied::new(status.signal(), status.code()),
-            Err(error) => {
-                tracing::error!(%error, "the system does not tell how a worker's process ended");
-                WorkerDied::new(None, None)
-            }
-        }
-    }
-}
-
-impl Drop for Process {
-    /// Neither a child nor a zombie is left behind, whatever went wrong before.
-    fn drop(&mut self) {
-        if !matches!(self.0.try_wait(), Ok(Some(_))) {
-            self.end(true);
-        }
-    }
 }

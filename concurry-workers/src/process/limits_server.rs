@@ -162,6 +162,11 @@ impl LimitsServer {
         Ok(Frame::new(Kind::Lend, id, 0, body(&grant)))
     }
 
+    /// Takes back what was lent for call `id`, which the child will not begin.
+    pub(crate) fn unlend(&self, id: u64) -> Option<LimitSetAcquisition> {
+        lock(&self.table).held.remove(&(LENT | id))
+    }
+
     /// The child does not want what it asked for, or what was granted to it in the meantime: nothing of it was used.
     fn cancel(&self, id: u64) {
         let (wish, held) = {

@@ -5,6 +5,7 @@
 //! * `transport`: how frames travel: traits, a socket pair, rings in shared memory.
 //! * `memory`: what a pool and a child share.
 //! * `turns`: which calls a child has begun.
+//! * `life`: how a child is ended, and waited for.
 //! * `launch`: how a child is started: a trait, and the own executable.
 //! * [`registry`]: which workers this executable can serve, by name.
 //! * [`hook`]: what turns a started executable into a child, before its `main`.
@@ -26,6 +27,7 @@ pub(crate) mod frame;
 pub mod hook;
 mod io_errors;
 mod launch;
+mod life;
 pub(crate) mod limits_server;
 mod memory;
 pub mod registry;
@@ -40,4 +42,5 @@ pub(crate) use connection::{Connection, Ended, Event, Link, answer, has_panicked
 pub(crate) use frame::Frame;
 pub use io_errors::{IoAnswers, TravelsAsIo};
 pub(crate) use launch::OwnExecutable;
+pub(crate) use life::Group;
 pub use transport::{Transport, UnknownTransport};

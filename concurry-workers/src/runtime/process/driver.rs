@@ -19,7 +19,7 @@ use concurry_limits::LimitSetAcquisition;
 
 use super::flight::{Flight, Refused, Sent};
 use crate::admission::Admission;
-use crate::pool::{Note, Outlook, Popped, Taken, serving};
+use crate::pool::{EndsByForce, Note, Outlook, Popped, Taken, serving};
 use crate::process::{Encoded, Link};
 use crate::runtime::Shared;
 use crate::worker::{Message, Worker};
@@ -68,7 +68,8 @@ impl<W: Worker> Driver<W> {
             flight: Mutex::new(Flight::new(clock.now())),
             clock,
         });
-        shared.queue.takes_ahead(number, Waker::from(Arc::clone(&driver)));
+        let ender: Weak<dyn EndsByForce> = Arc::downgrade(&driver) as _;
+        shared.queue.takes_ahead(number, Waker::from(Arc::clone(&driver)), ender);
         driver
     }
 
@@ -121,6 +122,10 @@ impl<W: Worker> Driver<W> {
                 let flight = lock(&self.flight);
                 if flight.link.is_none() || flight.is_closing {
                     return;
+                }
+                if flight.is_barred {
+                    drop(flight);
+                    return self.declines();
                 }
                 (flight.room(), flight.sent.len())
             };
@@ -201,8 +206,9 @@ impl<W: Worker> Driver<W> {
             }
         };
         let mut flight = lock(&self.flight);
-        let Some(link) = &mut flight.link else {
-            // The child died meanwhile.
+        let is_barred = flight.is_barred;
+        let Some(link) = flight.link.as_mut().filter(|_| !is_barred) else {
+            // The child died meanwhile, or is about to.
             drop(flight);
             return self.came_back(call, acquired);
         };

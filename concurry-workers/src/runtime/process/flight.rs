@@ -29,6 +29,11 @@ pub(super) struct Flight<M> {
     pub(super) refused: Vec<Refused<M>>,
     /// Nothing more will be sent.
     pub(super) is_closing: bool,
+    /// Nothing more is sent to this child.
+    pub(super) is_barred: bool,
+    /// The call for whose sake the child is being ended, and what ends it if it does not listen.
+    pub(super) ending: Option<u64>,
+    pub(super) grace: Option<WakeGuard>,
 }
 
 /// A call that was sent.
@@ -68,6 +73,9 @@ impl<M> Flight<M> {
             alarms: 0,
             refused: Vec::new(),
             is_closing: false,
+            is_barred: false,
+            ending: None,
+            grace: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! [`CallError::WorkerDied`](concurry_core::call::CallError::WorkerDied), a new child takes its place, and what it had not begun
 //! goes back to its place in the queue.
 //!
+//! * `ending`: ends a child for the sake of one call.
 //! * `driver`: gives a child its calls, several ahead.
 //! * `returns`: what becomes of them.
 //! * `flight`: the calls that a child has.
@@ -13,6 +14,7 @@
 //! thread that submits one to a child with room for it, or by the owner when an answer has made room.
 
 mod driver;
+mod ending;
 mod flight;
 mod returns;
 mod window;
@@ -60,10 +62,14 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
             connection.close();
             return Ok(());
         }
-        driver.died(connection.bury());
+        let was_ended = driver.died(connection.bury());
         drop(connection);
-        let (made, link) =
-            shared.rebuild(|| connect(shared, index)).inspect_err(|_| driver.answer_refused())?;
+        if !shared.queue.needs(index) {
+            return Ok(());
+        }
+        let connect = || connect(shared, index);
+        let made = if was_ended { shared.make_anew(connect) } else { shared.rebuild(connect) };
+        let (made, link) = made.inspect_err(|_| driver.answer_refused())?;
         connection = made;
         driver.connected(link);
     }

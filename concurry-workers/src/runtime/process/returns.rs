@@ -117,9 +117,10 @@ impl<W: Worker> Driver<W> {
         }
     }
 
-    /// The child has died: the call that it ran is answered with that, and what it had not begun goes back.
-    pub(super) fn died(&self, died: WorkerDied) {
-        let (begun, others, link, alarm) = {
+    /// The child has died: the call that it ran is answered with that, and what it had not begun goes back. Whether it was
+    /// ended for the sake of a call.
+    pub(super) fn died(&self, died: WorkerDied) -> bool {
+        let (begun, others, ending, ended) = {
             let mut flight = lock(&self.flight);
             let (mut others, mut begun) = (Vec::new(), Vec::new());
             for sent in flight.take_back() {
@@ -129,20 +130,24 @@ impl<W: Worker> Driver<W> {
             begun.extend(flight.sent.drain(..));
             flight.bytes = 0;
             flight.window.shrinks();
-            (begun, others, flight.link.take(), flight.alarm.take())
+            flight.is_barred = false;
+            let ended = (flight.link.take(), flight.alarm.take(), flight.grace.take());
+            (begun, others, flight.ending.take(), ended)
         };
-        drop((link, alarm));
+        drop(ended);
         self.declines();
         if !others.is_empty() {
             self.replace(others.into_iter().map(|sent| sent.call).collect());
         }
-        for Sent { call, .. } in begun {
+        for Sent { call, id, .. } in begun {
             let is_free = call.is_free();
             refuse::<W>(call.message, CallError::WorkerDied(died.clone()));
-            self.shared.count(Ran::Panicked, &call.noted);
+            let ran = if ending == Some(id) { Ran::Returned } else { Ran::Panicked };
+            self.shared.count(ran, &call.noted);
             self.shared.queue.settled(self.number, 1, usize::from(is_free), vec![call.noted]);
         }
         self.answer_refused();
+        ending.is_some()
     }
 
     /// Somebody wants the owner's attention: the clock, if the first call takes long.

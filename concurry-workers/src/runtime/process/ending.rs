@@ -1,0 +1,85 @@
+//! Ends a child for the sake of one call, which was cancelled by force.
+//!
+//! Promises: the child is ended only if it runs that call, and no other call dies with it. So first all is taken back that the
+//! child has not begun; from then on it begins nothing. If the last call that it has begun is the one, the child is asked to
+//! end, and ended if it is still there after a grace. Its owner sees it go, as it would any other.
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use concurry_core::sync::lock;
+use concurry_limits::LimitSetAcquisition;
+
+use super::driver::Driver;
+use super::flight::{Flight, Refused, Sent};
+use crate::pool::EndsByForce;
+use crate::process::{Group, Link};
+use crate::worker::{Message, Worker};
+
+/// How long a child has to end by itself.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+impl<W: Worker> EndsByForce for Driver<W> {
+    fn end_by_force(&self, call: usize, age: Option<u64>) -> bool {
+        let is_it = |sent: &Sent<W::Message>| match age {
+            Some(age) => sent.call.age == age,
+            None => sent.call.message.call() == call,
+        };
+        let mut flight = lock(&self.flight);
+        if flight.ending.is_some() || !flight.sent.iter().any(is_it) {
+            return false;
+        }
+        let (cancelled, others): (Vec<_>, Vec<_>) = flight.take_back().into_iter().partition(is_it);
+        let unlent = not_run(&mut flight, cancelled);
+        let running = flight.sent.back().filter(|last| is_it(last)).map(|last| last.id);
+        let group = flight.link.as_ref().map(Link::group).filter(|_| running.is_some());
+        if group.is_some() {
+            flight.ending = running;
+            flight.is_barred = true;
+        }
+        drop(flight);
+        unlent.into_iter().for_each(LimitSetAcquisition::undo);
+        if !others.is_empty() {
+            self.replace(others.into_iter().map(|sent| sent.call).collect());
+        }
+        if let Some(group) = group {
+            self.end(group);
+        }
+        true
+    }
+}
+
+/// Has the owner answer calls that were cancelled before they began; what had been acquired for them.
+fn not_run<M>(flight: &mut Flight<M>, cancelled: Vec<Sent<M>>) -> Vec<LimitSetAcquisition> {
+    let mut unlent = Vec::new();
+    for Sent { id, is_lent, call, .. } in cancelled {
+        if let Some(link) = &flight.link {
+            unlent.extend(link.unlend(id).filter(|_| is_lent));
+            link.nudge();
+        }
+        flight.refused.push(Refused::Taken(call, None));
+    }
+    unlent
+}
+
+impl<W: Worker> Driver<W> {
+    /// Asks a child to end; when the grace is over it is not asked any more.
+    fn end(&self, group: Arc<Group>) {
+        group.terminate();
+        // The clock may call the waker right here, so not under the lock.
+        let over = Waker::from(Arc::new(GraceIsOver(group)));
+        let grace = self.clock.wake_at(self.clock.now() + GRACE, over);
+        // If the child is gone by now, this ends nobody: its group knows that.
+        let before = lock(&self.flight).grace.replace(grace);
+        drop(before);
+    }
+}
+
+struct GraceIsOver(Arc<Group>);
+
+impl Wake for GraceIsOver {
+    fn wake(self: Arc<Self>) {
+        self.0.kill();
+    }
+}
