@@ -13,7 +13,7 @@ use concurry_limits::{IntoLimits, LimitPool, LimitSet, LimitSetError};
 
 use crate::error::InitError;
 use crate::pool::{LoadBalancing, Names, PoolHandle, Queue, QueueOptions, Staffing, WhenFull};
-use crate::process::Transport;
+use crate::process::Asked;
 use crate::retry::rules;
 use crate::runtime::{self, Restarts, Setup};
 use crate::worker::Worker;
@@ -84,7 +84,7 @@ pub struct WorkerOptions<W, A> {
     restarts: Option<RestartLimit>,
     name: Option<String>,
     retry: Option<Retry>,
-    transport: Option<Transport>,
+    pub(crate) processes: Asked,
     clock: Arc<dyn Clock>,
     marker: PhantomData<fn(A) -> W>,
 }
@@ -113,7 +113,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             restarts: None,
             name: None,
             retry: None,
-            transport: None,
+            processes: Asked::default(),
             clock: clock::system(),
             marker: PhantomData,
         }
@@ -184,13 +184,6 @@ impl<W: Worker, A> WorkerOptions<W, A> {
         self
     }
 
-    /// How calls and answers travel to worker processes and back; by default what the environment variable
-    /// `CONCURRY_TRANSPORT` says, or else shared memory where the system has it. The other modes have no use for it.
-    pub fn transport(mut self, transport: Transport) -> Self {
-        self.transport = Some(transport);
-        self
-    }
-
     /// The clock that the waits between attempts are measured on; the system's by default, another one for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -220,7 +213,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
         let limits = usable::<W>(self.limits?)?;
         let rules = rules(std::any::type_name::<W>(), self.retry, &config.retry, &W::retries())?;
         let idle = self.on_demand.or(config.on_demand).filter(|_| self.mode != ExecutionMode::Sync);
-        let transport = transport(self.transport, self.mode)?;
+        let processes = self.processes.resolve(self.mode, &config)?;
         let staffing = Staffing { target: workers, idle };
         let queue = Queue::new(QueueOptions {
             capacity,
@@ -239,7 +232,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             queue: Arc::clone(&queue),
             name,
             args,
-            transport,
+            processes,
         };
         let runtime: Arc<_> = runtime::start::<W>(setup)?;
         Ok(PoolHandle::new(runtime, queue, rules).into())
@@ -259,24 +252,6 @@ fn usable<W: Worker>(limits: LimitPool) -> Result<LimitPool, InitError> {
         });
     }
     Ok(limits)
-}
-
-/// The transport of a pool in this mode.
-fn transport(asked: Option<Transport>, mode: ExecutionMode) -> Result<Transport, InitError> {
-    if mode != ExecutionMode::Process {
-        return Ok(Transport::default());
-    }
-    let invalid = |value: String, expected| InitError::InvalidOption { option: "transport", value, expected };
-    let transport = match asked {
-        Some(transport) => transport,
-        None => Transport::from_environment()
-            .map_err(|error| invalid(error.to_string(), "CONCURRY_TRANSPORT is ring or socket"))?,
-    };
-    if transport.is_there() {
-        Ok(transport)
-    } else {
-        Err(invalid(transport.to_string(), "this system has none in shared memory: use the socket"))
-    }
 }
 
 fn short_name(path: &str) -> &str {

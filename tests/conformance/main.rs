@@ -27,6 +27,7 @@ mod panics;
 mod pools;
 mod process;
 mod queueing;
+mod recycling;
 mod retries;
 mod staffing;
 mod stats;

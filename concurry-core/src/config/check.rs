@@ -28,6 +28,8 @@ impl Config {
             ("ray", &self.ray),
         ];
         sections.into_iter().try_for_each(|(name, section)| section.check(name))?;
+        let in_place = [("sync", &self.sync), ("thread", &self.thread), ("async", &self.r#async)];
+        in_place.into_iter().try_for_each(|(name, section)| section.check_recycling(name))?;
         let workers = self.sync.max_workers.filter(|workers| *workers != 1);
         refuse(workers.is_some(), &["sync", "max_workers"], || {
             format!(
@@ -43,6 +45,20 @@ impl Config {
 }
 
 impl PoolConfig {
+    /// Of a mode whose workers do not give way to new ones.
+    fn check_recycling(&self, section: &'static str) -> Checked {
+        let keys = [
+            ("max_calls_per_worker", self.max_calls_per_worker.is_some()),
+            ("max_worker_age", self.max_worker_age.is_some()),
+            ("max_worker_memory", self.max_worker_memory.is_some()),
+        ];
+        keys.into_iter().try_for_each(|(key, is_set)| {
+            refuse(is_set, &[section, key], || {
+                "is for mode process: workers of other modes do not give way to new ones".to_owned()
+            })
+        })
+    }
+
     fn check(&self, section: &'static str) -> Checked {
         let zero = |key, is_zero: bool, expected: &str| {
             refuse(is_zero, &[section, key], || format!("is 0; expected {expected}"))
@@ -54,6 +70,10 @@ impl PoolConfig {
             "at least 1, since a call must be able to wait",
         )?;
         zero("restart_tries", self.restart_tries == Some(0), "at least one try")?;
+        let some = "more than 0";
+        zero("max_calls_per_worker", self.max_calls_per_worker == Some(0), some)?;
+        zero("max_worker_age", self.max_worker_age.is_some_and(|age| age.is_zero()), some)?;
+        zero("max_worker_memory", self.max_worker_memory == Some(0), some)?;
         let retry = &self.retry;
         refuse(retry.attempts == Some(0), &[section, "retry", "attempts"], || {
             "is 0; a call is tried at least once".to_owned()

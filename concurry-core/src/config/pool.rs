@@ -47,6 +47,14 @@ pub struct PoolConfig {
     /// The wait between the first two of those tries, which doubles with each; 50 ms by default.
     #[serde(with = "time::optional")]
     pub restart_wait: Option<Duration>,
+    /// After how many calls a worker gives way to a new one, 1 or more; never by default. This and the next two are for pools of
+    /// mode process: in `pool` too they say nothing of others, and in the section of another mode they are an error.
+    pub max_calls_per_worker: Option<u64>,
+    /// At which age a worker gives way to a new one, more than zero; never by default.
+    #[serde(with = "time::optional")]
+    pub max_worker_age: Option<Duration>,
+    /// With how many bytes in memory a worker gives way to a new one, 1 or more; never by default.
+    pub max_worker_memory: Option<u64>,
     /// How failed calls are tried again. With `attempts`, methods that return a `Result` are, as though each pool had a
     /// `.retry(…)`; without, the other fields are what a `#[retry(…)]` leaves out. A pool with a `.retry(…)` of its own has
     /// all of it from there.
@@ -86,12 +94,16 @@ impl PoolConfig {
             max_restarts: None,
             restart_tries: Some(3),
             restart_wait: Some(Duration::from_millis(50)),
+            max_calls_per_worker: None,
+            max_worker_age: None,
+            max_worker_memory: None,
             retry: RetryOverrides { attempts: None, ..RetryOverrides::all_of(Retry::default()) },
         }
     }
 }
 
 field_by_field! {
-    PoolConfig: max_workers, load_balancing, max_queued_calls, when_full, on_demand, max_restarts, restart_tries, restart_wait;
+    PoolConfig: max_workers, load_balancing, max_queued_calls, when_full, on_demand, max_restarts, restart_tries, restart_wait,
+        max_calls_per_worker, max_worker_age, max_worker_memory;
     parts: retry
 }

@@ -46,6 +46,8 @@ pub struct PoolStats {
     pub retried: u64,
     /// Workers that were made anew after a panic, a death or a `cancel_hard`.
     pub restarts: u64,
+    /// Workers that have given way to a new one in their time: after so many calls, at an age, or because of their size.
+    pub recycled: u64,
     /// How long attempts waited in the queue, for a worker and for the limits that their method declares; none as long as
     /// nothing was measured.
     pub queue_wait: Option<Times>,
@@ -116,6 +118,7 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     pub(crate) crashed: AtomicU64,
     pub(crate) restarts: AtomicU64,
+    pub(crate) recycled: AtomicU64,
 }
 
 impl Counters {

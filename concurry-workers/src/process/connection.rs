@@ -70,11 +70,18 @@ impl Ends {
 }
 
 /// A thread that is waited for when this is dropped.
-struct Helper(Option<JoinHandle<()>>);
+pub(crate) struct Helper(Option<JoinHandle<()>>);
 
 impl Helper {
-    fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         thread::Builder::new().name(name.to_owned()).spawn(run).map(|thread| Self(Some(thread)))
+    }
+}
+
+impl Helper {
+    /// Whether it has ended by itself.
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 
@@ -149,13 +156,15 @@ impl FarError {
 }
 
 impl Connection {
-    /// Starts a child that serves worker `index` of type `worker`, and waits until it is ready.
+    /// Starts a child that serves worker `index` of type `worker`, and waits until it is ready. `is_started` is given what may end
+    /// it meanwhile.
     pub(crate) fn open(
         launch: &dyn Launch,
         worker: &str,
         index: usize,
         args: Vec<u8>,
         limits: &LimitPool,
+        is_started: &dyn Fn(Arc<Group>),
     ) -> Result<(Self, Link), Ended> {
         let hello = Hello {
             worker: worker.to_owned(),
@@ -167,6 +176,7 @@ impl Connection {
         let hello = Frame::of(Kind::Hello, 0, PROTOCOL, &hello).map_err(Ended::Unsent)?;
         let (mut connection, link, outbox) =
             Self::start(launch.launch().map_err(Ended::Start)?, limits).map_err(Ended::Start)?;
+        is_started(link.group());
         // When the writer has ended, the child is gone, and its end says so.
         drop(outbox.send(hello));
         drop(outbox);
@@ -242,9 +252,15 @@ impl Connection {
         self.incoming.has_more()
     }
 
-    /// Waits for the end of a child that was told to stop.
+    /// Waits for the end of a child that was told to stop. What its worker does with limits when it is dropped is served.
     pub(crate) fn close(&mut self) {
+        while !matches!(self.next(), Event::Gone) {}
         self.life.end(false);
+    }
+
+    /// The number that the system has for the child.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.life.process_id()
     }
 
     /// Makes sure that the child is gone; how it went.

@@ -15,6 +15,8 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 pub(super) trait Life: Send {
     /// Waits for its end and says what it was; `by_force` ends it first, with all of its group.
     fn end(&mut self, by_force: bool) -> WorkerDied;
+    /// The system's number of it.
+    fn process_id(&self) -> u32;
     /// What signals are sent to.
     fn group(&self) -> Arc<Group>;
 }
@@ -81,6 +83,10 @@ impl Life for Process {
                 WorkerDied::new(None, None)
             }
         }
+    }
+
+    fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     fn group(&self) -> Arc<Group> {

@@ -6,6 +6,7 @@
 //! * `memory`: what a pool and a child share.
 //! * `turns`: which calls a child has begun.
 //! * `life`: how a child is ended, and waited for.
+//! * `settings`: what of a pool's options is about processes.
 //! * `launch`: how a child is started: a trait, and the own executable.
 //! * [`registry`]: which workers this executable can serve, by name.
 //! * [`hook`]: what turns a started executable into a child, before its `main`.
@@ -33,14 +34,16 @@ mod memory;
 pub mod registry;
 pub(crate) mod remote_limits;
 mod running;
+mod settings;
 pub(crate) mod transport;
 mod turns;
 
 pub use answers::{Answer, AnswerPlain, AnswerResult, Encoded, Reply, ReplyPlain, ReplyResult};
 pub(crate) use codec::put_aside;
-pub(crate) use connection::{Connection, Ended, Event, Link, answer, has_panicked, is_not_sent};
+pub(crate) use connection::{Connection, Ended, Event, Helper, Link, answer, has_panicked, is_not_sent};
 pub(crate) use frame::Frame;
 pub use io_errors::{IoAnswers, TravelsAsIo};
 pub(crate) use launch::OwnExecutable;
 pub(crate) use life::Group;
+pub(crate) use settings::{Asked, Recycling, Settings};
 pub use transport::{Transport, UnknownTransport};

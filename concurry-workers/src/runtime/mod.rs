@@ -25,7 +25,7 @@ use concurry_limits::LimitPool;
 
 use crate::error::InitError;
 use crate::pool::{PoolStats, Queue, Route};
-use crate::process::Transport;
+use crate::process::Settings;
 use crate::worker::Worker;
 
 pub use own::block_on;
@@ -44,7 +44,7 @@ pub struct Setup<W: Worker> {
     pub(crate) restarts: Restarts,
     pub(crate) args: W::Args,
     /// Of mode process.
-    pub(crate) transport: Transport,
+    pub(crate) processes: Settings,
 }
 
 /// Starts a runtime.

@@ -61,13 +61,16 @@ impl Restarts {
 
 impl<W: Worker> Shared<W> {
     /// Makes a worker anew by `make`, a few times if it fails. When the pool's budget is spent the pool gives up.
-    pub(crate) fn rebuild<T>(&self, make: impl Fn() -> Result<T, InitError>) -> Result<T, InitError> {
+    pub(crate) fn rebuild<T>(&self, make: impl FnMut() -> Result<T, InitError>) -> Result<T, InitError> {
         self.note_restart()?;
         self.make_anew(make)
     }
 
     /// As [`rebuild`](Self::rebuild), after an end that was asked for: the budget is for others.
-    pub(crate) fn make_anew<T>(&self, make: impl Fn() -> Result<T, InitError>) -> Result<T, InitError> {
+    pub(crate) fn make_anew<T>(
+        &self,
+        mut make: impl FnMut() -> Result<T, InitError>,
+    ) -> Result<T, InitError> {
         let (mut wait, mut left) = (self.restarts.first_wait, self.restarts.tries);
         loop {
             left -= 1;

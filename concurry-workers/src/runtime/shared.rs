@@ -18,7 +18,7 @@ use crate::construct::construct;
 use crate::error::InitError;
 use crate::pool::serving::{self, Serving};
 use crate::pool::{Counters, Counts, Noted, PoolStats, Queue, Refused, Route, Sleeper};
-use crate::process::Transport;
+use crate::process::Settings;
 use crate::worker::Worker;
 use concurry_core::sync::lock;
 
@@ -32,7 +32,7 @@ pub(crate) struct Shared<W: Worker> {
     pub(crate) mode: ExecutionMode,
     pub(crate) name: String,
     pub(crate) workers: usize,
-    pub(crate) transport: Transport,
+    pub(crate) processes: Settings,
     /// Why the last worker ended although nobody stopped the pool.
     lost: OnceLock<String>,
 }
@@ -48,7 +48,7 @@ impl<W: Worker> Shared<W> {
             mode: setup.mode,
             name: setup.name,
             workers: setup.workers,
-            transport: setup.transport,
+            processes: setup.processes,
             lost: OnceLock::new(),
         })
     }
@@ -164,6 +164,7 @@ impl<W: Worker> Shared<W> {
             retried,
             crashed: read(&self.counters.crashed),
             restarts: read(&self.counters.restarts),
+            recycled: read(&self.counters.recycled),
             queue_wait,
             run_time,
         }

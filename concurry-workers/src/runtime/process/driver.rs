@@ -82,6 +82,43 @@ impl<W: Worker> Driver<W> {
         flight.link = Some(link);
     }
 
+    /// How many calls have been answered.
+    pub(super) fn calls_answered(&self) -> u64 {
+        lock(&self.flight).answered
+    }
+
+    /// Whether the child has nothing to do.
+    pub(super) fn is_at_rest(&self) -> bool {
+        lock(&self.flight).sent.is_empty()
+    }
+
+    /// Gets the attention of the owner, if it waits for a child.
+    pub(super) fn nudge(&self) {
+        if let Some(link) = &lock(&self.flight).link {
+            link.nudge();
+        }
+    }
+
+    /// Has another child take over what `next` is the link of, once this one has answered all that it has begun; until then it
+    /// is sent nothing more. Whether it has taken over: the old one has been told to stop then.
+    pub(super) fn hand_over(&self, next: &mut Option<Link>) -> bool {
+        lock(&self.flight).is_barred = true;
+        self.put_back();
+        let mut flight = lock(&self.flight);
+        if !flight.sent.is_empty() || flight.ending.is_some() || flight.link.is_none() {
+            return false;
+        }
+        let before = std::mem::replace(&mut flight.link, next.take());
+        flight.is_barred = false;
+        let alarm = flight.alarm.take();
+        drop(flight);
+        if let Some(link) = before {
+            link.stop();
+        }
+        drop(alarm);
+        true
+    }
+
     /// The child is gone, as it was told to.
     pub(super) fn disconnected(&self) {
         let link = lock(&self.flight).link.take();

@@ -9,6 +9,8 @@
 //! * `returns`: what becomes of them.
 //! * `flight`: the calls that a child has.
 //! * `window`: how many those may be.
+//! * `recycling`: a child that has run enough gives way to a new one.
+//! * `resident`: how much memory a child has.
 //!
 //! The owner thread waits for what comes from the child, and for nudges. Calls are sent by whoever knows of them first: by the
 //! thread that submits one to a child with room for it, or by the owner when an answer has made room.
@@ -16,6 +18,8 @@
 mod driver;
 mod ending;
 mod flight;
+mod recycling;
+mod resident;
 mod returns;
 mod window;
 
@@ -26,9 +30,10 @@ use concurry_core::panics;
 use super::thread::{Ready, spawn_all};
 use super::{Runtime, Setup, Shared};
 use crate::error::InitError;
-use crate::process::{self, Connection, Event, Link, OwnExecutable};
+use crate::process::{self, Connection, Event, Group, Link, OwnExecutable};
 use crate::worker::Worker;
 use driver::Driver;
+use recycling::Recycler;
 use returns::Ended;
 
 pub(super) use driver::submitting;
@@ -38,26 +43,31 @@ pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, I
     spawn_all(Shared::new(setup), serve::<W>)
 }
 
-fn connect<W: Worker>(shared: &Shared<W>, index: usize) -> Result<(Connection, Link), InitError> {
+fn connect<W: Worker>(
+    shared: &Shared<W>,
+    index: usize,
+    is_started: &dyn Fn(Arc<Group>),
+) -> Result<(Connection, Link), InitError> {
     let worker = std::any::type_name::<W>();
     // A clone of the arguments is the user's code.
     panics::catch(|| W::encode_args(&shared.args()))
         .map_err(process::Ended::Panicked)
         .and_then(|args| args.map_err(process::Ended::Unsent))
         .and_then(|args| {
-            let launch = OwnExecutable { transport: shared.transport };
-            Connection::open(&launch, worker, index, args, &shared.limits_of(index))
+            let launch = OwnExecutable { transport: shared.processes.transport };
+            Connection::open(&launch, worker, index, args, &shared.limits_of(index), is_started)
         })
         .map_err(|ended| ended.into_init_error(worker))
 }
 
 /// The owner thread of worker `index`.
 fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Result<(), InitError> {
-    let Some((mut connection, link)) = ready.report(connect(shared, index))? else { return Ok(()) };
+    let Some((mut connection, link)) = ready.report(connect(shared, index, &drop))? else { return Ok(()) };
     let driver = Driver::new(shared, index);
     driver.connected(link);
+    let mut recycler = Recycler::new(&driver, &connection);
     loop {
-        if own(&driver, &mut connection) {
+        if own(&driver, &mut connection, &mut recycler) {
             driver.disconnected();
             connection.close();
             return Ok(());
@@ -67,16 +77,17 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
         if !shared.queue.needs(index) {
             return Ok(());
         }
-        let connect = || connect(shared, index);
+        let connect = || recycler.replacement().map_or_else(|| connect(shared, index, &drop), Ok);
         let made = if was_ended { shared.make_anew(connect) } else { shared.rebuild(connect) };
         let (made, link) = made.inspect_err(|_| driver.answer_refused())?;
         connection = made;
         driver.connected(link);
+        recycler.is_new(&connection);
     }
 }
 
 /// Deals with what comes from a child until that is gone; whether it was told to go.
-fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection) -> bool {
+fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler: &mut Recycler<W>) -> bool {
     /// Answers that are taken in one go before more calls are sent.
     const BATCH: usize = 32;
     driver.pump();
@@ -94,6 +105,7 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection) -> bool 
         }
         if !connection.has_more() || ended.calls() >= BATCH {
             driver.settle(&mut ended);
+            recycler.look(connection);
             driver.pump();
         }
     }
