@@ -7,6 +7,7 @@
 //! * [`prelude`]: what most programs use.
 //! * [`worker`](macro@worker): the attribute; [`WorkerOptions`]: starting a pool; [`PoolHandle`]: what every handle can do;
 //!   [`PoolStats`]: what a pool does and has done.
+//! * [`ProcessOptions`]: the environment, niceness, processors and output of worker processes; [`Call::cancel_hard`]: ending one.
 //! * [`task`](macro@task): functions that run elsewhere; [`TaskWorker`]: closures and futures as tasks; `map`: one closure for many items.
 //! * [`Call`], [`CallError`]: results; [`Explanation`]: why a call waits. [`gather`], [`as_completed`], [`wait`](fn@wait), [`submit_all`]: many at once.
 //! * [`Retry`]: calls that are tried again; [`RetriesExhausted`]: what became of each attempt.
@@ -48,7 +49,7 @@ pub use concurry_workers::pool::{
     LoadBalancing, PoolHandle, PoolStats, Times, UnknownLoadBalancing, WhenFull, WorkerStates,
 };
 pub use concurry_workers::process::hook::run_worker_if_child;
-pub use concurry_workers::process::{Transport, UnknownTransport};
+pub use concurry_workers::process::{ProcessOptions, Transport, UnknownTransport};
 pub use concurry_workers::tasks::{TaskWorker, TaskWorkerHandle};
 pub use concurry_workers::{BoxError, InitError};
 

@@ -129,6 +129,12 @@ pub enum InitError {
         /// The system's error.
         source: io::Error,
     },
+    /// A worker's process took longer than it may until its worker was there; it was ended.
+    #[error("a worker's process was not ready within {after:?}; see start_timeout")]
+    StartTimedOut {
+        /// The time that it had.
+        after: Duration,
+    },
     /// A worker's process ended before it was ready.
     #[error("a worker's process ended before it was ready: {0}")]
     Died(WorkerDied),

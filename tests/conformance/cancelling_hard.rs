@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use concurry::prelude::*;
-use concurry::{LimitSetBuilder, Transport};
+use concurry::{LimitSetBuilder, ProcessOptions, Transport};
 
 use super::workers::{Acquirer, amounts, none};
 use super::{eventually, every_mode_in_background, gate};
@@ -137,9 +137,12 @@ fn the_process_of_a_call_that_never_ends_is_replaced() {
 
 #[test]
 fn a_process_that_does_not_listen_is_killed_after_a_grace() {
-    let set = doors();
-    let pool = pool(&set, Transport::default());
-    is_ended(&pool, &set, pool.is_deaf());
+    for grace in [Duration::from_millis(10), Duration::ZERO] {
+        let set = doors();
+        let options = ProcessOptions::new().kill_grace(grace);
+        let pool = Stubborn::options(ExecutionMode::Process, &set, 1).process(options).init().unwrap();
+        is_ended(&pool, &set, pool.is_deaf());
+    }
 }
 
 #[test]

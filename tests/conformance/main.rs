@@ -26,6 +26,7 @@ mod limits;
 mod panics;
 mod pools;
 mod process;
+mod process_options;
 mod queueing;
 mod recycling;
 mod retries;

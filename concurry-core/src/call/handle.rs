@@ -113,7 +113,7 @@ impl<T, E> Call<T, E> {
     /// looks at its [`Cancellation`](super::Cancellation).
     ///
     /// The caller has [`CallError::Cancelled`] at once. The process, and whatever it has started in its process group, is sent
-    /// `SIGTERM`, and `SIGKILL` if it is still there after a grace of a second; what it held of limits is given back when it is
+    /// `SIGTERM`, and `SIGKILL` if it is still there after a grace (the options' `kill_grace`, a second by default); what it held of limits is given back when it is
     /// gone. Another process takes its place, which does not count against the pool's `max_restarts`. Calls that were waiting
     /// for the process run in another one. A call that has not begun costs no process.
     ///

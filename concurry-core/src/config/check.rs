@@ -51,10 +51,12 @@ impl PoolConfig {
             ("max_calls_per_worker", self.max_calls_per_worker.is_some()),
             ("max_worker_age", self.max_worker_age.is_some()),
             ("max_worker_memory", self.max_worker_memory.is_some()),
+            ("kill_grace", self.kill_grace.is_some()),
         ];
         keys.into_iter().try_for_each(|(key, is_set)| {
             refuse(is_set, &[section, key], || {
-                "is for mode process: workers of other modes do not give way to new ones".to_owned()
+                "is for mode process: workers of other modes neither give way to new ones nor are killed"
+                    .to_owned()
             })
         })
     }

@@ -47,7 +47,7 @@ pub struct PoolConfig {
     /// The wait between the first two of those tries, which doubles with each; 50 ms by default.
     #[serde(with = "time::optional")]
     pub restart_wait: Option<Duration>,
-    /// After how many calls a worker gives way to a new one, 1 or more; never by default. This and the next two are for pools of
+    /// After how many calls a worker gives way to a new one, 1 or more; never by default. This and the next three are for pools of
     /// mode process: in `pool` too they say nothing of others, and in the section of another mode they are an error.
     pub max_calls_per_worker: Option<u64>,
     /// At which age a worker gives way to a new one, more than zero; never by default.
@@ -55,6 +55,10 @@ pub struct PoolConfig {
     pub max_worker_age: Option<Duration>,
     /// With how many bytes in memory a worker gives way to a new one, 1 or more; never by default.
     pub max_worker_memory: Option<u64>,
+    /// How long a process that `cancel_hard` ends has from `SIGTERM` to `SIGKILL`; a second by default. Of mode process, as the
+    /// three before.
+    #[serde(with = "time::optional")]
+    pub kill_grace: Option<Duration>,
     /// How failed calls are tried again. With `attempts`, methods that return a `Result` are, as though each pool had a
     /// `.retry(…)`; without, the other fields are what a `#[retry(…)]` leaves out. A pool with a `.retry(…)` of its own has
     /// all of it from there.
@@ -97,6 +101,7 @@ impl PoolConfig {
             max_calls_per_worker: None,
             max_worker_age: None,
             max_worker_memory: None,
+            kill_grace: Some(Duration::from_secs(1)),
             retry: RetryOverrides { attempts: None, ..RetryOverrides::all_of(Retry::default()) },
         }
     }
@@ -104,6 +109,6 @@ impl PoolConfig {
 
 field_by_field! {
     PoolConfig: max_workers, load_balancing, max_queued_calls, when_full, on_demand, max_restarts, restart_tries, restart_wait,
-        max_calls_per_worker, max_worker_age, max_worker_memory;
+        max_calls_per_worker, max_worker_age, max_worker_memory, kill_grace;
     parts: retry
 }

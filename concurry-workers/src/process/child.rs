@@ -50,6 +50,9 @@ type NextFrame = Box<dyn FnMut() -> Option<Frame>>;
 pub(super) fn run(stream: UnixStream) -> i32 {
     match open(stream) {
         Ok(session) => {
+            if let Err(failure) = session.hello.conditions.apply() {
+                return report(&session.outbox, &Err(failure));
+            }
             if let Some(registration) = registry::find(&session.hello.worker) {
                 return (registration.serve)(session);
             }

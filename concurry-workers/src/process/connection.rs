@@ -21,6 +21,7 @@ use super::launch::{Launch, Launched};
 use super::life::{Group, Life};
 use super::limits_server::{LimitsServer, May};
 use super::memory::Memory;
+use super::output::Output;
 use super::transport::{
     Arrival, Calls, Incoming, Nudge, SocketCalls, SocketIncoming, Transport, write_as_they_come,
 };
@@ -33,6 +34,7 @@ pub(crate) struct Connection {
     life: Box<dyn Life>,
     incoming: Box<dyn Incoming>,
     limits: Arc<LimitsServer>,
+    _output: Option<Output>,
     /// It ends with the child.
     _watcher: Option<Helper>,
     /// It ends with the last who could send by it, or with the child; so it is the last one here.
@@ -156,23 +158,14 @@ impl FarError {
 }
 
 impl Connection {
-    /// Starts a child that serves worker `index` of type `worker`, and waits until it is ready. `is_started` is given what may end
+    /// Starts a child that serves the worker that `hello` tells it of, and waits until it is ready. `is_started` is given what may end
     /// it meanwhile.
     pub(crate) fn open(
         launch: &dyn Launch,
-        worker: &str,
-        index: usize,
-        args: Vec<u8>,
+        hello: Hello,
         limits: &LimitPool,
         is_started: &dyn Fn(Arc<Group>),
     ) -> Result<(Self, Link), Ended> {
-        let hello = Hello {
-            worker: worker.to_owned(),
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            args,
-            sets: limits.sets().iter().map(concurry_limits::LimitSet::describe).collect(),
-            balancing: limits.balancing(),
-        };
         let hello = Frame::of(Kind::Hello, 0, PROTOCOL, &hello).map_err(Ended::Unsent)?;
         let (mut connection, link, outbox) =
             Self::start(launch.launch().map_err(Ended::Start)?, limits).map_err(Ended::Start)?;
@@ -184,13 +177,14 @@ impl Connection {
             Some(Ok(())) => Ok((connection, link)),
             Some(Err(Failure::Constructor(texts))) => Err(Ended::Failed(Box::new(FarError::chain(texts)))),
             Some(Err(Failure::Panicked(panic))) => Err(Ended::Panicked(panic)),
+            Some(Err(Failure::Refused(text))) => Err(Ended::Start(io::Error::other(text))),
             Some(Err(Failure::Unsuitable(text))) => Err(Ended::Failed(text.into())),
             None => Err(Ended::Died(connection.bury())),
         }
     }
 
     fn start(launched: Launched, limits: &LimitPool) -> io::Result<(Self, Link, Sender<Frame>)> {
-        let Launched { life, stream, memory, transport } = launched;
+        let Launched { life, stream, memory, transport, output } = launched;
         let (outbox, to_send) = unbounded();
         let limits = LimitsServer::new(limits.sets().to_vec(), outbox.clone(), May::Steer);
         let Ends { incoming, calls, nudge, watcher } = Ends::new(transport, &stream, &memory, &outbox)?;
@@ -204,7 +198,7 @@ impl Connection {
             group: life.group(),
         };
         let writer = Helper::start("concurry-writer", move || write_as_they_come(stream, &to_send))?;
-        let connection = Self { life, incoming, limits, _watcher: watcher, _writer: writer };
+        let connection = Self { life, incoming, limits, _output: output, _watcher: watcher, _writer: writer };
         Ok((connection, link, outbox))
     }
 

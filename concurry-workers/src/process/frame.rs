@@ -15,13 +15,15 @@ use std::io;
 
 use concurry_core::call::{NotSent, Panicked};
 use concurry_limits::remote::{RemoteGrant, RemoteSetInfo, Wait};
-use concurry_limits::{LimitError, LimitSetStats};
+use concurry_limits::{LimitError, LimitPool, LimitSet, LimitSetStats};
 use serde::{Deserialize, Serialize};
 
 use super::codec;
+use super::conditions::Conditions;
+use super::options::ProcessOptions;
 
 /// Counts up when frames change; the two ends must agree before anything else is read.
-pub(crate) const PROTOCOL: u32 = 5;
+pub(crate) const PROTOCOL: u32 = 6;
 
 pub(crate) const HEADER: usize = 17;
 
@@ -170,6 +172,31 @@ pub(crate) struct Hello {
     pub(crate) sets: Vec<RemoteSetInfo>,
     /// How the pool chooses between them.
     pub(crate) balancing: concurry_limits::LimitPoolBalancing,
+    /// How the child is to run.
+    pub(super) conditions: Conditions,
+}
+
+impl Hello {
+    /// To a child that shall be worker `index` of type `worker`.
+    pub(crate) fn to(
+        worker: &str,
+        index: usize,
+        args: Vec<u8>,
+        limits: &LimitPool,
+        options: &ProcessOptions,
+    ) -> Self {
+        let cpus = options.cpus(index);
+        let narrow = |cpu: usize| u32::try_from(cpu).unwrap_or(u32::MAX);
+        let cpus = cpus.map(|cpus| cpus.into_iter().map(narrow).collect());
+        Self {
+            worker: worker.to_owned(),
+            index: narrow(index),
+            args,
+            sets: limits.sets().iter().map(LimitSet::describe).collect(),
+            balancing: limits.balancing(),
+            conditions: Conditions { nice: options.nice, cpus },
+        }
+    }
 }
 
 /// Why a child has no worker.
@@ -179,6 +206,8 @@ pub(crate) enum Failure {
     Constructor(Vec<String>),
     /// The constructor panicked.
     Panicked(Panicked),
+    /// The system refused how the child is to run.
+    Refused(String),
     /// The executable has no such worker, or the arguments could not be read.
     Unsuitable(String),
 }

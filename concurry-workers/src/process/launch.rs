@@ -9,6 +9,8 @@ use std::sync::Arc;
 use super::hook;
 use super::life::{Life, Process};
 use super::memory::Memory;
+use super::options::ProcessOptions;
+use super::output::Output;
 use super::transport::{Transport, give, pair};
 
 /// Starts children. Here, the own executable; on a cluster, something else.
@@ -23,6 +25,7 @@ pub(crate) struct Launched {
     pub(super) stream: UnixStream,
     pub(super) memory: Arc<Memory>,
     pub(super) transport: Transport,
+    pub(super) output: Option<Output>,
 }
 
 /// The own executable, as a child process.
@@ -30,24 +33,46 @@ pub(crate) struct Launched {
 /// On Linux it is found through the kernel, so it works also after the file was replaced or deleted. The socket is the
 /// child's standard input: no other descriptor has to be inherited, and none can leak to a child that another thread
 /// starts at the same moment.
-pub(crate) struct OwnExecutable {
+pub(crate) struct OwnExecutable<'a> {
     pub(crate) transport: Transport,
+    pub(crate) options: &'a ProcessOptions,
+    /// What its output is known by.
+    pub(crate) name: String,
 }
 
-impl Launch for OwnExecutable {
+impl Launch for OwnExecutable<'_> {
     fn launch(&self) -> io::Result<Launched> {
         let (ours, theirs) = pair()?;
-        let child = Command::new(own_path()?)
+        let mut command = Command::new(own_path()?);
+        self.options.prepare(&mut command);
+        if self.options.prefixes_output {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let child = command
             .env(hook::VARIABLE, "1")
             // A group of its own: Ctrl-C in a terminal is for the program that has pools, which ends its children itself.
             .process_group(0)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
-            .spawn()?;
-        let life = Box::new(Process::new(child));
+            .spawn();
+        let mut life = Process::new(child.map_err(|error| self.explained(error))?);
+        let output =
+            self.options.prefixes_output.then(|| Output::start(life.child(), &self.name)).transpose()?;
         let transport = self.transport;
         let memory = Arc::new(Memory::create(transport.memory())?);
         give(&ours, transport.byte(), memory.file())?;
-        Ok(Launched { life, stream: ours, memory, transport })
+        Ok(Launched { life: Box::new(life), stream: ours, memory, transport, output })
+    }
+}
+
+impl OwnExecutable<'_> {
+    /// The system says what was wrong, but not with what.
+    fn explained(&self, error: io::Error) -> io::Error {
+        match &self.options.folder {
+            Some(folder) if !folder.is_dir() => {
+                io::Error::new(error.kind(), format!("the working folder {}: {error}", folder.display()))
+            }
+            _ => error,
+        }
     }
 }
 

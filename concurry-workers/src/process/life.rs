@@ -59,6 +59,10 @@ impl Process {
         Self { child, group: Arc::new(Group { leader: Mutex::new(leader) }) }
     }
 
+    pub(super) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
     /// Waits until the child has ended, and leaves its end to be asked for.
     fn wait(&self) {
         let Some(leader) = *lock(&self.group.leader) else { return };

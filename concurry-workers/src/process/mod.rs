@@ -6,6 +6,9 @@
 //! * `memory`: what a pool and a child share.
 //! * `turns`: which calls a child has begun.
 //! * `life`: how a child is ended, and waited for.
+//! * [`ProcessOptions`]: how processes are to be.
+//! * `conditions`: what a child does for itself before its worker is made.
+//! * `output`: what children write, with their names before each line.
 //! * `settings`: what of a pool's options is about processes.
 //! * `launch`: how a child is started: a trait, and the own executable.
 //! * [`registry`]: which workers this executable can serve, by name.
@@ -22,6 +25,7 @@
 mod answers;
 pub(crate) mod child;
 pub(crate) mod codec;
+mod conditions;
 mod connection;
 mod constructors;
 pub(crate) mod frame;
@@ -31,6 +35,8 @@ mod launch;
 mod life;
 pub(crate) mod limits_server;
 mod memory;
+mod options;
+mod output;
 pub mod registry;
 pub(crate) mod remote_limits;
 mod running;
@@ -41,9 +47,10 @@ mod turns;
 pub use answers::{Answer, AnswerPlain, AnswerResult, Encoded, Reply, ReplyPlain, ReplyResult};
 pub(crate) use codec::put_aside;
 pub(crate) use connection::{Connection, Ended, Event, Helper, Link, answer, has_panicked, is_not_sent};
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, Hello};
 pub use io_errors::{IoAnswers, TravelsAsIo};
 pub(crate) use launch::OwnExecutable;
 pub(crate) use life::Group;
+pub use options::ProcessOptions;
 pub(crate) use settings::{Asked, Recycling, Settings};
 pub use transport::{Transport, UnknownTransport};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use concurry_core::config::PoolConfig;
 use concurry_core::mode::ExecutionMode;
 
-use super::Transport;
+use super::{ProcessOptions, Transport};
 use crate::error::InitError;
 use crate::options::WorkerOptions;
 use crate::worker::Worker;
@@ -15,6 +15,7 @@ use crate::worker::Worker;
 pub(crate) struct Asked {
     transport: Option<Transport>,
     recycling: Recycling,
+    process: ProcessOptions,
 }
 
 /// What holds for a pool.
@@ -22,6 +23,9 @@ pub(crate) struct Asked {
 pub(crate) struct Settings {
     pub(crate) transport: Transport,
     pub(crate) recycling: Recycling,
+    pub(crate) process: ProcessOptions,
+    /// From `SIGTERM` to `SIGKILL`.
+    pub(crate) kill_grace: Duration,
 }
 
 /// When a worker's process gives way to a new one.
@@ -40,6 +44,20 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     /// `CONCURRY_TRANSPORT` says, or else shared memory where the system has it. The other modes have no use for it.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.processes.transport = Some(transport);
+        self
+    }
+
+    /// How the processes of the pool are to be: environment, folder, niceness, processors, output, and how long their start and
+    /// their end may take. It says nothing of the other modes, whose workers share all that with the program.
+    ///
+    /// ```
+    /// use concurry_workers::process::ProcessOptions;
+    ///
+    /// let low = ProcessOptions::new().nice(10).prefix_output();
+    /// # let _ = low;
+    /// ```
+    pub fn process(mut self, options: ProcessOptions) -> Self {
+        self.processes.process = options;
         self
     }
 
@@ -86,7 +104,29 @@ impl Asked {
             recycling.memory = recycling.memory.or(config.max_worker_memory);
             recycling.check(is_process)?;
         }
-        Ok(Settings { transport, recycling })
+        let process = self.process;
+        process.check()?;
+        let kill_grace = process.kill_grace.or(config.kill_grace).unwrap_or_default();
+        Ok(Settings { transport, recycling, process, kill_grace })
+    }
+}
+
+impl ProcessOptions {
+    fn check(&self) -> Result<(), InitError> {
+        let refuse = |option, value, expected| Err(InitError::InvalidOption { option, value, expected });
+        match self.nice {
+            Some(nice) if !(-20..=19).contains(&nice) => {
+                return refuse("nice", nice.to_string(), "niceness is from -20 to 19");
+            }
+            _ => {}
+        }
+        if self.has_affinity() && !cfg!(target_os = "linux") {
+            return refuse("cpu_affinity", "set".to_owned(), "processors can be chosen on Linux alone");
+        }
+        if self.start_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return refuse("start_timeout", "0".to_owned(), "a process needs some time to start");
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::time::Duration;
 
 use concurry_core::sync::lock;
 use concurry_limits::LimitSetAcquisition;
@@ -16,9 +15,6 @@ use super::flight::{Flight, Refused, Sent};
 use crate::pool::EndsByForce;
 use crate::process::{Group, Link};
 use crate::worker::{Message, Worker};
-
-/// How long a child has to end by itself.
-pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 impl<W: Worker> EndsByForce for Driver<W> {
     fn end_by_force(&self, call: usize, age: Option<u64>) -> bool {
@@ -66,12 +62,16 @@ fn not_run<M>(flight: &mut Flight<M>, cancelled: Vec<Sent<M>>) -> Vec<LimitSetAc
 impl<W: Worker> Driver<W> {
     /// Asks a child to end; when the grace is over it is not asked any more.
     fn end(&self, group: Arc<Group>) {
+        let grace = self.shared.processes.kill_grace;
+        if grace.is_zero() {
+            return group.kill();
+        }
         group.terminate();
         // The clock may call the waker right here, so not under the lock.
         let over = Waker::from(Arc::new(GraceIsOver(group)));
-        let grace = self.clock.wake_at(self.clock.now() + GRACE, over);
+        let guard = self.clock.wake_at(self.clock.now() + grace, over);
         // If the child is gone by now, this ends nobody: its group knows that.
-        let before = lock(&self.flight).grace.replace(grace);
+        let before = lock(&self.flight).grace.replace(guard);
         drop(before);
     }
 }

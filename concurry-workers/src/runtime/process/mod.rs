@@ -4,6 +4,7 @@
 //! [`CallError::WorkerDied`](concurry_core::call::CallError::WorkerDied), a new child takes its place, and what it had not begun
 //! goes back to its place in the queue.
 //!
+//! * `connecting`: starts a child.
 //! * `ending`: ends a child for the sake of one call.
 //! * `driver`: gives a child its calls, several ahead.
 //! * `returns`: what becomes of them.
@@ -15,6 +16,7 @@
 //! The owner thread waits for what comes from the child, and for nudges. Calls are sent by whoever knows of them first: by the
 //! thread that submits one to a child with room for it, or by the owner when an answer has made room.
 
+mod connecting;
 mod driver;
 mod ending;
 mod flight;
@@ -25,13 +27,12 @@ mod window;
 
 use std::sync::Arc;
 
-use concurry_core::panics;
-
 use super::thread::{Ready, spawn_all};
 use super::{Runtime, Setup, Shared};
 use crate::error::InitError;
-use crate::process::{self, Connection, Event, Group, Link, OwnExecutable};
+use crate::process::{Connection, Event};
 use crate::worker::Worker;
+use connecting::connect;
 use driver::Driver;
 use recycling::Recycler;
 use returns::Ended;
@@ -41,23 +42,6 @@ pub(super) use driver::submitting;
 /// Starts a child a worker, side by side, and returns when all have made their workers.
 pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
     spawn_all(Shared::new(setup), serve::<W>)
-}
-
-fn connect<W: Worker>(
-    shared: &Shared<W>,
-    index: usize,
-    is_started: &dyn Fn(Arc<Group>),
-) -> Result<(Connection, Link), InitError> {
-    let worker = std::any::type_name::<W>();
-    // A clone of the arguments is the user's code.
-    panics::catch(|| W::encode_args(&shared.args()))
-        .map_err(process::Ended::Panicked)
-        .and_then(|args| args.map_err(process::Ended::Unsent))
-        .and_then(|args| {
-            let launch = OwnExecutable { transport: shared.processes.transport };
-            Connection::open(&launch, worker, index, args, &shared.limits_of(index), is_started)
-        })
-        .map_err(|ended| ended.into_init_error(worker))
 }
 
 /// The owner thread of worker `index`.

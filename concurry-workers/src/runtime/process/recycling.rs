@@ -15,7 +15,7 @@ use concurry_core::clock::{Timestamp, WakeGuard};
 use concurry_core::panics::contain;
 use concurry_core::sync::lock;
 
-use super::connect;
+use super::connecting::connect;
 use super::driver::Driver;
 use super::resident::Resident;
 use crate::error::InitError;
