@@ -15,11 +15,14 @@
     reason = "a test is its own documentation; what it sleeps is work, and decides nothing"
 )]
 
+mod random;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
+use random::{AnyCall, Chance, seeds, watched};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
@@ -89,59 +92,6 @@ impl Subject {
     }
 }
 
-/// The xorshift generator of Marsaglia (2003), with 64 bits.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
-}
-
-/// One call, whose error does not matter any more.
-trait AnyCall: Send {
-    fn cancel(&self) -> bool;
-    fn wait(self: Box<Self>) -> &'static str;
-}
-
-impl<T: Send + 'static, E: Send + std::fmt::Debug + 'static> AnyCall for Call<T, E> {
-    fn cancel(&self) -> bool {
-        Call::cancel(self)
-    }
-
-    fn wait(self: Box<Self>) -> &'static str {
-        match self.result_timeout(Duration::from_secs(60)) {
-            Ok(_) => "ok",
-            Err(CallError::Failed(_)) => "failed",
-            Err(CallError::Panicked(_)) => "panicked",
-            Err(CallError::WorkerDied(_)) => "died",
-            Err(CallError::RetriesExhausted(_)) => "exhausted",
-            Err(CallError::Cancelled) => "cancelled",
-            Err(CallError::Displaced) => "displaced",
-            Err(CallError::Rejected(_)) => "rejected",
-            Err(CallError::Stopped) => "stopped",
-            // The call that follows another one is submitted from within the pool, which does not wait for room.
-            Err(CallError::WouldDeadlock) => "would deadlock",
-            Err(other) => panic!("{other:?}"),
-        }
-    }
-}
-
-fn watched<T, E>(call: Call<T, E>, ended: &Arc<AtomicUsize>) -> Box<dyn AnyCall>
-where
-    T: Send + 'static,
-    E: Send + std::fmt::Debug + 'static,
-{
-    let ended = Arc::clone(ended);
-    call.on_done(move |_| {
-        ended.fetch_add(1, Ordering::SeqCst);
-    });
-    Box::new(call)
-}
-
 fn submit(pool: &SubjectHandle, chance: &mut Chance, ended: &Arc<AtomicUsize>) -> Box<dyn AnyCall> {
     let keyed;
     let pool = if chance.below(8) == 0 {
@@ -195,7 +145,7 @@ fn start(seed: u64, chance: &mut Chance) -> (SubjectHandle, LimitSet, ExecutionM
 }
 
 fn soak(seed: u64) {
-    let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut chance = Chance::of(seed);
     let (pool, set, mode, what) = start(seed, &mut chance);
     let ended = Arc::new(AtomicUsize::new(0));
     let (mut calls, mut outcomes) = (Vec::new(), std::collections::BTreeMap::new());
@@ -246,18 +196,5 @@ fn soak(seed: u64) {
 #[test]
 #[ignore = "runs for as long as it is told"]
 fn each_call_has_one_outcome_and_every_limit_is_back_at_zero() {
-    if let Some(seed) = std::env::var("SOAK_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        return soak(seed);
-    }
-    let seconds = std::env::var("SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let first =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() % 1_000_000;
-    for seed in first.. {
-        soak(seed);
-        if Instant::now() > end {
-            println!("{} seeds", seed - first + 1);
-            return;
-        }
-    }
+    seeds("SOAK", soak);
 }
