@@ -5,8 +5,8 @@
 //! was not needed) ends in the log.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -137,39 +137,67 @@ where
     promise.cancellation()
 }
 
+pin_project_lite::pin_project! {
+    /// One attempt at an async method. Written out, since it is made for each call, and an `async` block is moved more often.
+    pub struct Attempt<T, E, F> {
+        // None once it is answered.
+        promise: Option<Promise<T, E>>,
+        // None once it has ended, or is not wanted.
+        #[pin]
+        method: Option<F>,
+    }
+}
+
 /// Runs the future of an async method and answers `promise`; to its end, or until nobody needs its result: then it is
 /// dropped.
-pub async fn run_async<T, E, F>(promise: Promise<T, E>, method: F) -> Ran
+pub fn run_async<T, E, F>(promise: Promise<T, E>, method: F) -> Attempt<T, E, F>
 where
     F: Future<Output = Result<T, E>>,
 {
-    if !promise.is_open() {
-        panics::discard(method);
-        return Ran::Returned;
-    }
-    let result = {
-        let mut method = pin!(method);
-        poll_fn(|context| match panics::catch(|| method.as_mut().poll(context)) {
-            Ok(Poll::Pending) if promise.wake_when_cancelled(context.waker()) => Poll::Pending,
-            Ok(Poll::Pending) => Poll::Ready(Ok(None)),
-            Ok(Poll::Ready(result)) => Poll::Ready(Ok(Some(result))),
-            Err(panic) => Poll::Ready(Err(panic)),
-        })
-        .await
-    };
-    match result {
-        Ok(result) => {
-            let ran = result.as_ref().map_or(Ran::Returned, Ran::of);
-            if let Some(result) = result {
-                promise.complete(result.map_err(CallError::Failed));
+    Attempt { promise: Some(promise), method: Some(method) }
+}
+
+impl<T, E, F> Future for Attempt<T, E, F>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    type Output = Ran;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ran> {
+        let mut this = self.project();
+        if !this.promise.as_ref().is_some_and(Promise::is_open) {
+            return Poll::Ready(give_up(this.method));
+        }
+        let polled = panics::catch(|| {
+            let polled = this.method.as_mut().as_pin_mut().map(|method| method.poll(context));
+            if matches!(polled, Some(Poll::Ready(_))) {
+                this.method.set(None);
             }
-            ran
+            polled
+        });
+        let (ran, outcome) = match polled {
+            Ok(Some(Poll::Ready(result))) => (Ran::of(&result), result.map_err(CallError::Failed)),
+            Ok(_) => {
+                let waker = context.waker();
+                let waits = this.promise.as_ref().is_some_and(|promise| promise.wake_when_cancelled(waker));
+                return if waits { Poll::Pending } else { Poll::Ready(give_up(this.method)) };
+            }
+            Err(panic) => {
+                let _ = give_up(this.method);
+                (Ran::Panicked, Err(CallError::Panicked(panic)))
+            }
+        };
+        if let Some(promise) = this.promise.take() {
+            promise.complete(outcome);
         }
-        Err(panic) => {
-            promise.complete(Err(CallError::Panicked(panic)));
-            Ran::Panicked
-        }
+        Poll::Ready(ran)
     }
+}
+
+/// Drops a method whose result nobody needs.
+fn give_up<F>(mut method: Pin<&mut Option<F>>) -> Ran {
+    panics::contain("the drop of an async method", || method.set(None));
+    Ran::Returned
 }
 
 /// The net under an attempt: whatever unwinds out of it, the worker that ran it goes on, as after a panic of the method.

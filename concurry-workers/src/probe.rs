@@ -327,7 +327,7 @@ where
 {
     fn take_job(&self) -> Option<Job> {
         let (future, promise) = self.0.take()?;
-        Some(Box::pin(async move { run_async(promise, future).await }) as Job)
+        Some(Box::pin(run_async(promise, future)) as Job)
     }
 }
 

@@ -24,14 +24,23 @@ use crate::runtime::Start;
 /// A run of an async method on a worker that it borrows through a guard.
 pub type Job = Pin<Box<dyn Future<Output = Ran> + Send>>;
 
+/// A worker on loan to all `&self` methods that run on tokio at a time.
+pub(crate) struct Lent<W> {
+    guard: OwnedRwLockReadGuard<W>,
+    crashed: Arc<AtomicBool>,
+}
+
+impl<W> Lent<W> {
+    pub(crate) fn new(guard: OwnedRwLockReadGuard<W>, crashed: &Arc<AtomicBool>) -> Self {
+        Self { guard, crashed: Arc::clone(crashed) }
+    }
+}
+
 /// A worker on loan to a `&self` method that runs on tokio.
 ///
 /// A panic that unwinds through it marks the worker as crashed before the lock is released, so that no other call finds
 /// the worker before it was made anew.
-pub struct SharedGuard<W> {
-    guard: OwnedRwLockReadGuard<W>,
-    crashed: Arc<AtomicBool>,
-}
+pub struct SharedGuard<W>(Arc<Lent<W>>);
 
 /// A worker on loan to a `&mut self` method that runs on tokio; see [`SharedGuard`].
 pub struct ExclusiveGuard<W> {
@@ -40,8 +49,8 @@ pub struct ExclusiveGuard<W> {
 }
 
 impl<W> SharedGuard<W> {
-    pub(crate) fn new(guard: OwnedRwLockReadGuard<W>, crashed: &Arc<AtomicBool>) -> Self {
-        Self { guard, crashed: Arc::clone(crashed) }
+    pub(crate) fn new(lent: Arc<Lent<W>>) -> Self {
+        Self(lent)
     }
 }
 
@@ -55,7 +64,7 @@ impl<W> Deref for SharedGuard<W> {
     type Target = W;
 
     fn deref(&self) -> &W {
-        &self.guard
+        &self.0.guard
     }
 }
 
@@ -75,7 +84,7 @@ impl<W> DerefMut for ExclusiveGuard<W> {
 
 impl<W> Drop for SharedGuard<W> {
     fn drop(&mut self) {
-        note_panic(&self.crashed);
+        note_panic(&self.0.crashed);
     }
 }
 

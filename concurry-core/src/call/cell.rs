@@ -75,22 +75,35 @@ enum State<T, E> {
 struct Pending<T, E> {
     closing: bool,
     waker: Option<Waker>,
+    watch: Option<(Arc<dyn Watch>, usize)>,
+    /// What few calls have; so the others are smaller.
+    rare: Option<Box<Rare<T, E>>>,
+}
+
+struct Rare<T, E> {
     /// What the worker's end is woken by when nobody needs the answer any more.
     worker: Option<Waker>,
-    watch: Option<(Arc<dyn Watch>, usize)>,
     callbacks: Vec<Callback<T, E>>,
+}
+
+impl<T, E> Pending<T, E> {
+    fn new() -> Self {
+        Self { closing: false, waker: None, watch: None, rare: None }
+    }
+
+    fn rare(&mut self) -> &mut Rare<T, E> {
+        self.rare.get_or_insert_with(|| Box::new(Rare { worker: None, callbacks: Vec::new() }))
+    }
+
+    fn has_callbacks(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.callbacks.is_empty())
+    }
 }
 
 impl<T, E> Cell<T, E> {
     pub(super) fn new(origin: Origin) -> Arc<Self> {
-        let pending =
-            Pending { closing: false, waker: None, worker: None, watch: None, callbacks: Vec::new() };
-        Arc::new(Self {
-            open: AtomicBool::new(true),
-            by_force: AtomicBool::new(false),
-            origin,
-            state: Mutex::new(State::Pending(pending)),
-        })
+        let state = Mutex::new(State::Pending(Pending::new()));
+        Arc::new(Self { open: AtomicBool::new(true), by_force: AtomicBool::new(false), origin, state })
     }
 
     /// Who can say how it stands with the call.
@@ -109,12 +122,12 @@ impl<T, E> Cell<T, E> {
         match &mut *state {
             State::Pending(pending) if !pending.closing => {
                 self.open.store(false, Ordering::Relaxed);
-                if pending.callbacks.is_empty() {
-                    settle(state, outcome);
-                } else {
+                if pending.has_callbacks() {
                     pending.closing = true;
                     drop(state);
                     self.finish(outcome);
+                } else {
+                    settle(state, outcome);
                 }
                 true
             }
@@ -149,10 +162,10 @@ impl<T, E> Cell<T, E> {
         loop {
             let mut state = lock(&self.state);
             let State::Pending(pending) = &mut *state else { return };
-            if pending.callbacks.is_empty() {
+            if !pending.has_callbacks() {
                 return settle(state, outcome);
             }
-            let callbacks = std::mem::take(&mut pending.callbacks);
+            let callbacks = std::mem::take(&mut pending.rare().callbacks);
             drop(state);
             for callback in callbacks {
                 contain("a callback given to `Call::on_done`", || callback(&outcome));
@@ -186,7 +199,7 @@ impl<T, E> Cell<T, E> {
         while self.is_open() {
             let mut state = lock(&self.state);
             let State::Pending(pending) = &mut *state else { return false };
-            let left = leave(&mut pending.worker, waker, &mut mine);
+            let left = leave(&mut pending.rare().worker, waker, &mut mine);
             drop(state);
             if left.is_ok() {
                 return true;
@@ -241,9 +254,8 @@ impl<T, E> Cell<T, E> {
         let mut state = lock(&self.state);
         if let State::Done(outcome) = std::mem::replace(&mut *state, State::Taken) {
             // Closing once more, for this callback alone: whoever asks for the outcome meanwhile waits for it.
-            let callbacks = vec![callback];
-            *state =
-                State::Pending(Pending { closing: true, waker: None, worker: None, watch: None, callbacks });
+            let rare = Some(Box::new(Rare { worker: None, callbacks: vec![callback] }));
+            *state = State::Pending(Pending { closing: true, rare, ..Pending::new() });
             drop(state);
             self.finish(outcome);
         }
@@ -252,7 +264,7 @@ impl<T, E> Cell<T, E> {
     /// Has `callback` run when the call closes; gives it back when it has.
     pub(super) fn add_callback(&self, callback: Callback<T, E>) -> Result<(), Callback<T, E>> {
         match &mut *lock(&self.state) {
-            State::Pending(pending) => pending.callbacks.push(callback),
+            State::Pending(pending) => pending.rare().callbacks.push(callback),
             State::Done(_) | State::Taken => return Err(callback),
         }
         Ok(())
@@ -276,7 +288,7 @@ fn settle<T, E>(mut state: MutexGuard<'_, State<T, E>>, outcome: Outcome<T, E>) 
     let (failed, cancelled) = (outcome.is_err(), matches!(outcome, Err(CallError::Cancelled)));
     let State::Pending(pending) = std::mem::replace(&mut *state, State::Done(outcome)) else { return };
     drop(state);
-    let worker = pending.worker.filter(|_| cancelled);
+    let worker = pending.rare.and_then(|rare| rare.worker).filter(|_| cancelled);
     for waker in pending.waker.into_iter().chain(worker) {
         contain("a waker", || waker.wake());
     }
@@ -305,6 +317,6 @@ mod tests {
     fn a_pending_call_is_a_small_thing() {
         let counts = 2 * size_of::<usize>();
         let sizes = [size_of::<Cell<u64, Infallible>>(), size_of::<Cell<String, std::io::Error>>()];
-        assert!(sizes.iter().all(|size| counts + size <= 128), "{sizes:?}");
+        assert!(sizes.iter().all(|size| counts + size <= 96), "{sizes:?}");
     }
 }

@@ -70,15 +70,18 @@ struct Hand {
 }
 
 impl Ahead {
+    #[inline]
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
+    #[inline]
     fn hand(&mut self, number: usize) -> Option<&mut Hand> {
         self.hands.get_mut(number)
     }
 
     /// Worker `number` takes a call; whether it is the only one that it has, and so counts as running.
+    #[inline]
     fn adds(&mut self, number: usize, need: Need) -> bool {
         let Some(hand) = self.hand(number) else { return true };
         hand.calls += 1;
@@ -101,6 +104,7 @@ impl Ahead {
     }
 
     /// The worker that is to be woken for a call which needs this: one that has room for it, and the fewest calls.
+    #[inline]
     pub(super) fn with_room(&mut self, need: Need) -> Option<Waker> {
         if need.limited.is_some() {
             return None;

@@ -57,6 +57,7 @@ impl Workers {
     }
 
     /// How many take calls.
+    #[inline]
     pub(super) fn there(&self) -> usize {
         self.there
     }
@@ -66,6 +67,7 @@ impl Workers {
     }
 
     /// How many are on their way to a call.
+    #[inline]
     pub(super) fn coming(&self) -> usize {
         self.coming
     }
@@ -106,6 +108,7 @@ impl Workers {
     }
 
     /// A worker was woken to look for a call.
+    #[inline]
     pub(super) fn sets_out(&mut self, number: usize) {
         if let Some(load) = self.loads.get_mut(number) {
             self.coming += usize::from(!std::mem::replace(&mut load.is_coming, true));
@@ -113,6 +116,7 @@ impl Workers {
     }
 
     /// A worker looks for a call.
+    #[inline]
     pub(super) fn arrives(&mut self, number: usize) {
         if let Some(load) = self.loads.get_mut(number) {
             self.coming -= usize::from(std::mem::take(&mut load.is_coming));
@@ -121,6 +125,7 @@ impl Workers {
     }
 
     /// A worker has found a call, or leaves.
+    #[inline]
     pub(super) fn is_busy(&mut self, number: usize) {
         self.arrives(number);
         if let Some(load) = self.loads.get_mut(number) {
@@ -135,6 +140,7 @@ impl Workers {
 
     /// The worker for a call, if it is to go to a certain one. Calls of one affinity go to one worker as long as the pool's
     /// workers stay the same.
+    #[inline]
     pub(super) fn choose(&mut self, affinity: Option<u64>) -> Option<usize> {
         if affinity.is_none() && self.balancing == LoadBalancing::SharedQueue {
             return None;
@@ -162,6 +168,7 @@ impl Workers {
     }
 
     /// A worker takes a call, which was its own before or `was_free`.
+    #[inline]
     pub(super) fn takes(&mut self, number: usize, was_free: bool) {
         if let Some(load) = self.loads.get_mut(number) {
             load.active += usize::from(was_free);
@@ -170,6 +177,7 @@ impl Workers {
     }
 
     /// A call that a worker took has ended.
+    #[inline]
     pub(super) fn ran(&mut self, number: usize) {
         if let Some(load) = self.loads.get_mut(number) {
             load.active = load.active.saturating_sub(1);

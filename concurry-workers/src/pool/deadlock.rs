@@ -47,11 +47,13 @@ pub(super) struct Within {
 
 impl Within {
     /// A method that worker `number` runs submits a call.
+    #[inline]
     pub(super) fn submits(&mut self, number: usize, age: u64) {
         self.submitted.entry(number).or_default().push(age);
     }
 
     /// Worker `number` has run a method to its end.
+    #[inline]
     pub(super) fn ends(&mut self, number: usize) {
         if !self.submitted.is_empty() {
             self.submitted.remove(&number);

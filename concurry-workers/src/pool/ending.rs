@@ -195,6 +195,7 @@ pub(super) fn tell<M>(mut state: MutexGuard<'_, State<M>>) {
     idle.into_iter().chain(observers).for_each(Waker::wake);
 }
 
+#[inline]
 pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();

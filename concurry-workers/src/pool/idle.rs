@@ -37,6 +37,7 @@ impl Idle {
     }
 
     /// A worker is idle no more.
+    #[inline]
     pub(super) fn remove(&mut self, number: usize) -> Option<Waker> {
         let turn = self.turns.get_mut(number)?.take()?;
         let place = self.place_of(turn)?;
@@ -44,6 +45,7 @@ impl Idle {
     }
 
     /// The one that went idle last, and its waker.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<(usize, Waker)> {
         let sleeper = self.sleepers.pop()?;
         self.turns[sleeper.number] = None;
@@ -62,6 +64,7 @@ impl Idle {
         self.sleepers.binary_search_by_key(&turn, |sleeper| sleeper.turn).ok()
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.sleepers.len()
     }

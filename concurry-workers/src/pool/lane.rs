@@ -166,10 +166,12 @@ impl<M> Calls<M> {
 
     /// A call of old age stands near the front, so little is moved.
     pub(super) fn place(&mut self, age: u64, message: M) {
-        let is_youngest = self.0.back().is_none_or(|(last, _)| *last < age);
-        let place =
-            if is_youngest { self.0.len() } else { self.0.partition_point(|(other, _)| *other < age) };
-        self.0.insert(place, (age, message));
+        if self.0.back().is_none_or(|(last, _)| *last < age) {
+            self.0.push_back((age, message));
+        } else {
+            let place = self.0.partition_point(|(other, _)| *other < age);
+            self.0.insert(place, (age, message));
+        }
     }
 
     pub(super) fn pop(&mut self) -> Option<(u64, M)> {

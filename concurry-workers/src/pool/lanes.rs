@@ -192,6 +192,9 @@ impl<M: Message> Lanes<M> {
     /// Nobody is free to run what the limits may grant: the calls that stand in their queue leave it. Their places there, to
     /// be dropped outside of the lock.
     pub(super) fn unask(&mut self) -> Vec<Standing> {
+        if self.others.is_empty() {
+            return Vec::new();
+        }
         self.others.values_mut().filter_map(Lane::unask).collect()
     }
 

@@ -88,6 +88,7 @@ impl Notes {
     }
 
     /// A call of this age begins to wait.
+    #[inline]
     pub(super) fn waits(&mut self, age: u64, span: Span) {
         if age & self.mask == 0 || !span.is_disabled() {
             self.insert(age, span);
@@ -113,6 +114,7 @@ impl Notes {
     }
 
     /// Whether a call of this age may have a note.
+    #[inline]
     fn may_have(&self, age: u64) -> bool {
         age & self.mask == 0 || self.traced > 0
     }
@@ -127,6 +129,7 @@ impl Notes {
     }
 
     /// A worker takes a call.
+    #[inline]
     pub(super) fn taken(&mut self, age: u64) -> Noted {
         let mut note = self.remove(age)?;
         note.is_taken(self.clock.now());
@@ -146,6 +149,7 @@ impl Notes {
     }
 
     /// A call leaves the queue in whatever way.
+    #[inline]
     pub(super) fn remove(&mut self, age: u64) -> Noted {
         if !self.may_have(age) {
             return None;
@@ -163,11 +167,13 @@ impl Notes {
     }
 
     /// The note of a call that does not wait here, but in its caller.
+    #[inline]
     pub(super) fn begin(&mut self, age: u64, span: Span) -> Noted {
         (age & self.mask == 0 || !span.is_disabled()).then(|| Box::new(self.note(age, span)))
     }
 
     /// A call has run. The note is to be [told](Queue::tell_of) outside of the lock.
+    #[inline]
     pub(super) fn ran(&mut self, noted: Noted) -> Noted {
         let mut note = noted?;
         let ran = self.clock.now() - note.taken;

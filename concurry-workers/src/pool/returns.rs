@@ -17,6 +17,7 @@ pub(super) struct Returns {
 }
 
 impl Returns {
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.tickets.is_empty()
     }
@@ -42,6 +43,7 @@ impl Returns {
     }
 
     /// A call is taken by a worker.
+    #[inline]
     pub(super) fn runs_again(&mut self, age: u64) {
         if !self.back.is_empty() && self.back.remove(&age) {
             self.taken_again += 1;

@@ -16,6 +16,7 @@ thread_local! {
 pub(crate) struct Serving(PhantomData<*const ()>);
 
 /// Marks this thread as one that serves the pool of this number, perhaps as one of its workers.
+#[inline]
 pub(crate) fn enter(pool: usize, worker: Option<usize>) -> Serving {
     // A thread that is being torn down has no mark left to set; it is nobody's worker.
     SERVED.try_with(|served| served.borrow_mut().push((pool, worker))).unwrap_or_default();
@@ -29,11 +30,13 @@ impl Drop for Serving {
 }
 
 /// Whether this thread serves that pool.
+#[inline]
 pub(crate) fn serves(pool: usize) -> bool {
     SERVED.try_with(|served| served.borrow().iter().any(|(served, _)| *served == pool)).unwrap_or(false)
 }
 
 /// Which worker of that pool this thread is, if it is one that runs one call at a time.
+#[inline]
 pub(crate) fn worker_of(pool: usize) -> Option<usize> {
     let of = |served: &Vec<(usize, Option<usize>)>| {
         served.iter().rev().find(|(served, _)| *served == pool).and_then(|(_, worker)| *worker)

@@ -38,6 +38,7 @@ macro_rules! call_span {
 
 impl Names {
     /// The span of the first attempt at a call, whose caller this thread is.
+    #[inline]
     pub(super) fn first(&self, method: impl Fn() -> &'static str) -> Span {
         call_span!(self, method, 1u32,)
     }

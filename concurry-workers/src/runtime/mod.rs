@@ -3,11 +3,13 @@
 //! * `sync`: in the caller.
 //! * `thread`: a thread a worker.
 //! * `tokio`: a task a worker.
+//! * `lending`: the worker of such a task, on loan to its methods.
 //! * `process`: a child process a worker, with an owner thread here.
 //! * `shared`: what the modes with a queue have in common.
 //! * `rebuilding`: workers that are made anew.
 //! * `own`: the tokio runtime that concurry starts when there is none to use.
 
+mod lending;
 mod own;
 mod process;
 mod rebuilding;

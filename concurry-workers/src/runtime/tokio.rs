@@ -8,23 +8,25 @@
 //! for, so no caller waits for a runtime that is gone.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use concurry_core::call::CallError;
-use concurry_core::panics::discard;
 use concurry_core::sync::lock;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::RwLock;
 
-use super::{Runtime, Setup, Shared, own, restart};
+use super::lending::{Guard, Slot};
+use super::{Runtime, Setup, Shared, own};
 use crate::attempt::{Ran, marking, poll_job, refuse};
 use crate::error::InitError;
 use crate::pool::serving::within;
 use crate::pool::{Note, Noted, PoolStats, Popped, Route, Sleeper};
-use crate::worker::{Access, ExclusiveGuard, Job, SharedGuard, Worker};
+use crate::worker::{Access, Job, SharedGuard, Worker};
+
+/// As many as tokio lets a task take from a channel in one go.
+const CALLS_A_STINT: usize = 128;
 
 struct Tasks<W: Worker> {
     shared: Arc<Shared<W>>,
@@ -104,168 +106,189 @@ struct Running<W: Worker> {
     index: usize,
     ended: Ran,
     noted: Noted,
+    /// It has been told how it ended.
+    is_told: bool,
 }
 
 impl<W: Worker> Running<W> {
+    fn new(shared: &Arc<Shared<W>>, index: usize, noted: Noted) -> Self {
+        Self { shared: Arc::clone(shared), index, ended: Ran::Returned, noted, is_told: false }
+    }
+
     /// Takes a step of an async method.
     fn poll(&mut self, job: &mut Job, context: &mut Context<'_>) -> Poll<Ran> {
         Note::within(&mut self.noted, || poll_job(job, context))
     }
 
-    fn end(mut self, ran: Ran) {
+    /// How it has ended.
+    fn ended(mut self, ran: Ran) -> Self {
         self.ended = ran;
+        self
+    }
+
+    /// What is noted of it, for who goes on with it.
+    fn leave(mut self) -> Noted {
+        self.is_told = true;
+        self.noted.take()
+    }
+
+    /// It has ended, and its worker takes the next call, if that is there.
+    fn next(mut self) -> Option<(W::Message, Noted)> {
+        self.is_told = true;
+        let noted = self.noted.take();
+        self.shared.count(self.ended, &noted);
+        self.shared.queue.next(self.index, noted)
     }
 }
 
 impl<W: Worker> Drop for Running<W> {
     fn drop(&mut self) {
-        self.shared.call_ended(self.index, self.ended, self.noted.take());
+        if !self.is_told {
+            self.shared.call_ended(self.index, self.ended, self.noted.take());
+        }
     }
-}
-
-/// A worker under its lock, with the mark that a panic leaves.
-struct Slot<W> {
-    worker: Arc<RwLock<W>>,
-    crashed: Arc<AtomicBool>,
 }
 
 async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize, worker: W) {
     let shared = Arc::clone(&lifetime.shared);
-    let slot = Slot { worker: Arc::new(RwLock::new(worker)), crashed: Arc::default() };
-    while let Popped::Message((message, noted)) =
-        poll_fn(|context| shared.queue.poll_pop(index, context, &|| false)).await
-    {
-        let running = Running { shared: Arc::clone(&shared), index, ended: Ran::Returned, noted };
-        if let Err((message, error)) = take(&slot, index, message, running).await {
-            refuse::<W>(message, CallError::WorkerLost { reason: error.to_string() });
-            lifetime.lost = Some(error);
-            break;
+    let mut slot = Slot::new(worker);
+    let mut next = None;
+    loop {
+        match poll_fn(|context| stint(&shared, index, &mut slot, &mut next, context)).await {
+            Stint::Over => tokio::task::yield_now().await,
+            Stint::Ended => break,
+            Stint::Call(message, noted) => {
+                let running = Running::new(&shared, index, noted);
+                match take(&mut slot, message, running).await {
+                    Ok(call) => next = call,
+                    Err((message, error)) => {
+                        refuse::<W>(message, CallError::WorkerLost { reason: error.to_string() });
+                        lifetime.lost = Some(error);
+                        break;
+                    }
+                }
+            }
         }
     }
-    // All calls hold the lock while they run: when this has it, they have ended.
-    drop(slot.worker.write().await);
-    discard(slot.worker);
+    slot.end().await;
 }
 
-/// Runs one call; returns when the next may be taken. Gives the message back when the worker, crashed before, could not be
-/// made anew.
-async fn take<W: Worker + Send + Sync>(
-    slot: &Slot<W>,
+/// What a worker's task has done in one go.
+enum Stint<M> {
+    /// As much as it may before others who share the thread have their turn.
+    Over,
+    /// All that there will be.
+    Ended,
+    /// All but for this call, which has to wait for something or is not async.
+    Call(M, Noted),
+}
+
+/// Takes calls, and runs the async `&self` methods among them as far as they go without waiting: those that are short end
+/// here, and the others become tasks of their own. Each takes its first step here, so that calls start in the order of their
+/// submission: tokio runs the task that was spawned last first.
+fn stint<W: Worker + Send + Sync>(
+    shared: &Arc<Shared<W>>,
     index: usize,
+    slot: &mut Slot<W>,
+    next: &mut Option<(W::Message, Noted)>,
+    context: &mut Context<'_>,
+) -> Poll<Stint<W::Message>> {
+    for left in (0..CALLS_A_STINT).rev() {
+        let (message, noted) = match next.take() {
+            Some(call) => call,
+            None => match shared.queue.poll_pop(index, context, &|| false) {
+                Poll::Ready(Popped::Message(call)) => call,
+                Poll::Ready(Popped::Closed | Popped::Interrupted) => return Poll::Ready(Stint::Ended),
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        let Access { exclusive, is_async } = W::access(&message);
+        let guard = if is_async && !exclusive { slot.lend_now() } else { None };
+        let Some(guard) = guard else { return Poll::Ready(Stint::Call(message, noted)) };
+        let ended = first_step(Running::new(shared, index, noted), guard, message, context);
+        // None is taken that would not begin at once: the runtime may drop this task where it yields.
+        *next = ended.filter(|_| left > 0).and_then(Running::next);
+    }
+    Poll::Ready(Stint::Over)
+}
+
+/// Takes the first step of an async `&self` method, which goes on as a task of its own if that is not its last; the call, if
+/// it has ended.
+fn first_step<W: Worker>(
+    mut running: Running<W>,
+    guard: SharedGuard<W>,
+    message: W::Message,
+    context: &mut Context<'_>,
+) -> Option<Running<W>> {
+    let Some(mut job) = Note::within(&mut running.noted, || W::start_shared(guard, message)) else {
+        return Some(running.ended(Ran::Failed)); // its limits did not admit it
+    };
+    match running.poll(&mut job, context) {
+        Poll::Ready(ran) => Some(running.ended(ran)),
+        Poll::Pending => {
+            let pool = running.shared.queue.number();
+            drop(tokio::spawn(within(pool, None, run(job, running))));
+            None
+        }
+    }
+}
+
+/// Runs one call, which may have to wait for its worker; returns when the next may be taken: with that, or with the same one,
+/// if it is for a [`stint`]. Gives the message back when the worker, crashed before, could not be made anew.
+async fn take<W: Worker + Send + Sync>(
+    slot: &mut Slot<W>,
     message: W::Message,
     mut running: Running<W>,
-) -> Result<(), (W::Message, InitError)> {
+) -> Result<Option<(W::Message, Noted)>, (W::Message, InitError)> {
     let Access { exclusive, is_async } = W::access(&message);
-    let guard = match lend(slot, index, exclusive, &running.shared).await {
+    let guard = match slot.lend(running.index, exclusive, &running.shared).await {
         Ok(guard) => guard,
         Err(error) => return Err((message, error)),
     };
     match guard {
-        Guard::Shared(guard) if is_async => {
-            let job = Note::within(&mut running.noted, || W::start_shared(guard, message));
-            if let Some(mut job) = job {
-                // The first step is taken here, so that calls start in the order of their submission: tokio runs the task
-                // that was spawned last first.
-                match poll_fn(|context| Poll::Ready(running.poll(&mut job, context))).await {
-                    Poll::Ready(ran) => running.end(ran),
-                    Poll::Pending => {
-                        let pool = running.shared.queue.number();
-                        drop(tokio::spawn(within(pool, None, run(job, running))));
-                    }
-                }
-            } else {
-                running.end(Ran::Failed); // its limits did not admit it
-            }
-        }
+        Guard::Shared(_) if is_async => Ok(Some((message, running.leave()))),
         Guard::Exclusive(guard) if is_async => {
             let job = Note::within(&mut running.noted, || W::start_exclusive(guard, message));
-            if let Some(job) = job {
-                let sleeper = Sleeper::<W>::new(&running.shared.queue, index);
-                sleeper.watch(run(job, running)).await;
+            if let Some(mut job) = job {
+                let sleeper = Sleeper::<W>::new(&running.shared.queue, running.index);
+                let ran = sleeper.watch(poll_fn(|context| running.poll(&mut job, context))).await;
+                Ok(running.ended(ran).next())
             } else {
-                running.end(Ran::Failed);
+                Ok(running.ended(Ran::Failed).next())
             }
         }
         Guard::Shared(guard) => {
-            let crashed = Arc::clone(&slot.crashed);
+            let crashed = slot.crashed();
             tokio::task::spawn_blocking(move || {
                 let shared = Arc::clone(&running.shared);
                 let _serving = shared.serve();
                 run_here(running, &crashed, || guard.run_shared(message));
             });
+            Ok(None)
         }
         Guard::Exclusive(mut guard) => {
-            let crashed = Arc::clone(&slot.crashed);
+            let crashed = slot.crashed();
             let run = tokio::task::spawn_blocking(move || {
                 let shared = Arc::clone(&running.shared);
-                shared.work(index, || run_here(running, &crashed, || guard.run(message)));
+                shared.work(running.index, || run_here(running, &crashed, || guard.run(message)));
             });
             // A panic of the method is caught in `run`; what is left is a runtime that shuts down.
             drop(run.await);
+            Ok(None)
         }
     }
-    Ok(())
 }
 
 /// Runs an async method to its end.
 async fn run<W: Worker>(mut job: Job, mut running: Running<W>) {
     let ran = poll_fn(|context| running.poll(&mut job, context)).await;
-    running.end(ran);
+    drop(running.ended(ran));
 }
 
 /// Runs a method that is not async; `method` borrows its guard, which is held to the end.
 fn run_here<W: Worker>(mut running: Running<W>, crashed: &Arc<AtomicBool>, method: impl FnOnce() -> Ran) {
     let ran = Note::within(&mut running.noted, || marking(Some(crashed), method));
-    running.end(ran);
-}
-
-/// A worker on loan.
-enum Guard<W> {
-    Shared(SharedGuard<W>),
-    Exclusive(ExclusiveGuard<W>),
-}
-
-/// Waits for the worker's lock, and has the worker made anew first if it has crashed.
-async fn lend<W: Worker + Send + Sync>(
-    slot: &Slot<W>,
-    index: usize,
-    exclusive: bool,
-    shared: &Arc<Shared<W>>,
-) -> Result<Guard<W>, InitError> {
-    loop {
-        let guard = if exclusive {
-            let guard = Arc::clone(&slot.worker).write_owned().await;
-            Guard::Exclusive(ExclusiveGuard::new(guard, &slot.crashed))
-        } else {
-            let guard = Arc::clone(&slot.worker).read_owned().await;
-            Guard::Shared(SharedGuard::new(guard, &slot.crashed))
-        };
-        if !slot.crashed.load(Ordering::SeqCst) {
-            return Ok(guard);
-        }
-        drop(guard);
-        replace(shared, index, slot).await?;
-    }
-}
-
-/// Makes a worker anew, when the calls that still run on the old one have ended.
-async fn replace<W: Worker + Send + Sync>(
-    shared: &Arc<Shared<W>>,
-    index: usize,
-    slot: &Slot<W>,
-) -> Result<(), InitError> {
-    let mut worker = Arc::clone(&slot.worker).write_owned().await;
-    let (shared, crashed) = (Arc::clone(shared), Arc::clone(&slot.crashed));
-    let made = tokio::task::spawn_blocking(move || {
-        let _serving = shared.serve();
-        let made = restart(&shared, index)?;
-        discard(std::mem::replace(&mut *worker, made));
-        crashed.store(false, Ordering::SeqCst);
-        Ok(())
-    });
-    made.await.unwrap_or_else(|error| {
-        Err(InitError::Start { what: "a constructor, while the runtime shuts down", source: error.into() })
-    })
+    drop(running.ended(ran));
 }
 
 impl<W: Worker> Runtime<W> for Tasks<W> {
