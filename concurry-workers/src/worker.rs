@@ -134,6 +134,11 @@ pub trait Message {
         true
     }
 
+    /// Whether anybody still needs its result.
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
     /// Whether whoever `waker` wakes waits for this call.
     fn awaited_by(&self, waker: &Waker) -> Awaited {
         let _ = waker;

@@ -1,11 +1,14 @@
 //! Which worker a call goes to, and what a full queue does (SPEC §2).
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use concurry::prelude::*;
 
 use super::workers::TestError;
 use super::{eventually, every_mode, every_mode_in_background, gate};
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Tells which worker it is.
 #[worker]
@@ -115,6 +118,28 @@ every_mode_in_background! {
         drop(held);
         running.result().unwrap();
         waiting.result().unwrap();
+    }
+
+    fn a_call_that_is_cancelled_gives_its_room_back_at_once(mode: ExecutionMode) {
+        let gate = gate();
+        for when_full in [WhenFull::Reject, WhenFull::DropOldest, WhenFull::Wait] {
+            let held = gate.acquire(()).unwrap();
+            let options = Numbered::options(mode, &gate, 1).max_queued_calls(3).when_full(when_full);
+            let pool = options.init().unwrap();
+            let running = pool.wait();
+            eventually(|| gate.stats().limit("gate").unwrap().waiting == 1);
+            let calls = [0, 1, 2].map(|number| pool.echo("call ".into(), number));
+            assert_eq!(pool.stats().queued, 3);
+            assert!(calls[1].cancel());
+            // With `Wait`, this would never return.
+            let another = pool.echo("call ".into(), 3);
+            assert_eq!(pool.stats().queued, 3);
+            calls[2].canceller().cancel();
+            assert_eq!(pool.stats().queued, 2);
+            drop(held);
+            running.result().unwrap();
+            assert_eq!([calls[0].result_timeout(HOUR).unwrap(), another.result().unwrap()], ["call 0", "call 3"]);
+        }
     }
 
     fn a_full_queue_that_drops_the_oldest_makes_room_for_the_newest(mode: ExecutionMode) {

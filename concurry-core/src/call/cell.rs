@@ -49,7 +49,7 @@ impl<T: Send, E: Send> Asked for Cell<T, E> {
     }
 
     fn cancel(&self) {
-        self.close(Err(CallError::Cancelled));
+        Self::cancel(self);
     }
 }
 
@@ -139,17 +139,26 @@ impl<T, E> Cell<T, E> {
         }
     }
 
+    /// Closes the cell because nobody needs the outcome, and says whether it did. Its pool gives back the room that it takes.
+    pub(super) fn cancel(&self) -> bool {
+        let was_open = self.close(Err(CallError::Cancelled));
+        if was_open {
+            self.origin.is_cancelled();
+        }
+        was_open
+    }
+
     /// Cancels the call, and has its pool end the process that runs it.
     pub(super) fn cancel_by_force(&self) -> bool {
         let pool = self.origin.pool();
         // Once the call is done the pool knows of it no more.
         let age = pool.as_ref().and_then(|pool| pool.age_of(self.id()));
         self.by_force.store(true, Ordering::SeqCst);
-        let cancelled = self.close(Err(CallError::Cancelled));
-        if let Some(pool) = pool.filter(|_| cancelled) {
+        let was_open = self.cancel();
+        if let Some(pool) = pool.filter(|_| was_open) {
             pool.end_by_force(self.id(), age);
         }
-        cancelled
+        was_open
     }
 
     /// Whether it was cancelled by force, for who is told of its being cancelled.

@@ -162,7 +162,7 @@ where
                     if by_force {
                         cell.cancel_by_force()
                     } else {
-                        cell.close(Err(CallError::Cancelled))
+                        cell.cancel()
                     };
                 });
             }

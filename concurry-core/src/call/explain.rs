@@ -115,6 +115,9 @@ pub trait Explains: Send + Sync {
     /// How it stands with the call of this number, which is not done.
     fn explain(&self, call: usize) -> Explanation;
 
+    /// A call of this pool was cancelled, wherever it is.
+    fn is_cancelled(&self);
+
     /// What the pool knows a call by besides its number, which it forgets when the call is done.
     fn age_of(&self, call: usize) -> Option<u64> {
         let _ = call;
@@ -141,6 +144,13 @@ impl Origin {
         }
         // A pool that is gone has answered what waited; what still runs ends without it.
         self.pool().map_or(Explanation::Running, |pool| pool.explain(call))
+    }
+
+    /// Tells the pool that one of its calls was cancelled.
+    pub(super) fn is_cancelled(self) {
+        if let Some(pool) = self.pool() {
+            pool.is_cancelled();
+        }
     }
 
     pub(super) fn pool(self) -> Option<Arc<dyn Explains>> {

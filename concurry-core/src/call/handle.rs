@@ -102,11 +102,11 @@ impl<T, E> Call<T, E> {
 
     /// Ends the call with [`CallError::Cancelled`] and says whether it did: false when the call was done before.
     ///
-    /// A call that waits in the queue is not run any more. An async method that runs is dropped at the point where it awaits,
+    /// A call that waits in the queue is not run any more, and gives its room there back at once. An async method that runs is dropped at the point where it awaits,
     /// and its worker goes on. One that is not async goes on to its end, unless it looks at its
     /// [`Cancellation`](super::Cancellation); its result is dropped.
     pub fn cancel(&self) -> bool {
-        self.cell.close(Err(CallError::Cancelled))
+        self.cell.cancel()
     }
 
     /// As [`cancel`](Self::cancel), and the process of a method that runs in one is ended: for a method that neither awaits nor

@@ -63,6 +63,10 @@ pub(super) fn message(model: &WorkerImpl) -> TokenStream {
         let (name, cfgs) = (&method.name, method.cfgs());
         emit!(#(#cfgs)* #message::#name { ref promise, .. } => promise.id(),)
     });
+    let wanted = model.methods.iter().map(|method| {
+        let (name, cfgs) = (&method.name, method.cfgs());
+        emit!(#(#cfgs)* #message::#name { ref promise, .. } => promise.is_open(),)
+    });
     let cancelled = model.methods.iter().map(|method| {
         let (name, cfgs) = (&method.name, method.cfgs());
         emit! { #(#cfgs)* #message::#name { ref promise, .. } => promise.wake_when_cancelled(waker), }
@@ -77,6 +81,10 @@ pub(super) fn message(model: &WorkerImpl) -> TokenStream {
             fn awaited_by(&self, waker: &::core::task::Waker) -> ::concurry::__private::Awaited {
                 let _ = waker;
                 match *self { #(#promises)* }
+            }
+
+            fn is_wanted(&self) -> bool {
+                match *self { #(#wanted)* }
             }
 
             fn method(&self) -> &'static str {

@@ -5,12 +5,14 @@
 //! `#[limited]` is never taken ahead: what it was granted would be held while it waits. Where the oldest call is displaced
 //! by new ones, nothing is taken ahead, since the oldest would be out of reach.
 
+use std::collections::VecDeque;
 use std::sync::Weak;
 use std::task::Waker;
 
 use concurry_core::sync::lock;
 use concurry_core::when_full::WhenFull;
 
+use super::cancelled::Swept;
 use super::ending::tell;
 use super::lanes::Need;
 use super::notes::Noted;
@@ -26,6 +28,10 @@ pub(crate) struct Taken<M> {
 }
 
 impl<M> Taken<M> {
+    pub(crate) fn age(&self) -> u64 {
+        self.age
+    }
+
     /// Whether any worker could run it.
     pub(crate) fn is_free(&self) -> bool {
         self.need.is_free()
@@ -61,8 +67,8 @@ struct Hand {
     /// None when that worker is not there, or takes none ahead.
     waker: Option<Waker>,
     ender: Option<Weak<dyn EndsByForce>>,
-    /// Calls that it has, the one that runs among them.
-    calls: usize,
+    /// Calls that it has, by age and number, in the order in which it runs them; the first one runs.
+    calls: VecDeque<(u64, usize)>,
     /// Those of them that any worker could run.
     free: usize,
     /// It has found no more, and is to be woken for the next one.
@@ -82,23 +88,32 @@ impl Ahead {
 
     /// Worker `number` takes a call; whether it is the only one that it has, and so counts as running.
     #[inline]
-    fn adds(&mut self, number: usize, need: Need) -> bool {
+    fn adds(&mut self, number: usize, need: Need, age: u64, call: impl FnOnce() -> usize) -> bool {
         let Some(hand) = self.hand(number) else { return true };
-        hand.calls += 1;
+        hand.calls.push_back((age, call()));
         hand.free += usize::from(need.is_free());
-        let is_first = hand.calls == 1;
+        let is_first = hand.calls.len() == 1;
         self.waiting += usize::from(!is_first);
         is_first
     }
 
-    /// Worker `number` has so many calls less; how many of them had not begun, and whether it has none any more.
-    fn removes(&mut self, number: usize, calls: usize, free: usize) -> (usize, bool) {
-        let Some(hand) = self.hand(number) else { return (0, calls > 0) };
-        let before = hand.calls.saturating_sub(1);
-        hand.calls = hand.calls.saturating_sub(calls);
+    /// Worker `number` has the calls of these ages no more; how many of them had not begun, and whether it has none any more.
+    fn removes(&mut self, number: usize, ages: &[u64], free: usize) -> (usize, bool) {
+        let Some(hand) = self.hand(number) else { return (0, !ages.is_empty()) };
+        let before = hand.calls.len().saturating_sub(1);
+        for age in ages {
+            // What ends is the first, and what is put back stands at the end.
+            let calls = &mut hand.calls;
+            let place = if calls.front().is_some_and(|(first, _)| first == age) {
+                Some(0)
+            } else {
+                calls.iter().rposition(|(other, _)| other == age)
+            };
+            place.and_then(|place| calls.remove(place));
+        }
         hand.free = hand.free.saturating_sub(free);
-        let after = hand.calls.saturating_sub(1);
-        let ended = calls > 0 && hand.calls == 0;
+        let after = hand.calls.len().saturating_sub(1);
+        let ended = !ages.is_empty() && hand.calls.is_empty();
         self.waiting -= before - after;
         (before - after, ended)
     }
@@ -111,7 +126,7 @@ impl Ahead {
         }
         let hand = match need.worker {
             Some(number) => self.hand(number).filter(|hand| hand.has_room),
-            None => self.hands.iter_mut().filter(|hand| hand.has_room).min_by_key(|hand| hand.calls),
+            None => self.hands.iter_mut().filter(|hand| hand.has_room).min_by_key(|hand| hand.calls.len()),
         }?;
         hand.has_room = false;
         hand.waker.clone()
@@ -125,18 +140,32 @@ impl Ahead {
 
     /// All that have calls at hand which have not begun.
     pub(super) fn all(&self) -> Vec<Waker> {
-        let full = self.hands.iter().filter(|hand| hand.calls > 1);
+        let full = self.hands.iter().filter(|hand| hand.calls.len() > 1);
         full.filter_map(|hand| hand.waker.clone()).collect()
     }
 
     /// Whether worker `number` has any call.
     pub(super) fn has_calls(&self, number: usize) -> bool {
-        self.hands.get(number).is_some_and(|hand| hand.calls > 0)
+        self.hands.get(number).is_some_and(|hand| !hand.calls.is_empty())
     }
 
     /// What ends each of them by force.
     pub(super) fn enders(&self) -> Vec<Weak<dyn EndsByForce>> {
         self.hands.iter().filter_map(|hand| hand.ender.clone()).collect()
+    }
+
+    /// The place of a call among those that a worker has at hand and has not begun.
+    pub(super) fn place_of(&self, call: usize, age: Option<u64>) -> Option<usize> {
+        let is_it = |(other, number): &(u64, usize)| age.map_or(*number == call, |age| *other == age);
+        self.hands.iter().find_map(|hand| hand.calls.iter().skip(1).position(is_it))
+    }
+
+    /// How many calls of less than this age are at hand and have not begun: of one worker, or of all.
+    pub(super) fn older(&self, age: u64, worker: Option<usize>) -> usize {
+        let hands = self.hands.iter().enumerate();
+        let hands = hands.filter(|(number, _)| worker.is_none_or(|worker| worker == *number));
+        let older = |hand: &Hand| hand.calls.iter().skip(1).filter(|(other, _)| *other < age).count();
+        hands.map(|(_, hand)| older(hand)).sum()
     }
 
     pub(super) fn ended(&mut self, number: usize) -> Option<Waker> {
@@ -189,14 +218,14 @@ impl<M: Queued> Queue<M> {
         Outlook::Fine
     }
 
-    /// Calls that worker `number` had at hand have ended, `free` of them of those that any worker could run; and what was noted
-    /// of them.
-    pub(crate) fn settled(&self, number: usize, calls: usize, free: usize, noted: Vec<Noted>) {
-        if calls == 0 {
+    /// Calls of these ages that worker `number` had at hand have ended, `free` of them of those that any worker could run; and
+    /// what was noted of them.
+    pub(crate) fn settled(&self, number: usize, ages: &[u64], free: usize, noted: Vec<Noted>) {
+        if ages.is_empty() {
             return;
         }
         let mut state = lock(&self.state);
-        let rooms = state.lets_go(number, calls, free);
+        let rooms = state.lets_go(number, ages, free);
         let submitters = state.rooms(rooms);
         let ended: Vec<_> = noted.into_iter().map(|noted| state.notes.ran(noted)).collect();
         tell(state);
@@ -210,17 +239,20 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn put_back(&self, number: usize, calls: Vec<Taken<M>>) -> Vec<M> {
         let mut state = lock(&self.state);
         let free = calls.iter().filter(|call| call.need.is_free()).count();
-        state.lets_go(number, calls.len(), free);
+        let ages: Vec<u64> = calls.iter().map(Taken::age).collect();
+        state.lets_go(number, &ages, free);
         if state.stopped {
             tell(state);
             return calls.into_iter().map(|call| call.message).collect();
         }
         let helps: Vec<_> = calls.into_iter().map(|call| state.replace(call)).collect();
+        let swept = if state.submitters.is_empty() { None } else { state.sweep() };
         // Whoever waits for room finds what is put back counted as before.
         tell(state);
         for help in helps {
             self.help(help);
         }
+        swept.into_iter().for_each(Swept::clear_away);
         Vec::new()
     }
 }
@@ -237,13 +269,13 @@ impl<M: Queued> State<M> {
     fn is_to_put_back(&mut self, number: usize) -> bool {
         let (stopped, surplus, idle) = (self.stopped, self.has_surplus(), self.idle.len());
         let Some(hand) = self.ahead.hand(number) else { return false };
-        (hand.calls > 1 && (stopped || surplus)) || (hand.free > 1 && idle > 0)
+        (hand.calls.len() > 1 && (stopped || surplus)) || (hand.free > 1 && idle > 0)
     }
 
     /// Worker `number` takes a call that it has looked for. One that was not run, but is not settled either, may still count as
     /// its running one.
-    pub(super) fn begins(&mut self, number: usize, need: Need, age: u64) -> Noted {
-        self.running += usize::from(self.ahead.adds(number, need));
+    pub(super) fn begins(&mut self, number: usize, need: Need, age: u64, message: &M) -> Noted {
+        self.running += usize::from(self.ahead.adds(number, need, age, || message.call()));
         self.takes(number, need, age)
     }
 
@@ -262,15 +294,15 @@ impl<M: Queued> State<M> {
             return None;
         }
         let (age, message) = self.lanes.pop_of(need)?;
-        let noted = self.begins(number, need, age);
+        let noted = self.begins(number, need, age, &message);
         Some(Taken { need, age, message, noted })
     }
 
-    /// Worker `number` has so many calls less; for how many there is room now.
-    fn lets_go(&mut self, number: usize, calls: usize, free: usize) -> usize {
-        let (rooms, ended) = self.ahead.removes(number, calls, free);
+    /// Worker `number` has the calls of these ages no more; for how many there is room now.
+    fn lets_go(&mut self, number: usize, ages: &[u64], free: usize) -> usize {
+        let (rooms, ended) = self.ahead.removes(number, ages, free);
         self.running -= usize::from(ended);
-        for _ in 0..calls {
+        for _ in ages {
             self.workers.ran(number);
         }
         rooms
@@ -279,13 +311,14 @@ impl<M: Queued> State<M> {
     /// Puts a call back that was taken.
     fn replace(&mut self, call: Taken<M>) -> super::staffing::Help {
         let Taken { need, age, message, noted } = call;
+        self.cancelled += usize::from(!message.is_wanted());
         self.notes.returns(age, noted);
         // One that was routed stays so, as long as that worker is there.
         let worker = need.worker.filter(|worker| self.workers.returns_to(*worker));
         self.place_for(Need { worker, ..need }, age, message)
     }
 
-    fn rooms(&mut self, rooms: usize) -> Vec<Waker> {
+    pub(super) fn rooms(&mut self, rooms: usize) -> Vec<Waker> {
         let rooms = rooms.min(self.submitters.len());
         self.submitters.drain(..rooms).collect()
     }

@@ -47,7 +47,7 @@ impl<M: Queued> Queue<M> {
             Asked::Admitted(message) => {
                 // The next one of its lane may be admitted as well, and its own wake-up has been used.
                 let heir = state.heir(need);
-                let noted = state.begins(number, need, age);
+                let noted = state.begins(number, need, age, &message);
                 let message = taken(state, message, heir);
                 Some(Popped::Message(Taken { need, age, message, noted }))
             }

@@ -155,15 +155,21 @@ impl<M: Queued> Queue<M> {
 
     /// What there is right now.
     pub(crate) fn counts(&self) -> Counts {
-        let state = lock(&self.state);
-        Counts {
+        let mut state = lock(&self.state);
+        let swept = state.sweep();
+        let counts = Counts {
             queued: state.backlog(),
             running: state.running,
             workers: state.workers.alive(),
             retried: state.returns.retried(),
             followed: state.returns.followed(),
             unwanted: state.returns.unwanted(),
+        };
+        if let Some(swept) = swept {
+            tell(state);
+            swept.clear_away();
         }
+        counts
     }
 
     /// The workers by state, and how long calls waited and ran.

@@ -1,6 +1,7 @@
 //! How it stands with a call: what is said when somebody asks.
 //!
-//! The call is looked for among those that wait; what is nowhere there runs.
+//! The call is looked for among those that wait, in the queue or at hand of a worker that has not begun them; what is nowhere
+//! there runs.
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::worker::{Message, Queued};
 
 /// A call that waits.
 struct Place {
+    age: u64,
     ahead: usize,
     need: Need,
     /// What it needs of the limits, if it declares that.
@@ -31,6 +33,7 @@ impl<M: Message> Lanes<M> {
         if let Some((age, _)) = self.free.0.iter_mut().find(is_it) {
             let age = *age;
             return Some(Place {
+                age,
                 ahead: self.ahead(Need::default(), age),
                 need: Need::default(),
                 limits: Vec::new(),
@@ -46,7 +49,7 @@ impl<M: Message> Lanes<M> {
             let limits = message.admission().map(|(_, admission)| admission.needed()).unwrap_or_default();
             Some((*need, *age, limits))
         })?;
-        Some(Place { ahead: self.ahead(need, age), need, limits })
+        Some(Place { age, ahead: self.ahead(need, age), need, limits })
     }
 
     /// How many older calls wait that a worker takes before one with this need.
@@ -78,7 +81,17 @@ impl<M: Queued> State<M> {
             let left = waiting.at - self.notes.now();
             return (Explanation::BackingOff { attempts: waiting.attempt - 1, left }, Vec::new());
         }
-        let Some(Place { ahead, need, limits }) = self.lanes.look_for(call, age) else {
+        let place = self.lanes.look_for(call, age).map(|place| {
+            let at_hand = self.ahead.older(place.age, place.need.worker);
+            Place { ahead: place.ahead + at_hand, ..place }
+        });
+        let place = place.or_else(|| {
+            let ahead = self.ahead.place_of(call, age)?;
+            // It waits for the worker that has it.
+            let need = Need { worker: Some(0), limited: None };
+            Some(Place { age: 0, ahead, need, limits: Vec::new() })
+        });
+        let Some(Place { ahead, need, limits, .. }) = place else {
             return (Explanation::Running, Vec::new());
         };
         let workers = if need.worker.is_some() { 1 } else { self.staffing.target.max(1) };
@@ -116,6 +129,10 @@ impl<M: Queued> Explains for Queue<M> {
             }
             other => other,
         }
+    }
+
+    fn is_cancelled(&self) {
+        self.counts_cancelled();
     }
 }
 

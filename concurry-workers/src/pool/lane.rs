@@ -187,6 +187,26 @@ impl<M> Calls<M> {
         self.0.remove(place).map(|(_, message)| message)
     }
 
+    /// Takes out those whose result nobody needs.
+    pub(super) fn take_unwanted(&mut self) -> Vec<(u64, M)>
+    where
+        M: Message,
+    {
+        let is_wanted = |(_, message): &(u64, M)| message.is_wanted();
+        if self.0.iter().all(is_wanted) {
+            return Vec::new();
+        }
+        let mut unwanted = Vec::new();
+        for call in std::mem::take(&mut self.0) {
+            if is_wanted(&call) {
+                self.0.push_back(call);
+            } else {
+                unwanted.push(call);
+            }
+        }
+        unwanted
+    }
+
     fn place_of(&self, age: u64) -> Option<usize> {
         self.0.binary_search_by_key(&age, |(age, _)| *age).ok()
     }

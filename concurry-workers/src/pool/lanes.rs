@@ -138,6 +138,22 @@ impl<M> Lanes<M> {
         found
     }
 
+    /// Takes out the calls without limits whose result nobody needs.
+    pub(super) fn take_unwanted(&mut self) -> Vec<(Need, u64, M)>
+    where
+        M: Message,
+    {
+        let free = [(Need::default(), &mut self.free)];
+        let others = self.others.iter_mut().filter(|(need, _)| need.limited.is_none());
+        let others = others.map(|(need, lane)| (*need, &mut lane.calls));
+        let mut found = Vec::new();
+        for (need, calls) in free.into_iter().chain(others) {
+            found.extend(calls.take_unwanted().into_iter().map(|(age, message)| (need, age, message)));
+        }
+        self.len -= found.len();
+        found
+    }
+
     /// The oldest of all that waits, taken out.
     pub(super) fn pop_oldest(&mut self) -> Option<(Need, u64, M)> {
         let age = self.others.values().filter_map(Lane::age).chain(self.free.age()).min()?;

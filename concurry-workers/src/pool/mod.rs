@@ -6,6 +6,7 @@
 //! * `lane`: calls that need the same, and whether the next of them may be asked for.
 //! * `balancing`: which worker a call is routed to, if to a certain one.
 //! * `ahead`: calls that a worker has at hand before it is free to run them.
+//! * `cancelled`: calls that take no room any more.
 //! * `idle`: the workers that are to be woken.
 //! * `submitting`: how calls get in, and what a full queue does.
 //! * `staffing`: how many workers there shall be.
@@ -23,6 +24,7 @@
 mod ahead;
 mod asking;
 mod balancing;
+mod cancelled;
 mod comeback;
 mod deadlock;
 mod ending;

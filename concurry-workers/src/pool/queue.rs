@@ -96,6 +96,8 @@ pub(super) struct State<M> {
     pub(super) open: bool,
     pub(super) idle: Idle,
     pub(super) submitters: VecDeque<Waker>,
+    /// How many calls were cancelled since those that wait were looked through, wherever they are.
+    pub(super) cancelled: usize,
     pub(super) observers: Vec<Waker>,
 }
 
@@ -229,6 +231,7 @@ impl<M: Queued> Queue<M> {
             open: true,
             idle: Idle::default(),
             submitters: VecDeque::new(),
+            cancelled: 0,
             observers: Vec::new(),
         };
         Arc::new_cyclic(|me: &Weak<Self>| Self {
@@ -302,7 +305,7 @@ impl<M: Queued> Queue<M> {
             match state.lanes.find(number) {
                 Some(Found::Call(need, age, message)) => {
                     state.workers.is_busy(number);
-                    let noted = state.begins(number, need, age);
+                    let noted = state.begins(number, need, age, &message);
                     let message = taken(state, message, None);
                     return Poll::Ready(Popped::Message(Taken { need, age, message, noted }));
                 }
@@ -338,7 +341,7 @@ impl<M: Queued> Queue<M> {
         let ended = state.ran(number, noted);
         let next = if state.has_surplus() { None } else { state.lanes.pop_free() };
         let next = if let Some((age, message)) = next {
-            let noted = state.begins(number, Need::default(), age);
+            let noted = state.begins(number, Need::default(), age, &message);
             Some((taken(state, message, None), noted))
         } else {
             tell(state);

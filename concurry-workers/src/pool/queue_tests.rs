@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Wake;
 use std::thread::JoinHandle;
 
+use concurry_core::call::{Explains, Explanation};
 use concurry_core::clock;
 
 use concurry_core::sync::lock;
 use std::task::{Context, Poll, Waker};
 
-use super::{LoadBalancing, Popped, Queue, QueueOptions, Refused, Route, Staffing};
+use super::{LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Route, Staffing};
 use crate::worker::Message;
 
 impl Message for u32 {
@@ -142,6 +143,28 @@ fn an_interrupted_worker_hands_its_wake_up_on() {
     let interrupted = queue.poll_pop(0, &Context::from_waker(Waker::noop()), &|| true);
     assert!(matches!(interrupted, Poll::Ready(Popped::Interrupted)));
     assert!(woken.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_call_at_hand_that_was_not_begun_waits_and_knows_its_place() {
+    let queue = queue_of(10);
+    queue.takes_ahead(0, Waker::noop().clone());
+    (1..=4).for_each(|n| push(&queue, n).unwrap());
+    let first = queue.poll_take(0, &Context::from_waker(Waker::noop()), &|| false);
+    let Poll::Ready(Popped::Message(first)) = first else { panic!("there is one") };
+    let mut at_hand = Vec::new();
+    assert_eq!(queue.take_ahead(0, 2, true, &mut at_hand), Outlook::Fine);
+    let place = |call| match queue.explain(call) {
+        Explanation::Queued { ahead, workers: 1, .. } => Some(ahead),
+        other => (other != Explanation::Running).then_some(usize::MAX),
+    };
+    assert_eq!([1, 2, 3, 4].map(place), [None, Some(0), Some(1), Some(2)]);
+    queue.settled(0, &[first.age()], 1, Vec::new());
+    assert_eq!([2, 3, 4].map(place), [None, Some(0), Some(1)]);
+    let third = at_hand.pop().into_iter().collect();
+    assert!(queue.put_back(0, third).is_empty());
+    assert_eq!([2, 3, 4].map(place), [None, Some(0), Some(1)]);
+    assert_eq!((queue.counts().queued, queue.counts().running), (2, 1));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use concurry_core::park;
 use concurry_core::sync::lock;
 use concurry_core::when_full::WhenFull;
 
+use super::ending::tell;
 use super::queue::Queue;
 use super::serving::{serves, worker_of};
 use crate::worker::Queued;
@@ -50,6 +51,11 @@ impl<M: Queued> Queue<M> {
             let capacity = self.options.capacity;
             let mut displaced = None;
             if state.backlog() >= capacity {
+                if let Some(swept) = state.sweep() {
+                    tell(state);
+                    swept.clear_away();
+                    continue;
+                }
                 match self.options.when_full {
                     // Nobody else might make room.
                     WhenFull::Wait if serves(self.number()) => return Err(Refused::WouldDeadlock(message)),

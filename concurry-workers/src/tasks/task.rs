@@ -32,6 +32,9 @@ pub(super) trait Task: Send {
     /// Whether whoever `waker` wakes waits for its call.
     fn awaited_by(&self, waker: &Waker) -> Awaited;
 
+    /// Whether anybody still needs its result.
+    fn is_wanted(&self) -> bool;
+
     /// The number of its call; 0 for a part of one.
     fn call(&self) -> usize;
 }
@@ -79,6 +82,10 @@ where
         self.promise.awaited_by(waker)
     }
 
+    fn is_wanted(&self) -> bool {
+        self.promise.is_open()
+    }
+
     fn call(&self) -> usize {
         self.promise.id()
     }
@@ -115,6 +122,10 @@ where
 
     fn awaited_by(&self, waker: &Waker) -> Awaited {
         self.promise.awaited_by(waker)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.promise.is_open()
     }
 
     fn call(&self) -> usize {

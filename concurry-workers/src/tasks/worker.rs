@@ -76,6 +76,10 @@ impl Message for TaskCall {
         self.0.awaited_by(waker)
     }
 
+    fn is_wanted(&self) -> bool {
+        self.0.is_wanted()
+    }
+
     fn method(&self) -> &'static str {
         "task"
     }

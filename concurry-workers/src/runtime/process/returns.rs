@@ -20,7 +20,8 @@ use crate::worker::{Message, Worker};
 /// Calls that have ended, and are yet to be told to the queue.
 #[derive(Default)]
 pub(super) struct Ended {
-    calls: usize,
+    /// Their ages.
+    calls: Vec<u64>,
     free: usize,
     /// Those of them that the child has answered.
     answered: u32,
@@ -30,11 +31,11 @@ pub(super) struct Ended {
 
 impl Ended {
     pub(super) fn calls(&self) -> usize {
-        self.calls
+        self.calls.len()
     }
 
     fn add<M>(&mut self, call: &Taken<M>) {
-        self.calls += 1;
+        self.calls.push(call.age());
         self.free += usize::from(call.is_free());
     }
 }
@@ -91,7 +92,7 @@ impl<W: Worker> Driver<W> {
             }
             !flight.refused.is_empty()
         };
-        self.shared.queue.settled(self.number, calls, free, noted);
+        self.shared.queue.settled(self.number, &calls, free, noted);
         if has_refused {
             self.answer_refused();
         }
@@ -103,14 +104,14 @@ impl<W: Worker> Driver<W> {
         for one in refused {
             match one {
                 Refused::Taken(call, error) => {
-                    let is_free = call.is_free();
+                    let (age, is_free) = (call.age(), call.is_free());
                     let ran = if error.is_some() { Ran::Failed } else { Ran::Returned };
                     match error {
                         Some(error) => refuse::<W>(call.message, error),
                         None => discard(call.message),
                     }
                     self.shared.count(ran, &call.noted);
-                    self.shared.queue.settled(self.number, 1, usize::from(is_free), vec![call.noted]);
+                    self.shared.queue.settled(self.number, &[age], usize::from(is_free), vec![call.noted]);
                 }
                 Refused::NotTakenBack(message, error) => refuse::<W>(message, error),
             }
@@ -140,11 +141,11 @@ impl<W: Worker> Driver<W> {
             self.replace(others.into_iter().map(|sent| sent.call).collect());
         }
         for Sent { call, id, .. } in begun {
-            let is_free = call.is_free();
+            let (age, is_free) = (call.age(), call.is_free());
             refuse::<W>(call.message, CallError::WorkerDied(died.clone()));
             let ran = if ending == Some(id) { Ran::Returned } else { Ran::Panicked };
             self.shared.count(ran, &call.noted);
-            self.shared.queue.settled(self.number, 1, usize::from(is_free), vec![call.noted]);
+            self.shared.queue.settled(self.number, &[age], usize::from(is_free), vec![call.noted]);
         }
         self.answer_refused();
         ending.is_some()

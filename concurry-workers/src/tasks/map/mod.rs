@@ -182,6 +182,10 @@ where
         }
     }
 
+    fn is_wanted(&self) -> bool {
+        self.map.as_ref().is_some_and(|map| map.output.is_wanted())
+    }
+
     fn call(&self) -> usize {
         0
     }
