@@ -88,6 +88,28 @@ fn nothing_is_submitted_before_it_is_asked_for_and_never_more_than_may_be_in_fli
 }
 
 #[test]
+fn an_outcome_that_is_there_waits_for_one_item_of_a_slow_input_at_most() {
+    // Whatever is taken from this input comes late: what is asked for is all that may be waited for.
+    let taken = Cell::new(0);
+    let input = || (0..20).inspect(|_| taken.set(taken.get() + 1));
+    for (n, outcome) in (0..).zip(submit_all(input(), 8, done)) {
+        assert_eq!(taken.get(), n + 1, "{outcome:?}");
+    }
+    taken.set(0);
+    for (n, (_, outcome)) in (0..).zip(submit_all(input(), 8, done).unordered()) {
+        assert_eq!(taken.get(), n + 1, "{outcome:?}");
+    }
+    taken.set(0);
+    let hand = Hand::default();
+    let mut ordered = submit_all(input(), 8, |n| hand.submit(n));
+    assert!(poll(&mut ordered).is_pending());
+    assert_eq!(taken.get(), 8, "as long as none is done, as many as may be");
+    (0..4).for_each(|_| hand.answer_oldest());
+    (0..4).for_each(|_| assert!(poll(&mut ordered).is_ready()));
+    assert_eq!((taken.get(), hand.open()), (11, 7), "who takes four has three submitted in their place");
+}
+
+#[test]
 fn unordered_outcomes_do_not_wait_for_the_slowest() {
     let hand = Hand::default();
     let mut unordered = submit_all(0.., 3, |n| hand.submit(n)).unordered();

@@ -57,6 +57,11 @@ impl Ready {
         call.watch(&self.watch, number);
     }
 
+    /// How many calls are not done.
+    pub(super) fn expected(&self) -> usize {
+        self.sender.expected.load(Ordering::Relaxed)
+    }
+
     /// The number of the next call that is done.
     pub(super) fn poll_next(&self, context: &Context<'_>) -> Poll<usize> {
         self.numbers.try_recv().map_or_else(

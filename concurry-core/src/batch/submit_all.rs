@@ -17,8 +17,11 @@ use crate::park;
 /// the input; [`unordered`](SubmitAll::unordered) yields them as they come.
 ///
 /// Nothing is submitted before the first outcome is asked for. Then, and each time after, items are taken from the input
-/// and submitted until `in_flight` calls are in flight. A call is in flight until its outcome was yielded, so memory is
-/// bounded by `in_flight` even for an endless input whose first call is the slowest. An `in_flight` of 0 counts as 1.
+/// and submitted: one, and then more until the next outcome is there or `in_flight` calls are in flight. So an input that
+/// comes slowly, such as lines that somebody types, holds back an outcome that is there for one item at most; an outcome that
+/// comes while the input is waited for comes out after that item, since one thread cannot wait for both. A call is in flight
+/// until its outcome was yielded, so memory is bounded by `in_flight` even for an endless input whose first call is the
+/// slowest. An `in_flight` of 0 counts as 1.
 ///
 /// An iterator that blocks, and a [`Stream`] as well; [`next_async`](SubmitAll::next_async) awaits without either trait.
 /// Failed and cancelled calls are outcomes like others, and end nothing.
@@ -144,9 +147,16 @@ where
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T, E>>> {
+        // One at least, in the place of what was yielded: who takes outcomes slowly keeps the workers busy.
+        let mut is_first = true;
         while self.calls.len() < self.input.in_flight {
+            let is_there = self.calls.front().is_some_and(|(_, oldest)| oldest.is_done());
+            if is_there && !is_first {
+                break;
+            }
             let Some(submitted) = self.input.submit_next() else { break };
             self.calls.push_back(submitted);
+            is_first = false;
         }
         let Some((_, oldest)) = self.calls.front_mut() else { return Poll::Ready(None) };
         let Poll::Ready(outcome) = Pin::new(oldest).poll(context) else { return Poll::Pending };

@@ -61,7 +61,12 @@ where
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<(usize, Outcome<T, E>)>> {
-        while self.in_flight() < self.input.in_flight {
+        // As in `SubmitAll`: one at least, and more as long as none is done.
+        let mut is_first = true;
+        while self.in_flight() < self.input.in_flight
+            && (is_first || self.in_flight() == self.ready.expected())
+        {
+            is_first = false;
             let Some((index, call)) = self.input.submit_next() else { break };
             self.put(index, call);
         }
