@@ -78,6 +78,7 @@ every_mode_in_background! {
         let held = gate.acquire(()).unwrap();
         let pool = Numbered::options(mode, &gate, 2).load_balancing(LoadBalancing::LeastActive).init().unwrap();
         let slow = pool.wait(); // on worker 0
+        eventually(|| pool.stats().running == 1);
         for _ in 0..5 {
             assert_eq!(pool.number().result().unwrap(), 1);
             eventually(|| pool.stats().running == 1);

@@ -1,11 +1,11 @@
 //! Counts completions down and wakes the one who waits.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::progress::Reporter;
 use super::waiter::Waiter;
 use crate::call::{Awaited, Watch};
+use crate::modelled::{AtomicUsize, Ordering};
 
 /// No call has failed yet.
 const NONE: usize = usize::MAX;

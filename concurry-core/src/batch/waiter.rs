@@ -4,11 +4,9 @@
 //! The order that makes this safe: a waiter registers and *then* looks for what it waits for; who completes a call leaves
 //! what the waiter looks for and *then* calls [`wake`](Waiter::wake). The two fences say that one of them sees the other.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::{Context, Waker};
 
-use crate::sync::lock;
+use crate::modelled::{AtomicBool, Mutex, Ordering, fence, lock};
 
 #[derive(Debug, Default)]
 pub(super) struct Waiter {

@@ -9,14 +9,13 @@
 //! The first to close wins; whoever comes later finds the cell closed and its outcome is dropped. Nothing here unwinds: what
 //! panics is foreign (callbacks, wakers, the drop of an outcome), and ends in the log.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use super::explain::Origin;
 use super::{Awaited, CallError, Outcome};
+use crate::modelled::{AtomicBool, Mutex, MutexGuard, Ordering, lock};
 use crate::panics::{contain, discard};
-use crate::sync::lock;
 
 /// Told once, after the outcome of a call can be taken. What `gather` hangs on each call.
 pub trait Watch: Send + Sync {
@@ -297,8 +296,12 @@ fn settle<T, E>(mut state: MutexGuard<'_, State<T, E>>, outcome: Outcome<T, E>) 
     let (failed, cancelled) = (outcome.is_err(), matches!(outcome, Err(CallError::Cancelled)));
     let State::Pending(pending) = std::mem::replace(&mut *state, State::Done(outcome)) else { return };
     drop(state);
-    let worker = pending.rare.and_then(|rare| rare.worker).filter(|_| cancelled);
-    for waker in pending.waker.into_iter().chain(worker) {
+    if let Some(waker) = pending.waker {
+        contain("a waker", || waker.wake());
+    }
+    if let Some(waker) = pending.rare.and_then(|rare| rare.worker)
+        && cancelled
+    {
         contain("a waker", || waker.wake());
     }
     if let Some((watch, index)) = pending.watch {
@@ -316,7 +319,8 @@ impl<T, E> Drop for Cell<T, E> {
     }
 }
 
-#[cfg(test)]
+// In a model, each has a history.
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::convert::Infallible;
 

@@ -50,7 +50,8 @@ impl<T, E> Call<T, E> {
     ///
     /// [`CallError`]: the method's own error, or what happened to the call.
     pub fn result(self) -> Outcome<T, E> {
-        park::block_on(self)
+        let done = if self.is_done() { self.cell.take(None) } else { None };
+        done.unwrap_or_else(|| park::block_on(self))
     }
 
     /// Blocks until the call is done, for `timeout` at most, and takes its result. A timeout of zero asks without waiting.

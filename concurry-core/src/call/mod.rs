@@ -23,6 +23,8 @@ mod error;
 mod exhausted;
 mod explain;
 mod handle;
+#[cfg(all(test, loom))]
+mod models;
 mod promise;
 mod refused;
 mod trampoline;

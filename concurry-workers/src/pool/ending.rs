@@ -38,11 +38,13 @@ impl<M: Queued> Queue<M> {
         }
     }
 
-    /// A call that did not wait here leaves its caller.
-    pub(crate) fn leaves(&self) {
+    /// A call that did not wait here leaves its caller; whether nothing runs then, and nothing more will.
+    pub(crate) fn leaves(&self) -> bool {
         let mut state = lock(&self.state);
         state.running -= 1;
+        let has_ended = !state.open && state.running == 0;
         tell(state);
+        has_ended
     }
 
     /// Whether nothing runs, and nothing more will.
@@ -195,7 +197,11 @@ pub(crate) struct Counts {
 
 /// Wakes those who wait for the end, if this may be it, and the workers, if there is nothing for them any more.
 pub(super) fn tell<M>(mut state: MutexGuard<'_, State<M>>) {
-    let idle = if state.is_over() { state.idle.take() } else { Vec::new() };
+    let is_over = state.is_over();
+    if !is_over && state.observers.is_empty() {
+        return;
+    }
+    let idle = if is_over { state.idle.take() } else { Vec::new() };
     let observers = std::mem::take(&mut state.observers);
     drop(state);
     idle.into_iter().chain(observers).for_each(Waker::wake);

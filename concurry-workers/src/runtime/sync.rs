@@ -38,8 +38,9 @@ struct Stay<'a, W: Worker>(&'a Sync<W>);
 
 impl<W: Worker> Drop for Stay<'_, W> {
     fn drop(&mut self) {
-        self.0.shared.queue.leaves();
-        self.0.end_if_over();
+        if self.0.shared.queue.leaves() {
+            self.0.end();
+        }
     }
 }
 
@@ -72,9 +73,12 @@ impl<W: Worker> Sync<W> {
 
     /// Ends the worker when nobody runs it any more, nor will.
     fn end_if_over(&self) {
-        if !self.shared.queue.has_ended() {
-            return;
+        if self.shared.queue.has_ended() {
+            self.end();
         }
+    }
+
+    fn end(&self) {
         let worker = lock(&self.worker).take();
         if let Some(worker) = worker {
             discard(worker);
