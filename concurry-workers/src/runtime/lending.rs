@@ -38,10 +38,16 @@ impl<W: Worker + Send + Sync> Slot<W> {
         Arc::clone(&self.crashed)
     }
 
-    /// Lends the worker to a `&self` method, if that needs no waiting.
-    pub(super) fn lend_now(&self) -> Option<SharedGuard<W>> {
-        let lent = self.lent.as_ref().filter(|_| !self.crashed.load(Ordering::SeqCst))?;
-        Some(SharedGuard::new(Arc::clone(lent)))
+    /// Lends the worker, if that needs no waiting.
+    pub(super) fn lend_now(&mut self, exclusive: bool) -> Option<Guard<W>> {
+        let guard = if exclusive {
+            self.lent = None;
+            let guard = Arc::clone(&self.worker).try_write_owned().ok()?;
+            Guard::Exclusive(ExclusiveGuard::new(guard, &self.crashed))
+        } else {
+            Guard::Shared(SharedGuard::new(Arc::clone(self.lent.as_ref()?)))
+        };
+        Some(guard).filter(|_| !self.crashed.load(Ordering::SeqCst))
     }
 
     /// Waits until the worker can be lent, and has it made anew first if it has crashed.

@@ -23,7 +23,7 @@ use crate::attempt::{Ran, marking, poll_job, refuse};
 use crate::error::InitError;
 use crate::pool::serving::within;
 use crate::pool::{Note, Noted, PoolStats, Popped, Route, Sleeper};
-use crate::worker::{Access, Job, SharedGuard, Worker};
+use crate::worker::{Access, Job, Worker};
 
 /// As many as tokio lets a task take from a channel in one go.
 const CALLS_A_STINT: usize = 128;
@@ -157,6 +157,7 @@ async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize,
         match poll_fn(|context| stint(&shared, index, &mut slot, &mut next, context)).await {
             Stint::Over => tokio::task::yield_now().await,
             Stint::Ended => break,
+            Stint::Alone(job, running) => next = run_alone(job, running).await.next(),
             Stint::Call(message, noted) => {
                 let running = Running::new(&shared, index, noted);
                 match take(&mut slot, message, running).await {
@@ -174,17 +175,19 @@ async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize,
 }
 
 /// What a worker's task has done in one go.
-enum Stint<M> {
+enum Stint<W: Worker> {
     /// As much as it may before others who share the thread have their turn.
     Over,
     /// All that there will be.
     Ended,
-    /// All but for this call, which has to wait for something or is not async.
-    Call(M, Noted),
+    /// All but for this call, which has to wait for its worker or is not async.
+    Call(W::Message, Noted),
+    /// All but for this call of an async `&mut self` method, which has begun and waits: no other may run beside it.
+    Alone(Job, Running<W>),
 }
 
-/// Takes calls, and runs the async `&self` methods among them as far as they go without waiting: those that are short end
-/// here, and the others become tasks of their own. Each takes its first step here, so that calls start in the order of their
+/// Takes calls, and runs the async methods among them as far as they go without waiting: those that are short end here, and the
+/// others, if they take `&self`, become tasks of their own. Each takes its first step here, so that calls start in the order of their
 /// submission: tokio runs the task that was spawned last first.
 fn stint<W: Worker + Send + Sync>(
     shared: &Arc<Shared<W>>,
@@ -192,7 +195,7 @@ fn stint<W: Worker + Send + Sync>(
     slot: &mut Slot<W>,
     next: &mut Option<(W::Message, Noted)>,
     context: &mut Context<'_>,
-) -> Poll<Stint<W::Message>> {
+) -> Poll<Stint<W>> {
     for left in (0..CALLS_A_STINT).rev() {
         let (message, noted) = match next.take() {
             Some(call) => call,
@@ -203,33 +206,39 @@ fn stint<W: Worker + Send + Sync>(
             },
         };
         let Access { exclusive, is_async } = W::access(&message);
-        let guard = if is_async && !exclusive { slot.lend_now() } else { None };
+        let guard = if is_async { slot.lend_now(exclusive) } else { None };
         let Some(guard) = guard else { return Poll::Ready(Stint::Call(message, noted)) };
-        let ended = first_step(Running::new(shared, index, noted), guard, message, context);
+        let ended = match first_step(Running::new(shared, index, noted), guard, message, context) {
+            Ok(ended) => Some(ended),
+            Err((job, running)) if exclusive => return Poll::Ready(Stint::Alone(job, running)),
+            Err((job, running)) => {
+                drop(tokio::spawn(within(shared.queue.number(), None, run(job, running))));
+                None
+            }
+        };
         // None is taken that would not begin at once: the runtime may drop this task where it yields.
         *next = ended.filter(|_| left > 0).and_then(Running::next);
     }
     Poll::Ready(Stint::Over)
 }
 
-/// Takes the first step of an async `&self` method, which goes on as a task of its own if that is not its last; the call, if
-/// it has ended.
+/// Takes the first step of an async method; what is to be gone on with, if that is not its last.
 fn first_step<W: Worker>(
     mut running: Running<W>,
-    guard: SharedGuard<W>,
+    guard: Guard<W>,
     message: W::Message,
     context: &mut Context<'_>,
-) -> Option<Running<W>> {
-    let Some(mut job) = Note::within(&mut running.noted, || W::start_shared(guard, message)) else {
-        return Some(running.ended(Ran::Failed)); // its limits did not admit it
+) -> Result<Running<W>, (Job, Running<W>)> {
+    let job = Note::within(&mut running.noted, || match guard {
+        Guard::Shared(guard) => W::start_shared(guard, message),
+        Guard::Exclusive(guard) => W::start_exclusive(guard, message),
+    });
+    let Some(mut job) = job else {
+        return Ok(running.ended(Ran::Failed)); // its limits did not admit it
     };
     match running.poll(&mut job, context) {
-        Poll::Ready(ran) => Some(running.ended(ran)),
-        Poll::Pending => {
-            let pool = running.shared.queue.number();
-            drop(tokio::spawn(within(pool, None, run(job, running))));
-            None
-        }
+        Poll::Ready(ran) => Ok(running.ended(ran)),
+        Poll::Pending => Err((job, running)),
     }
 }
 
@@ -238,7 +247,7 @@ fn first_step<W: Worker>(
 async fn take<W: Worker + Send + Sync>(
     slot: &mut Slot<W>,
     message: W::Message,
-    mut running: Running<W>,
+    running: Running<W>,
 ) -> Result<Option<(W::Message, Noted)>, (W::Message, InitError)> {
     let Access { exclusive, is_async } = W::access(&message);
     let guard = match slot.lend(running.index, exclusive, &running.shared).await {
@@ -246,17 +255,7 @@ async fn take<W: Worker + Send + Sync>(
         Err(error) => return Err((message, error)),
     };
     match guard {
-        Guard::Shared(_) if is_async => Ok(Some((message, running.leave()))),
-        Guard::Exclusive(guard) if is_async => {
-            let job = Note::within(&mut running.noted, || W::start_exclusive(guard, message));
-            if let Some(mut job) = job {
-                let sleeper = Sleeper::<W>::new(&running.shared.queue, running.index);
-                let ran = sleeper.watch(poll_fn(|context| running.poll(&mut job, context))).await;
-                Ok(running.ended(ran).next())
-            } else {
-                Ok(running.ended(Ran::Failed).next())
-            }
-        }
+        Guard::Shared(_) | Guard::Exclusive(_) if is_async => Ok(Some((message, running.leave()))),
         Guard::Shared(guard) => {
             let crashed = slot.crashed();
             tokio::task::spawn_blocking(move || {
@@ -277,6 +276,13 @@ async fn take<W: Worker + Send + Sync>(
             Ok(None)
         }
     }
+}
+
+/// Runs an async method to its end that has its worker for itself: while it waits, the worker sleeps.
+async fn run_alone<W: Worker>(mut job: Job, mut running: Running<W>) -> Running<W> {
+    let sleeper = Sleeper::<W>::new(&running.shared.queue, running.index);
+    let ran = sleeper.watch(poll_fn(|context| running.poll(&mut job, context))).await;
+    running.ended(ran)
 }
 
 /// Runs an async method to its end.
