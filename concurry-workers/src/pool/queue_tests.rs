@@ -1,7 +1,7 @@
 //! Tests of the queue alone.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Wake;
 use std::thread::JoinHandle;
 
@@ -11,7 +11,7 @@ use concurry_core::clock;
 use concurry_core::sync::lock;
 use std::task::{Context, Poll, Waker};
 
-use super::{LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Route, Staffing};
+use super::{EndsByForce, LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Route, Staffing};
 use crate::worker::Message;
 
 impl Message for u32 {
@@ -145,10 +145,19 @@ fn an_interrupted_worker_hands_its_wake_up_on() {
     assert!(woken.load(Ordering::SeqCst));
 }
 
+struct Nobody;
+
+impl EndsByForce for Nobody {
+    fn end_by_force(&self, _: usize, _: Option<u64>) -> bool {
+        false
+    }
+}
+
 #[test]
 fn a_call_at_hand_that_was_not_begun_waits_and_knows_its_place() {
     let queue = queue_of(10);
-    queue.takes_ahead(0, Waker::noop().clone());
+    let nobody: Weak<dyn EndsByForce> = Weak::<Nobody>::new();
+    queue.takes_ahead(0, Waker::noop().clone(), nobody);
     (1..=4).for_each(|n| push(&queue, n).unwrap());
     let first = queue.poll_take(0, &Context::from_waker(Waker::noop()), &|| false);
     let Poll::Ready(Popped::Message(first)) = first else { panic!("there is one") };
