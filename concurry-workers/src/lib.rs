@@ -23,6 +23,9 @@ pub mod admission;
 pub mod attempt;
 pub mod construct;
 mod error;
+#[cfg(all(fuzzing, target_os = "linux"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limit_server;
 #[cfg(feature = "metrics")]
 pub(crate) mod metered;

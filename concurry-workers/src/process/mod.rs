@@ -29,6 +29,8 @@ mod conditions;
 mod connection;
 mod constructors;
 pub(crate) mod frame;
+#[cfg(all(fuzzing, target_os = "linux"))]
+pub(crate) mod fuzzing;
 pub mod hook;
 mod io_errors;
 mod launch;

@@ -10,6 +10,8 @@
 #[cfg(target_os = "linux")]
 mod bell;
 mod chosen;
+#[cfg(all(fuzzing, target_os = "linux"))]
+pub(super) mod fuzzing;
 mod handover;
 #[cfg(target_os = "linux")]
 pub(super) mod ring;

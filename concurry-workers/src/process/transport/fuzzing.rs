@@ -1,0 +1,50 @@
+//! Reading what anybody may have written, in builds with `--cfg fuzzing` alone.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::stream::{Place, Reader};
+use super::{SocketSource, Source};
+use crate::process::frame::Frame;
+use crate::process::memory::Memory;
+
+/// The frames in these bytes, up to the first error.
+pub(crate) fn read_socket(bytes: &[u8]) -> Vec<Frame> {
+    let mut source = SocketSource::new(bytes);
+    std::iter::from_fn(|| source.receive().ok().flatten()).collect()
+}
+
+/// A small ring, so that what is read goes round.
+const RING: Place = Place { tail: 0, head: 8, bytes: 64, capacity: 256 };
+
+/// The frames in a ring whose writer has written these bytes in pieces: of each the first byte says how long it is. The last
+/// piece, which is cut off, is where the writer says that it is.
+pub(crate) fn read_ring(bytes: &[u8]) -> Vec<Frame> {
+    let Ok(memory) = Memory::create(4096).map(Arc::new) else { return Vec::new() };
+    let (mut reader, mut frames) = (Reader::new(&memory, RING), Vec::new());
+    let (mut rest, mut tail) = (bytes, 0u64);
+    while let Some((length, behind)) = rest.split_first() {
+        let piece = &behind[..usize::from(*length).min(behind.len())];
+        rest = &behind[piece.len()..];
+        for byte in piece {
+            let place = usize::try_from(tail % RING.capacity as u64).unwrap_or(0);
+            memory.write(RING.bytes + place, &[*byte]);
+            tail = tail.wrapping_add(1);
+        }
+        let mut claim = tail;
+        if usize::from(*length) > piece.len() {
+            claim = claim.wrapping_add(u64::from(*length) << 3);
+        }
+        memory.word(RING.tail).store(claim, Ordering::SeqCst);
+        loop {
+            match reader.read() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) if reader.has_more() => {}
+                Ok(None) => break,
+                Err(_) => return frames,
+            }
+        }
+        reader.publish();
+    }
+    frames
+}
