@@ -21,7 +21,7 @@ type Constructor = unsafe extern "C" fn(c_int, *const *const u8, *const *const u
 static ENTRY: Constructor = before_main;
 
 unsafe extern "C" fn before_main(_: c_int, _: *const *const u8, _: *const *const u8) {
-    super::hook::run_worker_if_child();
+    super::hook::before_main();
 }
 
 /// Runs the constructors that the loader would run after ours. They are called as it would call them, before `main`, on the

@@ -15,9 +15,15 @@ use super::{child, constructors};
 /// Set in a child's environment, and taken out of it again before any code of the user runs.
 pub(super) const VARIABLE: &str = "CONCURRY_WORKER_PROCESS";
 
+/// What it says to a child that is to be served before `main`, and to one whose `main` calls [`run_worker_if_child`].
+pub(super) const BEFORE_MAIN: &str = "before main";
+pub(super) const IN_MAIN: &str = "in main";
+
 /// Serves a pool and exits, if this process was started as a child of one; returns at once otherwise.
 ///
-/// It runs by itself before `main`. Calling it first thing in `main` does no harm.
+/// It runs by itself before `main`, and calling it there does no harm; children of a pool with
+/// [`ProcessOptions::from_main`](super::ProcessOptions::from_main) are served by this call alone. Call it first thing in `main`:
+/// before any other thread is started, and before the arguments are looked at.
 ///
 /// # Examples
 ///
@@ -25,14 +31,30 @@ pub(super) const VARIABLE: &str = "CONCURRY_WORKER_PROCESS";
 /// concurry_workers::process::hook::run_worker_if_child(); // not a child: goes on
 /// ```
 pub fn run_worker_if_child() {
-    if std::env::var_os(VARIABLE).is_none() {
-        return;
+    if is_child() {
+        serve(|| ());
     }
-    // SAFETY: before `main` nothing of this process has started a thread that could read the environment meanwhile.
+}
+
+/// Whether this process is the child of a pool, and was not served as yet.
+pub(super) fn is_child() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
+/// What the loader runs before `main`.
+pub(super) fn before_main() {
+    if std::env::var_os(VARIABLE).is_some_and(|when| when != IN_MAIN) {
+        serve(constructors::run_the_rest);
+    }
+}
+
+fn serve(prepare: impl FnOnce()) {
+    // SAFETY: before `main`, and first thing in it, nothing of this process has started a thread that could read the environment
+    // meanwhile.
     unsafe { std::env::remove_var(VARIABLE) };
     // SAFETY: no handler is installed, only the disposition that Rust's runtime sets before `main`, which has not run.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-    constructors::run_the_rest();
+    prepare();
     match take_socket() {
         Ok(stream) => std::process::exit(child::run(stream)),
         Err(error) => {

@@ -42,6 +42,11 @@ pub(crate) struct OwnExecutable<'a> {
 
 impl Launch for OwnExecutable<'_> {
     fn launch(&self) -> io::Result<Launched> {
+        if hook::is_child() {
+            // Its children would be as it is, and so on without end.
+            let text = "this process is itself a worker's, and its `main` has not called run_worker_if_child";
+            return Err(io::Error::other(text));
+        }
         let (ours, theirs) = pair()?;
         let mut command = Command::new(own_path()?);
         self.options.prepare(&mut command);
@@ -49,7 +54,6 @@ impl Launch for OwnExecutable<'_> {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
         let child = command
-            .env(hook::VARIABLE, "1")
             // A group of its own: Ctrl-C in a terminal is for the program that has pools, which ends its children itself.
             .process_group(0)
             .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))

@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hook;
+
 /// How the processes of a pool in mode process are to be; given to
 /// [`WorkerOptions::process`](crate::options::WorkerOptions::process). What is not named is as in the program itself.
 ///
@@ -39,6 +41,7 @@ pub struct ProcessOptions {
     pub(super) prefixes_output: bool,
     pub(crate) start_timeout: Option<Duration>,
     pub(super) kill_grace: Option<Duration>,
+    is_served_in_main: bool,
 }
 
 type Affinity = Arc<dyn Fn(usize) -> Vec<usize> + Send + Sync>;
@@ -118,6 +121,15 @@ impl ProcessOptions {
         self
     }
 
+    /// Processes of this pool run `main`, and are served by the
+    /// [`run_worker_if_child`](crate::process::hook::run_worker_if_child) that stands first in it, instead of before `main`: for
+    /// programs that are to have nothing run before that. Without that call a process finds out that it is a child as soon as it
+    /// starts a pool of processes itself, which fails then.
+    pub fn from_main(mut self) -> Self {
+        self.is_served_in_main = true;
+        self
+    }
+
     /// The processors of a worker, if they are named.
     pub(crate) fn cpus(&self, worker: usize) -> Option<Vec<usize>> {
         self.affinity.as_ref().map(|cpus| cpus(worker))
@@ -141,6 +153,7 @@ impl ProcessOptions {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
+        command.env(hook::VARIABLE, if self.is_served_in_main { hook::IN_MAIN } else { hook::BEFORE_MAIN });
     }
 }
 
