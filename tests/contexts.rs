@@ -46,10 +46,10 @@ fn main() {
         "explicit" => {
             println!("main runs");
             concurry::run_worker_if_child();
-            return works(ProcessOptions::new().from_main());
+            return works(ProcessOptions::new().serve_in_main());
         }
         "forgetful" => {
-            let options = ProcessOptions::new().from_main();
+            let options = ProcessOptions::new().serve_in_main();
             let outcome = Echo::options(ExecutionMode::Process, (), 1).process(options).init();
             eprintln!("{}", outcome.unwrap_err());
             std::process::exit(7);

@@ -21,9 +21,9 @@ pub(super) const IN_MAIN: &str = "in main";
 
 /// Serves a pool and exits, if this process was started as a child of one; returns at once otherwise.
 ///
-/// It runs by itself before `main`, and calling it there does no harm; children of a pool with
-/// [`ProcessOptions::from_main`](super::ProcessOptions::from_main) are served by this call alone. Call it first thing in `main`:
-/// before any other thread is started, and before the arguments are looked at.
+/// It runs by itself before `main`, and calling it there does no harm. Children of a pool with
+/// [`ProcessOptions::serve_in_main`](super::ProcessOptions::serve_in_main) are served by this call alone. Call it first thing in
+/// `main`: before any other thread is started, and before the arguments are looked at.
 ///
 /// # Examples
 ///

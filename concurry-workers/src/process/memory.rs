@@ -61,8 +61,7 @@ impl Memory {
     /// The address of `length` bytes from `offset` on, which are within the memory.
     fn at(&self, offset: usize, length: usize) -> *mut u8 {
         assert!(offset <= self.size && length <= self.size - offset, "within the shared memory");
-        // SAFETY: the offset is within the mapping, as was just checked.
-        unsafe { self.base.as_ptr().add(offset) }
+        self.base.as_ptr().wrapping_add(offset)
     }
 
     /// The word at `offset`, a multiple of 8.

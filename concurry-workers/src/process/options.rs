@@ -125,7 +125,7 @@ impl ProcessOptions {
     /// [`run_worker_if_child`](crate::process::hook::run_worker_if_child) that stands first in it, instead of before `main`: for
     /// programs that are to have nothing run before that. Without that call a process finds out that it is a child as soon as it
     /// starts a pool of processes itself, which fails then.
-    pub fn from_main(mut self) -> Self {
+    pub fn serve_in_main(mut self) -> Self {
         self.is_served_in_main = true;
         self
     }
