@@ -11,6 +11,8 @@ use concurry_limits::{
 };
 use proptest::prelude::*;
 
+use crate::asked::Alone;
+
 #[derive(Debug, Clone)]
 enum Step {
     Advance(u64),
@@ -56,61 +58,6 @@ enum Way {
     Lane,
     Ledger,
     Asked,
-}
-
-/// A limit that nobody can count for it.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Alone(Box<dyn Limit>);
-
-struct Asked(Box<dyn LimitState>);
-
-#[typetag::serde]
-impl Limit for Alone {
-    fn key(&self) -> &str {
-        self.0.key()
-    }
-
-    fn capacity(&self) -> u64 {
-        self.0.capacity()
-    }
-
-    fn default_amount(&self) -> Option<u64> {
-        self.0.default_amount()
-    }
-
-    fn usage_rule(&self) -> UsageRule {
-        self.0.usage_rule()
-    }
-
-    fn state(&self, now: Timestamp) -> Box<dyn LimitState> {
-        Box::new(Asked(self.0.state(now)))
-    }
-}
-
-impl LimitState for Asked {
-    fn check(&mut self, amount: u64, now: Timestamp) -> Verdict {
-        self.0.check(amount, now)
-    }
-
-    fn take(&mut self, amount: u64, now: Timestamp) {
-        self.0.take(amount, now);
-    }
-
-    fn settle(&mut self, requested: u64, used: u64, now: Timestamp) {
-        self.0.settle(requested, used, now);
-    }
-
-    fn undo(&mut self, amount: u64, taken_at: Timestamp, now: Timestamp) {
-        self.0.undo(amount, taken_at, now);
-    }
-
-    fn set_capacity(&mut self, capacity: u64, now: Timestamp) {
-        self.0.set_capacity(capacity, now);
-    }
-
-    fn in_use(&mut self, now: Timestamp) -> u64 {
-        self.0.in_use(now)
-    }
 }
 
 struct World {

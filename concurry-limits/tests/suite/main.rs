@@ -1,6 +1,7 @@
 //! What limits promise: a file a feature, a sentence a test. Time is moved by hand.
 
 mod algorithms;
+mod asked;
 mod cancelling;
 mod common;
 mod configuration;
@@ -21,3 +22,4 @@ mod requests;
 mod usage;
 mod waiting;
 mod warnings;
+mod ways;
