@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use concurry_core::clock::Timestamp;
 use serde_json::Value;
@@ -187,7 +188,8 @@ impl LimitSetAcquisition {
         if let Owner::Local { engine, taken_at } = &self.owner
             && !self.released
         {
-            engine.undo(self.items.iter().map(Item::wish), *taken_at);
+            // How long it had waited is not known any more: that much stays in the sum of the waits.
+            engine.undo(self.items.iter().map(Item::wish), *taken_at, Duration::ZERO);
             self.released = true;
         }
     }

@@ -38,6 +38,14 @@ impl FixedWindow {
         self.debt = owed - u128::from(self.count);
     }
 
+    /// Pays the debt from what the current window has left.
+    fn pay_now(&mut self) {
+        let left = self.capacity.saturating_sub(self.count);
+        let paid = u64::try_from(self.debt).unwrap_or(u64::MAX).min(left);
+        self.count += paid;
+        self.debt -= u128::from(paid);
+    }
+
     /// How many windows from the current one `amount` fits into, once the debt is paid.
     fn windows_to_wait(&self, amount: u64) -> u128 {
         let capacity = u128::from(self.capacity.max(1));
@@ -70,21 +78,26 @@ impl LimitState for FixedWindow {
     fn settle(&mut self, requested: u64, used: u64, now: Timestamp) {
         self.roll(now);
         let excess = used.saturating_sub(requested);
-        let fits = excess.min(self.capacity.saturating_sub(self.count));
-        self.count = self.count.saturating_add(fits);
-        self.debt = self.debt.saturating_add(u128::from(excess - fits));
+        if excess > 0 {
+            // Of a request of 0 it is the first use.
+            self.start.get_or_insert(now);
+            self.debt = self.debt.saturating_add(u128::from(excess));
+            self.pay_now();
+        }
     }
 
     fn undo(&mut self, amount: u64, taken_at: Timestamp, now: Timestamp) {
         self.roll(now);
         if self.start.is_some_and(|start| taken_at >= start) {
             self.count = self.count.saturating_sub(amount);
+            self.pay_now();
         }
     }
 
     fn set_capacity(&mut self, capacity: u64, now: Timestamp) {
         self.roll(now);
         self.capacity = capacity;
+        self.pay_now();
     }
 
     /// A window that has begun is remembered even when nothing was used in it: it says when the later ones begin.

@@ -2,13 +2,17 @@
 //!
 //! A log of what was admitted when. An entry of instant `t` counts while `now < t + window`: windows are half-open, so
 //! an amount is admitted again at exactly `t + window`. Entries carry the running total, so the instant at which enough
-//! has left is found by binary search. Memory grows with the distinct instants of admission in one window.
+//! has left is found by binary search. Memory grows with the distinct instants of admission in one window, and shrinks with
+//! them.
 
 use std::collections::VecDeque;
 
 use concurry_core::clock::Timestamp;
 
 use crate::{LimitState, PackedState, Verdict};
+
+/// Room for so many instants is kept.
+const FEW: usize = 64;
 
 /// The log of one window.
 #[derive(Debug, Clone)]
@@ -48,6 +52,10 @@ impl SlidingWindow {
             }
             self.gone = first.total;
             self.log.pop_front();
+        }
+        // Halved at most each time, so that one who comes after a burst pays for no more than has left.
+        if self.log.capacity() > FEW && self.log.len() < self.log.capacity() / 4 {
+            self.log.shrink_to((self.log.len() * 2).max(FEW));
         }
     }
 
@@ -129,5 +137,26 @@ impl LimitState for SlidingWindow {
             let at = Timestamp::from_nanos(expiry.as_nanos().saturating_sub(self.window));
             self.log.push_back(Entry { at, total: u128::from(packed.amount()) });
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_follows_what_is_in_the_window() {
+        let mut rate = SlidingWindow::new(u64::MAX, 1_000_000);
+        let at = Timestamp::from_nanos;
+        for nanos in 0..100_000 {
+            rate.take(1, at(nanos));
+        }
+        assert_eq!(rate.log.len(), 100_000);
+        for nanos in 0..10 {
+            rate.take(1, at(1_099_980 + nanos));
+        }
+        assert_eq!(rate.log.len(), 20, "10 of the burst are still inside");
+        assert!(rate.log.capacity() <= FEW, "room for {}", rate.log.capacity());
+        assert_eq!(rate.in_use(at(1_099_989)), 20);
     }
 }

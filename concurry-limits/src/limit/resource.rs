@@ -70,7 +70,7 @@ impl LimitState for Semaphore {
     fn check(&mut self, amount: u64, _: Timestamp) -> Verdict {
         if amount > self.capacity {
             Verdict::above_capacity()
-        } else if self.held.saturating_add(amount) <= self.capacity {
+        } else if self.held.checked_add(amount).is_some_and(|held| held <= self.capacity) {
             Verdict::Granted
         } else {
             Verdict::OnRelease

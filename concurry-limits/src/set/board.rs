@@ -165,7 +165,7 @@ impl Board {
     pub(super) fn undo(
         &mut self,
         taken: impl Iterator<Item = Wish>,
-        taken_at: Timestamp,
+        (taken_at, waited): (Timestamp, Duration),
         now: Timestamp,
         effects: &mut Effects,
     ) {
@@ -176,6 +176,7 @@ impl Board {
                 restraint.undo(wish.requested, taken_at);
             }
             slot.admitted -= 1;
+            slot.total_wait = slot.total_wait.saturating_sub(waited);
         }
         self.pump(now, effects);
     }

@@ -142,11 +142,16 @@ impl Cell {
     /// Replaces the waker, and takes the outcome if there is one.
     pub(super) fn poll(&self, waker: &Waker) -> Option<Phase> {
         let mut state = lock(&self.state);
-        if matches!(state.phase, Phase::Waiting) {
-            state.waker.clone_from(waker);
-            return None;
+        if !matches!(state.phase, Phase::Waiting) {
+            return Some(std::mem::replace(&mut state.phase, Phase::Closed));
         }
-        Some(std::mem::replace(&mut state.phase, Phase::Closed))
+        if !state.waker.will_wake(waker) {
+            let old = std::mem::replace(&mut state.waker, waker.clone());
+            // It may be the last that holds a task, which may hold a waiter of its own: that leaves under these locks.
+            drop(state);
+            drop(old);
+        }
+        None
     }
 
     /// Ends the waiting from the waiter's side; what it returns was the phase until now.

@@ -295,9 +295,9 @@ impl Engine {
         ledger.as_mut().is_some_and(|ledger| ledger.give_back(&mut board.slots, items, now))
     }
 
-    /// Takes back what was taken at `taken_at` and never reached the one who asked.
-    pub(crate) fn undo(&self, taken: impl Iterator<Item = Wish>, taken_at: Timestamp) {
-        self.act(|board, now, effects| board.undo(taken, taken_at, now, effects));
+    /// Takes back what was taken at `taken_at`, after a wait, and never reached the one who asked.
+    pub(crate) fn undo(&self, taken: impl Iterator<Item = Wish>, taken_at: Timestamp, waited: Duration) {
+        self.act(|board, now, effects| board.undo(taken, (taken_at, waited), now, effects));
     }
 
     /// The error of a waiter that waited for so long and leaves.

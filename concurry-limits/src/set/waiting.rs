@@ -150,7 +150,8 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         if let Phase::Granted(grant) = self.cell.close() {
             let Branch { engine, wishes, .. } = self.cell.branch(grant.branch);
-            engine.undo(wishes.iter().copied(), grant.taken_at);
+            let waited = grant.taken_at - self.cell.since;
+            engine.undo(wishes.iter().copied(), grant.taken_at, waited);
         }
         self.leave();
     }

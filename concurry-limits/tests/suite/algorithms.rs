@@ -21,6 +21,7 @@ enum Step {
     /// Settles the oldest open take, with so much of 8 eighths used.
     Settle(u64),
     UndoLatest,
+    SetCapacity(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -29,6 +30,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (1..14u64).prop_map(Step::Try),
         2 => (0..12u64).prop_map(Step::Settle),
         1 => Just(Step::UndoLatest),
+        1 => (1..12u64).prop_map(Step::SetCapacity),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -67,6 +69,13 @@ impl Model {
         }
     }
 
+    fn advance(&mut self, now: &mut u64, to: u64) {
+        while *now < to {
+            *now += 1;
+            self.tick(*now);
+        }
+    }
+
     fn admits(&self, amount: u64, now: u64) -> bool {
         match self {
             Self::Draining { capacity, window, used, .. } => used + amount * window <= capacity * window,
@@ -96,12 +105,30 @@ impl Model {
                 *used = used.saturating_sub(if *refunds { unused * *window } else { 0 }) + excess * *window;
             }
             Self::Log { charges, .. } => charges.push((now, excess)),
-            Self::Windows { capacity, count, debt, .. } => {
-                let fits = excess.min(*capacity - *count);
-                *count += fits;
-                *debt += excess - fits;
+            Self::Windows { debt, .. } => {
+                *debt += excess;
+                self.pay();
             }
         }
+    }
+
+    /// What a fixed window is owed is paid from what it has left.
+    fn pay(&mut self) {
+        if let Self::Windows { capacity, count, debt, .. } = self {
+            while *debt > 0 && *count < *capacity {
+                *count += 1;
+                *debt -= 1;
+            }
+        }
+    }
+
+    fn set_capacity(&mut self, new: u64) {
+        match self {
+            Self::Draining { capacity, .. } | Self::Log { capacity, .. } | Self::Windows { capacity, .. } => {
+                *capacity = new;
+            }
+        }
+        self.pay();
     }
 
     fn undo(&mut self, amount: u64, taken_at: u64) {
@@ -116,6 +143,7 @@ impl Model {
                 if start.is_some_and(|start| taken_at >= start) {
                     *count -= amount;
                 }
+                self.pay();
             }
         }
     }
@@ -128,19 +156,13 @@ fn at(nanos: u64) -> Timestamp {
 /// Runs the same steps through both. A refusal must name an instant, be refused until it and admitted at it.
 fn agree(algorithm: RateLimitAlgorithm, capacity: u64, window: u64, steps: &[Step]) {
     let (mut real, mut model) = (state(algorithm, capacity, window), Model::new(algorithm, capacity, window));
-    let mut now = 1_000;
+    let (mut now, mut capacity) = (1_000, capacity);
     let mut open: Vec<(u64, u64)> = Vec::new();
-    let advance = |model: &mut Model, now: &mut u64, to: u64| {
-        while *now < to {
-            *now += 1;
-            model.tick(*now);
-        }
-    };
     for step in steps {
         match *step {
             Step::Advance(by) => {
                 let to = now + by;
-                advance(&mut model, &mut now, to);
+                model.advance(&mut now, to);
             }
             Step::Try(amount) if amount > capacity => {
                 assert!(matches!(real.check(amount, at(now)), Verdict::Never(_)));
@@ -164,7 +186,7 @@ fn agree(algorithm: RateLimitAlgorithm, capacity: u64, window: u64, steps: &[Ste
                             "{algorithm:?} names {instant}, but {now} would do"
                         );
                         let next = now + 1;
-                        advance(&mut model, &mut now, next);
+                        model.advance(&mut now, next);
                     }
                     assert!(model.admits(amount, now), "{algorithm:?} names {instant}, which is too early");
                     assert_eq!(real.check(amount, at(now)), Verdict::Granted);
@@ -182,6 +204,11 @@ fn agree(algorithm: RateLimitAlgorithm, capacity: u64, window: u64, steps: &[Ste
                     real.undo(amount, at(taken_at), at(now));
                     model.undo(amount, taken_at);
                 }
+            }
+            Step::SetCapacity(new) => {
+                real.set_capacity(new, at(now));
+                model.set_capacity(new);
+                capacity = new;
             }
             Step::Settle(_) => {}
         }

@@ -1,8 +1,15 @@
 //! A waiter that leaves leaves nothing.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+
 use concurry_core::clock::ManualClock;
 use concurry_limits::RateLimitAlgorithm::{self, FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
-use concurry_limits::{LimitError, RateLimit, ResourceLimit, Window};
+use concurry_limits::{
+    Acquire, LimitError, LimitPool, LimitPoolBalancing, LimitSet, RateLimit, ResourceLimit, Window,
+};
 
 use crate::common::{SECOND, Task, acquiring, alone, in_use, on, seconds, wait_for_waiters, waiters};
 
@@ -104,4 +111,95 @@ fn a_future_that_was_never_polled_took_nothing() {
     assert!(set.try_acquire(()).is_ok());
     drop(future);
     assert_eq!(in_use(&set, "doors"), 0);
+}
+
+#[test]
+fn whoever_is_dropped_in_whatever_state_leaves_all_as_it_was() {
+    let clock = ManualClock::new();
+    let build = || {
+        let rate = RateLimit::new("tokens", 10, Window::SECOND).algorithm(TokenBucket);
+        on(&clock).limit(rate).limit(ResourceLimit::new("doors", 1)).build().unwrap()
+    };
+    let pool = LimitPool::new([build(), build()]).load_balancing(LimitPoolBalancing::EarliestAvailable);
+    let request = [("tokens", 4)];
+    let prepared = pool[0].prepare(request).unwrap();
+    let ways: [&dyn Fn() -> Acquire; 5] = [
+        &|| pool[0].acquire_async(request),
+        &|| pool[0].acquire_async_timeout(request, seconds(60)),
+        &|| pool.acquire_async(request),
+        &|| pool.acquire_async_timeout(request, seconds(60)),
+        &|| prepared.acquire_async(),
+    ];
+    for way in ways {
+        clock.advance(SECOND);
+        let held = pool.sets().iter().map(|set| set.acquire([("tokens", 0)]).unwrap()).collect::<Vec<_>>();
+        let before: Vec<_> = pool.sets().iter().map(LimitSet::stats).collect();
+        let after = || pool.sets().iter().map(LimitSet::stats).collect::<Vec<_>>();
+        drop(way()); // never polled
+        assert_eq!(after(), before);
+        drop(Task::waiting(way())); // it waits
+        assert_eq!((after(), clock.next_wake()), (before, None));
+        let unseen = Task::waiting(way());
+        let mut behind = Task::waiting(pool[0].acquire_async([("tokens", 7)]));
+        clock.advance(SECOND / 2);
+        drop(held);
+        assert_eq!((unseen.wakes(), behind.wakes()), (1, 0));
+        drop(unseen); // granted, and it never knew
+        let behind = behind.woken().unwrap();
+        let stats = pool[0].stats();
+        let tokens = stats.limit("tokens").unwrap();
+        assert_eq!((tokens.in_use, tokens.waiting), (7, 0));
+        drop(behind);
+        clock.advance(SECOND);
+        let mut seen = Task::new(way());
+        let acquired = seen.poll().expect("it is free").expect("it is free");
+        drop(seen); // done: what it gave lives on
+        assert!(pool.sets().iter().any(|set| in_use(set, "doors") == 1));
+        drop(acquired);
+        assert!(pool.sets().iter().all(|set| in_use(set, "doors") == 0));
+        assert_eq!(clock.next_wake(), None, "no timer is left behind");
+        clock.advance(seconds(10));
+    }
+}
+
+#[test]
+fn who_was_never_admitted_does_not_count_among_the_waits() {
+    let (clock, set) = alone(ResourceLimit::new("doors", 1));
+    let held = set.acquire(()).unwrap();
+    let unseen = Task::waiting(set.acquire_async(()));
+    clock.advance(seconds(3));
+    drop(held);
+    drop(unseen);
+    let doors = set.stats().limits.remove(0);
+    assert_eq!((doors.admitted, doors.total_wait), (1, seconds(0)));
+}
+
+/// A waker that owns a future, as a task that nobody else holds is owned by its wakers.
+struct Owner {
+    _task: Mutex<Acquire>,
+}
+
+impl Wake for Owner {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_waker_may_own_another_waiter_of_the_same_set() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 2));
+    let held = set.acquire(()).unwrap();
+    let mut owned = set.acquire_async([("doors", 2)]);
+    let mut other = set.acquire_async(());
+    let pending = |future: &mut Acquire, waker: &Waker| {
+        assert!(Pin::new(future).poll(&mut Context::from_waker(waker)).is_pending());
+    };
+    // The one that is owned stands before the other and in its way.
+    pending(&mut owned, Waker::noop());
+    let waker = Waker::from(Arc::new(Owner { _task: Mutex::new(owned) }));
+    pending(&mut other, &waker);
+    drop(waker);
+    // This replaces the last waker; with it goes the one it owns, and the other is next, in the middle of its own poll.
+    let mut other = Task::waiting(other);
+    drop(other.woken().unwrap());
+    drop(held);
+    assert_eq!((waiters(&set, "doors"), in_use(&set, "doors")), (0, 0));
 }

@@ -139,3 +139,70 @@ fn errors_travel_as_data() {
     assert_eq!(serde_json::from_str::<LimitError>(&text).unwrap(), error);
     drop(held);
 }
+
+#[test]
+fn every_name_of_a_window_is_read_in_every_form() {
+    let names: [(u64, &[&str]); 5] = [
+        (1, &["second", "seconds", "sec", "secs", "s"]),
+        (60, &["minute", "minutes", "min", "mins", "m"]),
+        (3_600, &["hour", "hours", "hr", "hrs", "h"]),
+        (86_400, &["day", "days", "d"]),
+        (604_800, &["week", "weeks", "w"]),
+    ];
+    for (seconds, names) in names {
+        for name in names {
+            for text in
+                [(*name).to_owned(), format!("per_{name}"), format!("per-{name}"), format!("per {name}")]
+            {
+                for text in [text.to_uppercase(), format!(" {text} "), text] {
+                    let window: Window = text.parse().expect(&text);
+                    assert_eq!(window.duration(), Duration::from_secs(seconds), "{text}");
+                }
+            }
+            let window: Window = serde_json::from_str(&format!("\"7 {name}\"")).expect(name);
+            assert_eq!(window.duration(), Duration::from_secs(7 * seconds), "7 {name}");
+        }
+    }
+    let constants = [Window::SECOND, Window::MINUTE, Window::HOUR, Window::DAY, Window::WEEK];
+    assert_eq!(constants.map(|window| window.duration().as_secs()), [1, 60, 3_600, 86_400, 604_800]);
+    assert_eq!(constants.map(|window| window.to_string()), ["second", "minute", "hour", "day", "week"]);
+    for (text, nanos) in [("3ms", 3_000_000), ("4 micros", 4_000), ("5ns", 5)] {
+        assert_eq!(text.parse::<Window>().unwrap().duration(), Duration::from_nanos(nanos), "{text}");
+    }
+    for text in ["month", "per_", "per_per_day", "minutely", "0x5s", "5 5s", "s5", "per 5", "٣s", "∞s"] {
+        let error = text.parse::<Window>().expect_err(text).to_string();
+        assert!(error.contains(text) && error.contains("per_minute"), "{error}");
+    }
+}
+
+#[test]
+fn an_amount_is_a_whole_number_from_the_beginning() {
+    for capacity in ["0", "-3", "1.5", "1e30", "\"NaN\"", "null", "18446744073709551616"] {
+        for kind in [r#""ResourceLimit", "key": "a""#, r#""RateLimit", "key": "a", "window": "day""#] {
+            let text = format!(r#"{{"limits": [{{"kind": {kind}, "capacity": {capacity}}}]}}"#);
+            assert!(serde_json::from_str::<LimitSet>(&text).is_err(), "{text}");
+        }
+    }
+    for capacity in ["nan", "inf", "-1", "0", "0.5"] {
+        let text = format!("limits = [{{ kind = \"ResourceLimit\", key = \"a\", capacity = {capacity} }}]");
+        assert!(toml::from_str::<LimitSet>(&text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_changed_copy_of_a_config_changes_nothing_else() {
+    let mut shared = serde_json::json!({"region": "eu", "keys": ["a"]});
+    let doors = || LimitSet::builder().limit(ResourceLimit::new("doors", 2));
+    let [one, two] = [shared.clone(), shared.clone()].map(|config| doors().config(config).build().unwrap());
+    shared["region"] = "us".into();
+    let acquired = one.acquire(()).unwrap();
+    let mut copy = acquired.config().clone();
+    copy["keys"] = serde_json::Value::Null;
+    let expected = serde_json::json!({"region": "eu", "keys": ["a"]});
+    let later = [one.acquire(()).unwrap(), two.acquire(()).unwrap()];
+    for config in
+        [acquired.config(), one.config(), one.clone().config(), later[0].config(), later[1].config()]
+    {
+        assert_eq!(*config, expected);
+    }
+}

@@ -2,7 +2,7 @@
 
 use concurry_core::clock::{Clock, ManualClock};
 use concurry_limits::{
-    Admission, CallLimit, LimitError, RateLimit, RateLimitAlgorithm, ResourceLimit, Window,
+    Admission, CallLimit, LimitError, LimitSet, Overrun, RateLimit, RateLimitAlgorithm, ResourceLimit, Window,
 };
 
 use crate::common::{
@@ -283,4 +283,76 @@ fn a_thread_that_waits_out_a_pause_is_woken_by_resume() {
     wait_for_waiters(&set, "doors", 1);
     set.resume("doors").unwrap();
     drop(waiter.join().unwrap().unwrap());
+}
+
+#[test]
+fn stats_are_of_one_instant() {
+    let set = LimitSet::builder()
+        .limit(ResourceLimit::new("left", 4))
+        .limit(ResourceLimit::new("right", 4))
+        .build()
+        .unwrap();
+    let prepared = set.prepare([("left", 2), ("right", 2)]).unwrap();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..3)
+            .map(|worker| {
+                let (set, prepared) = (&set, &prepared);
+                scope.spawn(move || {
+                    for round in 0..2_000 {
+                        match (round + worker) % 3 {
+                            0 => drop(set.acquire(()).unwrap()),
+                            1 => drop(prepared.try_acquire()),
+                            _ => drop(set.try_acquire([("left", 3), ("right", 3)])),
+                        }
+                    }
+                })
+            })
+            .collect();
+        while workers.iter().any(|worker| !worker.is_finished()) {
+            let stats = set.stats();
+            let [left, right] = &stats.limits[..] else { panic!("{stats:?}") };
+            // Both are always taken together, so whoever looks sees the same of both.
+            assert_eq!(
+                (left.in_use, left.available, left.admitted, left.waiting),
+                (right.in_use, right.available, right.admitted, right.waiting)
+            );
+            assert_eq!(left.in_use + left.available, 4);
+        }
+    });
+    assert_eq!(set.stats().limit("left").unwrap().in_use, 0);
+}
+
+#[test]
+fn a_capacity_that_falls_under_holders_and_waiters_admits_them_in_turn_as_it_comes_back() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 6));
+    let mut held: Vec<_> = (0..6).map(|_| set.acquire(()).unwrap()).collect();
+    let mut tasks: Vec<_> =
+        [2, 5, 1].map(|amount| Task::waiting(set.acquire_async([("doors", amount)]))).into();
+    set.set_capacity("doors", 3).unwrap();
+    assert!(matches!(tasks.remove(1).woken(), Err(LimitError::Never { requested: 5, capacity: 3, .. })));
+    for left in [5, 4, 3, 2] {
+        held.pop();
+        let stats = set.stats().limits.remove(0);
+        assert_eq!((stats.in_use, stats.available, tasks[0].wakes()), (left, 3_u64.saturating_sub(left), 0));
+    }
+    held.pop();
+    assert_eq!((tasks[0].wakes(), tasks[1].wakes(), in_use(&set, "doors")), (1, 0, 3));
+    set.set_capacity("doors", 4).unwrap();
+    assert_eq!(tasks[1].wakes(), 1);
+    for task in &mut tasks {
+        drop(task.woken().unwrap());
+    }
+}
+
+#[test]
+fn a_raised_capacity_pays_what_a_fixed_window_is_owed() {
+    let rate = RateLimit::new("tokens", 5, seconds(10)).algorithm(RateLimitAlgorithm::FixedWindow);
+    let (_clock, set) = alone(rate.overrun(Overrun::Debt));
+    let mut acquired = set.acquire([("tokens", 5)]).unwrap();
+    acquired.update([("tokens", 8)]).unwrap();
+    acquired.release().unwrap();
+    let mut task = Task::waiting(set.acquire_async([("tokens", 2)]));
+    set.set_capacity("tokens", 10).unwrap();
+    drop(task.woken().expect("8 of 10 are used"));
+    assert!(set.try_acquire([("tokens", 1)]).is_err());
 }

@@ -339,3 +339,36 @@ proptest! {
         prop_assert!(admits(&set, 1_000_000));
     }
 }
+
+#[test]
+fn no_later_shorter_word_of_anyone_shortens_a_longer_pause() {
+    let shorter: [fn(&LimitSet); 5] = [
+        |set| set.pause("tokens", seconds(2)).unwrap(),
+        |set| set.feedback(Feedback::retry_after(seconds(2))),
+        |set| set.feedback(Feedback::retry_after_on("tokens", seconds(2))),
+        |set| set.feedback(Feedback::remaining("tokens", 500, seconds(2))),
+        |set| {
+            set.feedback(Feedback::retry_after(Duration::ZERO).and(Feedback::remaining("tokens", 9, SECOND)));
+        },
+    ];
+    let longer: [fn(&LimitSet); 3] = [
+        |set| set.pause("tokens", seconds(5)).unwrap(),
+        |set| set.feedback(Feedback::retry_after(seconds(5))),
+        |set| set.feedback(Feedback::remaining("tokens", 0, seconds(5))),
+    ];
+    for pause in longer {
+        for shorten in shorter {
+            let (clock, set) = account();
+            pause(&set);
+            let mut task = Task::waiting(set.acquire_async([("tokens", 1)]));
+            shorten(&set);
+            assert_eq!(tokens_in(&set, 1), seconds(5));
+            clock.advance(SECOND);
+            shorten(&set);
+            clock.advance(just_before(seconds(4)));
+            assert_eq!(task.wakes(), 0);
+            clock.advance(NANO);
+            drop(task.woken().unwrap());
+        }
+    }
+}

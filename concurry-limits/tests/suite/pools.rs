@@ -231,3 +231,78 @@ fn everything_that_limits_can_become_a_pool() {
     );
     assert!(vec![ResourceLimit::new("a", 1), ResourceLimit::new("a", 1)].into_limits().is_err());
 }
+
+#[test]
+fn each_worker_of_a_pool_starts_on_another_set() {
+    let (_clock, pool) = doors(&[1, 1, 1]);
+    let firsts: Vec<_> = (0..4).map(|worker| picked(&pool.for_worker(worker), 2)).collect();
+    assert_eq!(firsts, [[0, 1], [1, 2], [2, 0], [0, 1]]);
+    let private = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).private().build().unwrap();
+    let pool = LimitPool::new([private, pool[0].clone()]);
+    assert_eq!([0, 1].map(|worker| picked(&pool.for_worker(worker), 1)), [[0], [1]]);
+}
+
+#[test]
+fn a_pool_is_looked_into_by_position_and_key() {
+    let set = |capacity| {
+        let tokens = RateLimit::new("tokens", capacity, Window::SECOND);
+        LimitSet::builder().limit(tokens).limit(ResourceLimit::new("doors", 2)).build().unwrap()
+    };
+    let pool = LimitPool::new([set(10), set(20)]);
+    let capacities = [0, 1].map(|index| pool[index].limit("tokens").map(Limit::capacity));
+    assert_eq!(capacities, [Some(10), Some(20)]);
+    assert_eq!(pool[1].limit("doors").unwrap().default_amount(), Some(1));
+    assert!(pool[1].limit("windows").is_none());
+}
+
+#[test]
+fn earliest_available_moves_when_another_set_becomes_the_first_to_free_up() {
+    let clock = ManualClock::new();
+    let rate = |window| on(&clock).limit(RateLimit::new("tokens", 1, seconds(window))).build().unwrap();
+    let pool = LimitPool::new([rate(9), rate(4), rate(6)]).load_balancing(EarliestAvailable);
+    for set in pool.sets() {
+        drop(set.acquire([("tokens", 1)]).unwrap());
+    }
+    let thread = {
+        let pool = pool.clone();
+        std::thread::spawn(move || pool.acquire([("tokens", 1)]).unwrap().set_index())
+    };
+    clock.wait_for_sleepers(1);
+    let mut task = Task::waiting(pool.acquire_async([("tokens", 1)]));
+    // The best of them is put off, so the thread goes to the one after it, and the task to the last.
+    pool[1].pause("tokens", seconds(60)).unwrap();
+    clock.advance(seconds(4));
+    assert_eq!([0, 1, 2].map(|index| waiters(&pool[index], "tokens")), [2, 2, 2]);
+    clock.wait_for_sleepers(1);
+    clock.advance(seconds(2));
+    assert_eq!(thread.join().unwrap(), 2);
+    assert_eq!(task.wakes(), 0);
+    // And what is raised is there at once.
+    pool[0].set_capacity("tokens", 2).unwrap();
+    assert_eq!(task.woken().unwrap().set_index(), 0);
+    assert_eq!([0, 1, 2].map(|index| waiters(&pool[index], "tokens")), [0, 0, 0]);
+    assert_eq!([0, 1, 2].map(|index| pool[index].stats().limits[0].admitted), [2, 1, 2]);
+}
+
+#[test]
+fn a_timeout_of_a_pool_names_the_set_that_could_admit_first() {
+    let clock = ManualClock::new();
+    let rate = |window| on(&clock).limit(RateLimit::new("tokens", 1, seconds(window))).build().unwrap();
+    let pool = LimitPool::new([rate(9), rate(4), door(&clock, "", 1)]).load_balancing(EarliestAvailable);
+    drop((pool[0].acquire([("tokens", 1)]).unwrap(), pool[1].acquire([("tokens", 1)]).unwrap()));
+    let error = pool.acquire_timeout([("tokens", 1)], seconds(3)).unwrap_err();
+    let LimitError::Timeout { available_in: Some(wait), waited, .. } = error else { panic!("{error:?}") };
+    assert_eq!((wait, waited), (seconds(4), seconds(0)));
+    // One that waits out its time behind others in each set is told the same.
+    let ahead = [
+        Task::waiting(pool[0].acquire_async([("tokens", 1)])),
+        Task::waiting(pool[1].acquire_async([("tokens", 1)])),
+    ];
+    pool[1].pause("tokens", seconds(6)).unwrap();
+    let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 1)], seconds(6)));
+    pool[1].pause("tokens", seconds(7)).unwrap();
+    clock.advance(seconds(6));
+    let Err(LimitError::Timeout { available_in: Some(wait), waited, .. }) = task.woken() else { panic!() };
+    assert_eq!((wait, waited), (seconds(1), seconds(6)));
+    drop(ahead);
+}

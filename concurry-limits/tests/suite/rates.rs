@@ -157,3 +157,13 @@ fn a_changed_capacity_keeps_what_is_used() {
         assert!(matches!(rate.check(13, at(0)), Verdict::NotBefore(_)), "{algorithm}");
     }
 }
+
+#[test]
+fn a_fixed_window_admits_twice_its_capacity_around_a_boundary_and_no_more() {
+    let mut rate = state(FixedWindow, 4, Window::SECOND);
+    rate.take(1, at(0));
+    rate.take(3, at(SECOND - 1));
+    assert_eq!(rate.check(4, at(SECOND)), Verdict::Granted);
+    rate.take(4, at(SECOND));
+    assert_eq!(rate.check(1, at(SECOND)), Verdict::NotBefore(at(2 * SECOND)));
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use concurry_core::clock::ManualClock;
 use concurry_limits::{Admission, CallLimit, LimitError, LimitSet, RateLimit, ResourceLimit, Window};
 
-use crate::common::{alone, in_use, on};
+use crate::common::{Task, alone, in_use, on};
 
 fn account() -> LimitSet {
     on(&ManualClock::new())
@@ -159,4 +159,56 @@ fn a_refusal_tells_limit_amount_capacity_and_the_exact_wait() {
     let text = error.to_string();
     assert!(["tokens", "5", "2 of 10", "40s"].iter().all(|part| text.contains(part)), "{text}");
     assert_eq!(set.would_admit([("tokens", 5)]), Admission::In(wait, "tokens".into()));
+}
+
+/// What is in use, available and waiting of each limit.
+fn counts(set: &LimitSet) -> Vec<(u64, u64, usize)> {
+    set.stats().limits.iter().map(|limit| (limit.in_use, limit.available, limit.waiting)).collect()
+}
+
+#[test]
+fn no_refusal_of_whatever_kind_takes_anything_anywhere() {
+    let clock = ManualClock::new();
+    let set = on(&clock)
+        .limit(CallLimit::new(10, Window::MINUTE))
+        .limit(RateLimit::new("tokens", 1_000, Window::MINUTE))
+        .limit(RateLimit::new("images", 5, Window::MINUTE))
+        .limit(ResourceLimit::new("connections", 3))
+        .limit(ResourceLimit::new("desks", 3))
+        .build()
+        .expect("valid limits");
+    drop(set.try_acquire([("images", 5)]).unwrap());
+    let held = set.try_acquire([("connections", 3), ("call_count", 0)]).unwrap();
+    set.pause("desks", crate::common::seconds(30)).unwrap();
+    let (before, second) = (counts(&set), crate::common::SECOND);
+    // Each wants something that is there before what is not.
+    let free = [("tokens", 1), ("connections", 0), ("desks", 0)];
+    let with = |amounts: &[(&'static str, u64)]| {
+        let others = free.iter().filter(|(key, _)| amounts.iter().all(|(named, _)| named != key));
+        others.chain(amounts).copied().collect::<Vec<_>>()
+    };
+    let refused = [
+        (set.try_acquire([("tokens", 1), ("pages", 1)]).unwrap_err(), "UnknownKey"),
+        (set.try_acquire([("tokens", 1), ("tokens", 1)]).unwrap_err(), "DuplicateKey"),
+        (set.acquire(()).unwrap_err(), "AmountRequired"),
+        (set.acquire(with(&[("images", 6)])).unwrap_err(), "Never"),
+        (set.try_acquire(with(&[("images", 1)])).unwrap_err(), "Unavailable"),
+        (set.try_acquire(with(&[("connections", 1)])).unwrap_err(), "Unavailable"),
+        (set.try_acquire(with(&[("desks", 1)])).unwrap_err(), "Unavailable"),
+        (set.acquire_timeout(with(&[("images", 1)]), second).unwrap_err(), "Timeout"),
+        (set.prepare(with(&[("images", 1)])).unwrap().try_acquire().unwrap_err(), "Unavailable"),
+        (set.prepare(with(&[("desks", 1)])).unwrap().acquire_timeout(second).unwrap_err(), "Timeout"),
+        (set.prepare(with(&[("tokens", 1_001)])).unwrap().acquire().unwrap_err(), "Never"),
+    ];
+    for (error, kind) in refused {
+        assert!(format!("{error:?}").starts_with(kind), "{kind}: {error:?}");
+    }
+    assert_eq!(counts(&set), before);
+    let mut late = Task::waiting(set.acquire_async_timeout(with(&[("connections", 1)]), second));
+    let behind = set.try_acquire(with(&[])).unwrap_err();
+    assert!(matches!(behind, LimitError::Unavailable { requested: 1, .. }), "behind another: {behind:?}");
+    clock.advance(second);
+    assert!(matches!(late.woken(), Err(LimitError::Timeout { .. })));
+    assert_eq!(counts(&set), before);
+    drop(held);
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use concurry_limits::RateLimitAlgorithm::TokenBucket;
+use concurry_limits::RateLimitAlgorithm::{FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
 use concurry_limits::{
     CallLimit, LimitError, LimitSet, LimitSetAcquisition, Overrun, RateLimit, ResourceLimit, Window,
 };
@@ -178,4 +178,18 @@ fn the_configuration_is_readable_from_each_acquisition() {
     let bare = LimitSet::builder().config(config.clone()).build().unwrap();
     assert_eq!((bare.config(), bare.acquire(()).unwrap().config()), (&config, &config));
     assert!(LimitSet::empty().config().is_null());
+}
+
+#[test]
+fn a_debt_of_a_request_of_nothing_is_charged_too() {
+    for algorithm in [TokenBucket, LeakyBucket, SlidingWindow, FixedWindow, Gcra] {
+        let (clock, set) = alone(tokens().algorithm(algorithm).overrun(Overrun::Debt));
+        let mut nothing = set.acquire([("tokens", 0)]).unwrap();
+        nothing.update([("tokens", 1_000)]).unwrap();
+        nothing.release().unwrap();
+        assert_eq!(in_use(&set, "tokens"), 1_000, "{algorithm}");
+        assert!(set.try_acquire([("tokens", 1)]).is_err(), "{algorithm}");
+        clock.advance(crate::common::seconds(60));
+        drop(set.try_acquire([("tokens", 1_000)]).unwrap());
+    }
 }

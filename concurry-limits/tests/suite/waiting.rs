@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
-use concurry_core::clock::{Clock, ManualClock};
+use concurry_core::clock::{Clock, ManualClock, Timestamp, WakeGuard};
 use concurry_limits::RateLimitAlgorithm::{SlidingWindow, TokenBucket};
-use concurry_limits::{CallLimit, LimitError, LimitSet, RateLimit, ResourceLimit, Window};
+use concurry_limits::{CallLimit, LimitError, LimitPool, LimitSet, RateLimit, ResourceLimit, Window};
 
 use crate::common::{
     NANO, SECOND, Task, acquiring, alone, in_use, just_before, on, seconds, wait_for_waiters,
@@ -279,4 +280,121 @@ fn threads_never_hold_more_than_the_capacity_together() {
     assert!(most.load(Ordering::SeqCst) <= 3);
     let stats = set.stats();
     assert_eq!((stats.limits[0].admitted, stats.limits[0].in_use, stats.limits[0].waiting), (4_000, 0, 0));
+}
+
+#[test]
+fn the_latest_of_several_limits_decides_whether_a_deadline_can_be_met() {
+    for order in [["quick", "slow"], ["slow", "quick"]] {
+        let clock = ManualClock::new();
+        let limit = |key| RateLimit::new(key, 4, seconds(if key == "quick" { 2 } else { 9 }));
+        let set = on(&clock).limit(limit(order[0])).limit(limit(order[1])).build().unwrap();
+        let both = order.map(|key| (key, 4));
+        drop(set.acquire(both).unwrap());
+        clock.advance(SECOND);
+        let error = set.acquire_timeout(both, just_before(seconds(8))).unwrap_err();
+        let LimitError::Timeout { key, requested: 4, capacity: 4, available: 0, available_in, waited } =
+            error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!((key.as_str(), available_in), ("slow", Some(seconds(8))));
+        assert!(waited.is_zero());
+        let mut task = Task::waiting(set.acquire_async_timeout(both, seconds(8)));
+        clock.advance(seconds(8));
+        drop(task.woken().expect("it fits exactly"));
+        set.pause("quick", seconds(20)).unwrap();
+        let error = set.try_acquire(both).unwrap_err();
+        assert!(
+            matches!(&error, LimitError::Unavailable { key, available_in: Some(wait), .. }
+                if key == "quick" && *wait == seconds(20)),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn what_comes_back_with_a_release_is_no_known_wait_however_long_the_others_take() {
+    let clock = ManualClock::new();
+    let set = on(&clock).limit(tokens(10)).limit(ResourceLimit::new("doors", 1)).build().unwrap();
+    let held = set.acquire([("tokens", 10)]).unwrap();
+    let error = set.try_acquire([("tokens", 10)]).unwrap_err();
+    assert!(
+        matches!(&error, LimitError::Unavailable { key, available_in: None, .. } if key == "doors"),
+        "{error:?}"
+    );
+    let mut task = Task::waiting(set.acquire_async_timeout([("tokens", 10)], SECOND));
+    clock.advance(just_before(SECOND));
+    drop(held);
+    clock.advance(NANO);
+    drop(task.woken().expect("both came in time"));
+}
+
+#[test]
+fn small_requests_without_end_do_not_starve_a_large_one_whatever_way_they_come() {
+    let (clock, set) = alone(tokens(10));
+    let pool = LimitPool::new([set.clone()]);
+    let small = set.prepare([("tokens", 1)]).unwrap();
+    drop(set.acquire([("tokens", 10)]).unwrap());
+    let mut large = Task::waiting(set.acquire_async([("tokens", 10)]));
+    let mut behind = Vec::new();
+    for _ in 0..9 {
+        clock.advance(SECOND / 10);
+        for outcome in [set.try_acquire([("tokens", 1)]), pool.try_acquire([("tokens", 1)])] {
+            assert!(matches!(outcome, Err(LimitError::Unavailable { .. })), "{outcome:?}");
+        }
+        assert!(small.try_acquire().is_err());
+        behind.push(Task::waiting(set.acquire_async_timeout([("tokens", 1)], seconds(60))));
+        behind.push(Task::waiting(small.acquire_async()));
+    }
+    clock.advance(SECOND / 10);
+    drop(large.woken().expect("at the instant at which it would be admitted alone"));
+    assert!(behind.iter().all(|task| task.wakes() == 0));
+    (0..behind.len()).for_each(|_| clock.advance(SECOND / 10));
+    for task in &mut behind {
+        drop(task.woken().unwrap());
+    }
+}
+
+/// A manual clock that counts what is asked of it.
+#[derive(Debug, Clone, Default)]
+struct Counting(ManualClock, Arc<AtomicU64>);
+
+impl Clock for Counting {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn wake_at(&self, at: Timestamp, waker: Waker) -> WakeGuard {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.wake_at(at, waker)
+    }
+
+    fn park_until(&self, at: Option<Timestamp>) {
+        self.0.park_until(at);
+    }
+}
+
+#[test]
+fn one_timer_serves_all_who_wait_and_nobody_is_woken_in_vain() {
+    let clock = Counting::default();
+    let limit = |key, window| RateLimit::new(key, 2, seconds(window)).algorithm(TokenBucket);
+    let builder = LimitSet::builder().clock(Arc::new(clock.clone()));
+    let set = builder.limit(limit("a", 2)).limit(limit("b", 4)).limit(limit("c", 6)).build().unwrap();
+    drop(set.acquire([("a", 2), ("b", 2), ("c", 2)]).unwrap());
+    let wait = |key| Task::waiting(set.acquire_async([(key, 1)]));
+    let mut tasks: Vec<_> = ["a", "b", "c", "c", "b", "a"].map(wait).into_iter().collect();
+    assert_eq!(clock.1.load(Ordering::SeqCst), 1, "the first is the soonest");
+    for second in 1..=6 {
+        clock.0.advance(SECOND);
+        // `a` gives one a second, `b` one in two, `c` one in three.
+        let served = [(0, 1), (5, 2), (1, 2), (4, 4), (2, 3), (3, 6)].map(|(task, at)| (task, at <= second));
+        for (task, served) in served {
+            assert_eq!(tasks[task].wakes(), usize::from(served), "task {task} at {second}");
+        }
+    }
+    assert_eq!(clock.1.load(Ordering::SeqCst), 5, "one for each instant at which somebody is next");
+    for task in &mut tasks {
+        drop(task.woken().unwrap());
+    }
+    assert_eq!(clock.0.next_wake(), None);
 }

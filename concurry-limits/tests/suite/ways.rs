@@ -14,89 +14,7 @@ use proptest::sample::Index;
 
 use crate::asked::Alone;
 use crate::common::{Task, on};
-
-/// Of each: a rate, the calls, a resource, and a rate of a user's own.
-const KEYS: [&str; 4] = ["rate", "call_count", "doors", "own"];
-
-/// What is wanted of each key; `None` names it not.
-type Wanted = [Option<u64>; 4];
-
-#[derive(Debug, Clone)]
-enum Step {
-    Advance(u64),
-    Try(Index),
-    Wait(Index),
-    WaitFor(Index, u64),
-    /// Drops a waiter, whether it was granted or not.
-    Leave(Index),
-    /// Those that were woken see what for.
-    Collect,
-    Release(Index, Told),
-    SetCapacity(usize, u64),
-    Pause(usize, u64),
-    Resume(usize),
-    Hear(Said),
-    Ask(Index),
-    Look,
-}
-
-/// The used share of each key in quarters, more than four of which is a debt.
-#[derive(Debug, Clone)]
-enum Told {
-    Nothing,
-    AtOnce([u64; 4]),
-    OneByOne([u64; 4]),
-    Again([u64; 4], [u64; 4]),
-}
-
-#[derive(Debug, Clone)]
-enum Said {
-    RetryAfter(u64),
-    RetryAfterOn(usize, u64),
-    Remaining(usize, u64, u64),
-    Replenished(usize, u64, u64, u64),
-}
-
-fn step(keys: usize) -> impl Strategy<Value = Step> {
-    let short = 0_u64..1_500_000_000;
-    prop_oneof![
-        4 => (0_u64..3_000_000_000).prop_map(Step::Advance),
-        3 => (0_u64..20).prop_map(Step::Advance),
-        8 => any::<Index>().prop_map(Step::Try),
-        3 => any::<Index>().prop_map(Step::Wait),
-        1 => (any::<Index>(), short.clone()).prop_map(|(which, time)| Step::WaitFor(which, time)),
-        3 => any::<Index>().prop_map(Step::Leave),
-        4 => Just(Step::Collect),
-        6 => (any::<Index>(), told()).prop_map(|(which, told)| Step::Release(which, told)),
-        1 => (0..keys, 1_u64..9).prop_map(|(key, capacity)| Step::SetCapacity(key, capacity)),
-        1 => (0..keys, short).prop_map(|(key, time)| Step::Pause(key, time)),
-        2 => (0..keys).prop_map(Step::Resume),
-        1 => said(keys).prop_map(Step::Hear),
-        1 => any::<Index>().prop_map(Step::Ask),
-        1 => Just(Step::Look),
-    ]
-}
-
-fn told() -> impl Strategy<Value = Told> {
-    let quarters = || prop::array::uniform4(0_u64..7);
-    prop_oneof![
-        Just(Told::Nothing),
-        quarters().prop_map(Told::AtOnce),
-        quarters().prop_map(Told::OneByOne),
-        (quarters(), quarters()).prop_map(|(first, last)| Told::Again(first, last)),
-    ]
-}
-
-fn said(keys: usize) -> impl Strategy<Value = Said> {
-    let time = 0_u64..2_000_000_000;
-    prop_oneof![
-        time.clone().prop_map(Said::RetryAfter),
-        (0..keys, time.clone()).prop_map(|(key, time)| Said::RetryAfterOn(key, time)),
-        (0..keys, 0_u64..6, time.clone()).prop_map(|(key, left, time)| Said::Remaining(key, left, time)),
-        (0..keys, 0_u64..6, 0_u64..9, time)
-            .prop_map(|(key, left, full, time)| Said::Replenished(key, left, full, time)),
-    ]
-}
+use crate::steps::{KEYS, Said, Step, Told, Wanted, step};
 
 fn algorithm() -> impl Strategy<Value = RateLimitAlgorithm> {
     prop_oneof![
@@ -180,11 +98,15 @@ impl Held<'_> {
             }
             Told::OneByOne(quarters) => {
                 let usage = self.usage(keys, quarters);
-                usage.iter().for_each(|one| tell(&mut self, std::slice::from_ref(one)));
+                for one in &usage {
+                    tell(&mut self, std::slice::from_ref(one));
+                }
             }
             Told::Again(first, last) => {
                 let (first, last) = (self.usage(keys, first), self.usage(keys, last));
-                first.iter().for_each(|one| tell(&mut self, std::slice::from_ref(one)));
+                for one in &first {
+                    tell(&mut self, std::slice::from_ref(one));
+                }
                 tell(&mut self, &last);
             }
         }
@@ -207,7 +129,7 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    fn request(&self, which: &Index) -> Vec<(&'static str, u64)> {
+    fn request(&self, which: Index) -> Vec<(&'static str, u64)> {
         named(self.keys, &self.menu[which.index(self.menu.len())])
     }
 
@@ -222,13 +144,11 @@ impl World<'_> {
     }
 
     fn line_up(&mut self, mut task: Task) -> String {
-        match task.poll() {
-            Some(outcome) => Self::keep(outcome.map(Held::Whole), &mut self.held),
-            None => {
-                self.waiting.push(task);
-                "waits".to_owned()
-            }
+        if let Some(outcome) = task.poll() {
+            return Self::keep(outcome.map(Held::Whole), &mut self.held);
         }
+        self.waiting.push(task);
+        "waits".to_owned()
     }
 
     fn collect(&mut self) -> String {
@@ -279,20 +199,20 @@ impl World<'_> {
             Step::Try(which) => {
                 let outcome = match self.prepared.get(which.index(self.menu.len())) {
                     Some(Some(prepared)) => prepared.try_acquire().map(Held::Prepared),
-                    _ => self.set.try_acquire(self.request(which)).map(Held::Whole),
+                    _ => self.set.try_acquire(self.request(*which)).map(Held::Whole),
                 };
                 Self::keep(outcome, &mut self.held)
             }
             Step::Wait(which) => {
                 let future = match self.prepared.get(which.index(self.menu.len())) {
                     Some(Some(prepared)) => prepared.acquire_async(),
-                    _ => self.set.acquire_async(self.request(which)),
+                    _ => self.set.acquire_async(self.request(*which)),
                 };
                 self.line_up(Task::new(future))
             }
             Step::WaitFor(which, time) => {
                 let time = Duration::from_nanos(*time);
-                self.line_up(Task::new(self.set.acquire_async_timeout(self.request(which), time)))
+                self.line_up(Task::new(self.set.acquire_async_timeout(self.request(*which), time)))
             }
             Step::Leave(which) if !self.waiting.is_empty() => {
                 drop(self.waiting.remove(which.index(self.waiting.len())));
@@ -314,7 +234,7 @@ impl World<'_> {
                 self.hear(said);
                 String::new()
             }
-            Step::Ask(which) => format!("{:?}", self.set.would_admit(self.request(which))),
+            Step::Ask(which) => format!("{:?}", self.set.would_admit(self.request(*which))),
             Step::Look => self.look(),
         };
         format!("{shown} {:?}", self.waiting.iter().map(Task::wakes).collect::<Vec<_>>())
