@@ -165,14 +165,6 @@ fn a_mistake_names_the_place_the_key_and_what_would_do() {
             in_file("[pool]\nmax_restarts = { count = 1 }"),
             ["concurry.toml", "pool.max_restarts", "lacks `within`"],
         ),
-        (
-            in_file("[process]\nmax_calls_per_worker = 0"),
-            ["concurry.toml", "`process.max_calls_per_worker` is 0", "more than 0"],
-        ),
-        (
-            in_file("[thread]\nmax_worker_age = '1h'"),
-            ["concurry.toml", "`thread.max_worker_age`", "is for mode process"],
-        ),
         (in_file("pool = 3"), ["concurry.toml", "`pool`", "expected struct PoolConfig"]),
         (in_file("[pool\n"), ["concurry.toml", "is wrong", "line 1"]),
         (
@@ -191,6 +183,18 @@ fn a_mistake_names_the_place_the_key_and_what_would_do() {
     ] {
         assert!(parts.iter().all(|part| error.contains(part)), "{error}\nlacks one of {parts:?}");
     }
+}
+
+#[test]
+fn what_is_for_processes_alone_is_refused_elsewhere() {
+    for (file, parts) in [
+        ("[process]\nmax_calls_per_worker = 0", ["`process.max_calls_per_worker` is 0", "more than 0"]),
+        ("[thread]\nmax_worker_age = '1h'", ["`thread.max_worker_age`", "is for mode process"]),
+    ] {
+        let error = load(file, &[]).unwrap_err();
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}\nlacks one of {parts:?}");
+    }
+    assert!(load("[pool]\nmax_worker_age = '1h'", &[]).is_ok());
 }
 
 #[test]
