@@ -356,3 +356,13 @@ fn a_raised_capacity_pays_what_a_fixed_window_is_owed() {
     drop(task.woken().expect("8 of 10 are used"));
     assert!(set.try_acquire([("tokens", 1)]).is_err());
 }
+
+#[test]
+fn of_a_pause_and_our_own_count_the_later_instant_is_told() {
+    for (pause, later) in [(2, 9), (20, 20)] {
+        let (_clock, set) = alone(CallLimit::new(1, seconds(9)));
+        drop(set.acquire(()).unwrap());
+        set.pause("call_count", seconds(pause)).unwrap();
+        assert_eq!(set.would_admit(()), Admission::In(seconds(later), "call_count".into()));
+    }
+}

@@ -289,6 +289,8 @@ fn a_timeout_of_a_pool_names_the_set_that_could_admit_first() {
     let clock = ManualClock::new();
     let rate = |window| on(&clock).limit(RateLimit::new("tokens", 1, seconds(window))).build().unwrap();
     let pool = LimitPool::new([rate(9), rate(4), door(&clock, "", 1)]).load_balancing(EarliestAvailable);
+    // The first request begins with the last set, and the second with the first, which is not the best.
+    let pool = pool.with_worker_index(2);
     drop((pool[0].acquire([("tokens", 1)]).unwrap(), pool[1].acquire([("tokens", 1)]).unwrap()));
     let error = pool.acquire_timeout([("tokens", 1)], seconds(3)).unwrap_err();
     let LimitError::Timeout { available_in: Some(wait), waited, .. } = error else { panic!("{error:?}") };
@@ -305,4 +307,16 @@ fn a_timeout_of_a_pool_names_the_set_that_could_admit_first() {
     let Err(LimitError::Timeout { available_in: Some(wait), waited, .. }) = task.woken() else { panic!() };
     assert_eq!((wait, waited), (seconds(1), seconds(6)));
     drop(ahead);
+}
+
+#[test]
+fn earliest_available_waits_on_where_it_can_when_one_set_can_never_admit_it() {
+    let (_clock, pool) = doors(&[3, 3]);
+    let pool = pool.load_balancing(EarliestAvailable);
+    let [zero, one] = [0, 1].map(|index| pool[index].acquire([("doors", 3)]).unwrap());
+    let mut task = Task::waiting(pool.acquire_async([("doors", 2)]));
+    pool[0].set_capacity("doors", 1).unwrap();
+    assert_eq!((task.wakes(), waiters(&pool[0], "doors"), waiters(&pool[1], "doors")), (0, 0, 1));
+    drop((zero, one));
+    assert_eq!(task.woken().unwrap().set_index(), 1);
 }
