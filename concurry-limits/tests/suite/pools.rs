@@ -288,7 +288,7 @@ fn earliest_available_moves_when_another_set_becomes_the_first_to_free_up() {
 fn a_timeout_of_a_pool_names_the_set_that_could_admit_first() {
     let clock = ManualClock::new();
     let rate = |window| on(&clock).limit(RateLimit::new("tokens", 1, seconds(window))).build().unwrap();
-    let pool = LimitPool::new([rate(9), rate(4), door(&clock, "", 1)]).load_balancing(EarliestAvailable);
+    let pool = LimitPool::new([rate(5), rate(4), door(&clock, "", 1)]).load_balancing(EarliestAvailable);
     // The first request begins with the last set, and the second with the first, which is not the best.
     let pool = pool.with_worker_index(2);
     drop((pool[0].acquire([("tokens", 1)]).unwrap(), pool[1].acquire([("tokens", 1)]).unwrap()));
@@ -302,6 +302,7 @@ fn a_timeout_of_a_pool_names_the_set_that_could_admit_first() {
     ];
     pool[1].pause("tokens", seconds(6)).unwrap();
     let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 1)], seconds(6)));
+    pool[0].pause("tokens", seconds(10)).unwrap();
     pool[1].pause("tokens", seconds(7)).unwrap();
     clock.advance(seconds(6));
     let Err(LimitError::Timeout { available_in: Some(wait), waited, .. }) = task.woken() else { panic!() };
