@@ -21,6 +21,8 @@ pub mod panics;
 pub mod park;
 pub mod retry;
 #[doc(hidden)]
+pub mod spin;
+#[doc(hidden)]
 pub mod sync;
 #[doc(hidden)]
 pub mod waits;

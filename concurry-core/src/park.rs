@@ -5,7 +5,7 @@
 //! Whoever runs foreign code on a thread may be told when that code sends the thread to sleep ([`watched`]): a pool whose
 //! workers all sleep runs nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use crate::call::catch_up;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{self, Clock, Timestamp};
+use crate::spin::Spin;
 
 struct Unpark(Thread);
 
@@ -58,6 +59,34 @@ pub fn thread_waker() -> Waker {
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
     run(future, sleep)
+}
+
+/// As [`block_on`], for what is often done soon: looks for a while whether `is_done` before it sleeps.
+///
+/// # Panics
+///
+/// When `future` panics.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(concurry_core::park::look_and_block_on(|| true, async { 6 * 7 }), 42);
+/// ```
+pub fn look_and_block_on<F: Future>(is_done: impl Fn() -> bool, future: F) -> F::Output {
+    thread_local! {
+        static SPIN: Cell<Spin> = const { Cell::new(Spin::new()) };
+    }
+    let clock = clock::system();
+    let start = clock.now();
+    let mut spin = SPIN.try_with(Cell::take).unwrap_or_default();
+    let done = spin.until(&*clock, start, is_done);
+    let output = block_on(future);
+    if !done {
+        spin.waited(clock.now() - start);
+    }
+    // A thread that is being torn down learns nothing.
+    SPIN.try_with(|slot| slot.set(spin)).unwrap_or_default();
+    output
 }
 
 /// As [`block_on`], for a thread that has nothing else to do: nobody is told that it sleeps.

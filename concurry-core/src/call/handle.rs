@@ -44,14 +44,18 @@ impl<T, E> Call<T, E> {
         &self.cell
     }
 
-    /// Blocks until the call is done and takes its result.
+    /// Blocks until the call is done and takes its result. Before the thread sleeps it looks for some microseconds, if waits on
+    /// it have been short: to be woken takes longer than a short call.
     ///
     /// # Errors
     ///
     /// [`CallError`]: the method's own error, or what happened to the call.
     pub fn result(self) -> Outcome<T, E> {
         let done = if self.is_done() { self.cell.take(None) } else { None };
-        done.unwrap_or_else(|| park::block_on(self))
+        done.unwrap_or_else(|| {
+            let cell = Arc::clone(&self.cell);
+            park::look_and_block_on(|| cell.is_done(), self)
+        })
     }
 
     /// Blocks until the call is done, for `timeout` at most, and takes its result. A timeout of zero asks without waiting.

@@ -50,7 +50,7 @@ fn large(pool: &EchoHandle, bytes: &[u8], count: u32) {
 fn main() {
     run_if_other_end();
     /// As ours.
-    const SPIN: Duration = Duration::from_micros(20);
+    const SPIN: Duration = Duration::from_micros(50);
     let (ring, socket) = (echo(Transport::Ring, 1, ()), echo(Transport::Socket, 1, ()));
     let (bare, pair) = (RefCell::new(Ring::new(SPIN)), RefCell::new(Socket::new()));
     group(

@@ -6,9 +6,9 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
-use std::time::Duration;
 
-use concurry_core::clock::{self, Clock};
+use concurry_core::clock;
+use concurry_core::spin::Spin;
 use rustix::io::Errno;
 use rustix::thread::futex;
 
@@ -53,10 +53,21 @@ impl Bell {
 
     /// Returns when `is_ready` says true: at once, after a little spinning, or after having slept.
     pub(super) fn wait(&self, spin: &mut Spin, mut is_ready: impl FnMut() -> bool) -> io::Result<()> {
+        if is_ready() {
+            return Ok(());
+        }
+        let clock = clock::system();
+        let start = clock.now();
+        if spin.until(&*clock, start, &mut is_ready) {
+            return Ok(());
+        }
+        self.sleep(&mut is_ready)?;
+        spin.waited(clock.now() - start);
+        Ok(())
+    }
+
+    fn sleep(&self, is_ready: &mut impl FnMut() -> bool) -> io::Result<()> {
         loop {
-            if spin.until(&mut is_ready) {
-                return Ok(());
-            }
             let count = self.count().load(Ordering::SeqCst);
             self.sleeps().store(1, Ordering::SeqCst);
             fence(Ordering::SeqCst);
@@ -68,49 +79,8 @@ impl Bell {
                 Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-        }
-    }
-}
-
-/// How long to look before sleeping: longer where it has paid, hardly where it has not, and not at all on one processor.
-pub(super) struct Spin {
-    clock: Arc<dyn Clock>,
-    budget: Duration,
-    most: Duration,
-}
-
-/// To be woken costs about twice as much.
-const MOST_SPIN: Duration = Duration::from_micros(20);
-const LEAST_SPIN: Duration = Duration::from_micros(1);
-
-impl Spin {
-    pub(super) fn new() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let most = if processors > 1 { MOST_SPIN } else { Duration::ZERO };
-        Self { clock: clock::system(), budget: most, most }
-    }
-
-    fn until(&mut self, is_ready: &mut impl FnMut() -> bool) -> bool {
-        if is_ready() {
-            return true;
-        }
-        if self.most.is_zero() {
-            return false;
-        }
-        let end = self.clock.now() + self.budget;
-        loop {
-            for _ in 0..32 {
-                std::hint::spin_loop();
-                if is_ready() {
-                    self.budget = (self.budget * 2).min(self.most);
-                    return true;
-                }
-            }
-            // Whoever was just woken here may need this very processor.
-            std::thread::yield_now();
-            if self.clock.now() >= end {
-                self.budget = (self.budget / 2).max(LEAST_SPIN);
-                return false;
+            if is_ready() {
+                return Ok(());
             }
         }
     }

@@ -11,9 +11,10 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use concurry_core::spin::Spin;
 use concurry_core::sync::lock;
 
-use super::bell::{Bell, Spin};
+use super::bell::Bell;
 use super::stream::{Place, Reader, Writer};
 use super::{Arrival, Calls, Incoming, Nudge, Sink};
 use crate::process::codec;

@@ -1,0 +1,113 @@
+//! Looking for a while before sleeping, where that pays.
+//!
+//! To be woken takes some ten microseconds, in which nobody works. Who looks for that long before it sleeps takes twice as long
+//! as it must at most, and where answers come soon each side finds the other awake. So a wait begins with a look, unless the
+//! last ones have told that it is in vain, and never on a single processor.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+
+/// As long as it takes to be woken, more or less.
+const MOST: Duration = Duration::from_micros(50);
+const LEAST: Duration = Duration::from_micros(1);
+/// A wait that is over by then, with the waking, would have been a look.
+const SHORT: Duration = Duration::from_micros(150);
+
+/// How long one who waits looks before it sleeps.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::{clock, spin::Spin};
+///
+/// let clock = clock::system();
+/// let mut spin = Spin::new();
+/// let start = clock.now();
+/// if !spin.until(&*clock, start, || true) {
+///     // Sleep until it is ready, and then:
+///     spin.waited(clock.now() - start);
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Spin {
+    budget: Duration,
+}
+
+impl Default for Spin {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Spin {
+    /// With no experience yet.
+    pub const fn new() -> Self {
+        Self { budget: MOST }
+    }
+
+    /// Looks until `is_ready` says true, from `start` on and not for long; whether it did.
+    pub fn until(&mut self, clock: &dyn Clock, start: Timestamp, mut is_ready: impl FnMut() -> bool) -> bool {
+        if is_alone() {
+            return is_ready();
+        }
+        let end = start + self.budget;
+        loop {
+            for _ in 0..32 {
+                if is_ready() {
+                    self.budget = MOST;
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            // Whoever is to make it ready may need this very processor.
+            std::thread::yield_now();
+            if clock.now() >= end {
+                return is_ready();
+            }
+        }
+    }
+
+    /// A look was in vain, and the wait took so long with it.
+    pub fn waited(&mut self, time: Duration) {
+        self.budget = if time <= SHORT { MOST } else { (self.budget / 2).max(LEAST) };
+    }
+}
+
+/// Whether there is one processor alone, which whoever is waited for needs.
+fn is_alone() -> bool {
+    static ALONE: OnceLock<bool> = OnceLock::new();
+    *ALONE.get_or_init(|| std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    #[test]
+    fn who_waits_long_looks_less_and_less_and_who_waits_shortly_looks_again() {
+        let mut spin = Spin::new();
+        for _ in 0..10 {
+            spin.waited(Duration::from_millis(3));
+        }
+        assert_eq!(spin.budget, LEAST);
+        spin.waited(Duration::from_micros(120));
+        assert_eq!(spin.budget, MOST);
+    }
+
+    #[test]
+    fn a_look_ends_when_it_is_ready_or_the_time_is_over() {
+        let clock = ManualClock::new();
+        let mut spin = Spin::new();
+        let mut looks = 0;
+        assert!(spin.until(&clock, clock.now(), || {
+            looks += 1;
+            looks == 1 || looks == 100
+        }));
+        let start = clock.now();
+        clock.advance(MOST);
+        assert!(!spin.until(&clock, start, || false));
+    }
+}
