@@ -94,11 +94,15 @@ impl Spending {
 impl LimitState for Spending {
     fn check(&mut self, amount: u64, now: Timestamp) -> Verdict {
         self.begin_day(now);
+        // A sum that does not fit into a number does not fit into the largest budget either.
+        let fits = |beside: Option<u64>| {
+            beside.and_then(|sum| sum.checked_add(amount)).is_some_and(|sum| sum <= self.a_day)
+        };
         if amount > self.a_day {
             Verdict::Never("it is more than the budget of a day".into())
-        } else if self.spent.saturating_add(self.reserved).saturating_add(amount) <= self.a_day {
+        } else if fits(self.spent.checked_add(self.reserved)) {
             Verdict::Granted
-        } else if self.reserved.saturating_add(amount) <= self.a_day {
+        } else if fits(Some(self.reserved)) {
             Verdict::NotBefore(Timestamp::from_nanos((self.today + 1).saturating_mul(A_DAY)))
         } else {
             Verdict::OnRelease
