@@ -15,7 +15,8 @@ pub mod call;
 pub mod clock;
 pub mod config;
 pub mod mode;
-mod modelled;
+#[doc(hidden)]
+pub mod modelled;
 #[doc(hidden)]
 pub mod panics;
 pub mod park;

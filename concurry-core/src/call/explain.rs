@@ -119,15 +119,10 @@ pub trait Explains: Send + Sync {
     fn is_cancelled(&self);
 
     /// What the pool knows a call by besides its number, which it forgets when the call is done.
-    fn age_of(&self, call: usize) -> Option<u64> {
-        let _ = call;
-        None
-    }
+    fn age_of(&self, call: usize) -> Option<u64>;
 
     /// Ends the process that runs a call which was cancelled, if it runs in one of its own.
-    fn end_by_force(&self, call: usize, age: Option<u64>) {
-        let _ = (call, age);
-    }
+    fn end_by_force(&self, call: usize, age: Option<u64>);
 }
 
 /// The number of a pool; none for calls that were submitted to no pool.

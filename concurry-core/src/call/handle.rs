@@ -107,9 +107,9 @@ impl<T, E> Call<T, E> {
 
     /// Ends the call with [`CallError::Cancelled`] and says whether it did: false when the call was done before.
     ///
-    /// A call that waits in the queue is not run any more, and gives its room there back at once. An async method that runs is dropped at the point where it awaits,
-    /// and its worker goes on. One that is not async goes on to its end, unless it looks at its
-    /// [`Cancellation`](super::Cancellation); its result is dropped.
+    /// A call that waits in the queue is not run any more, and gives its room there back at once. An async method that runs is
+    /// dropped at the point where it awaits, and its worker goes on. One that is not async goes on to its end, unless it looks
+    /// at its [`Cancellation`](super::Cancellation); its result is dropped.
     pub fn cancel(&self) -> bool {
         self.cell.cancel()
     }
@@ -118,9 +118,9 @@ impl<T, E> Call<T, E> {
     /// looks at its [`Cancellation`](super::Cancellation).
     ///
     /// The caller has [`CallError::Cancelled`] at once. The process, and whatever it has started in its process group, is sent
-    /// `SIGTERM`, and `SIGKILL` if it is still there after a grace (the options' `kill_grace`, a second by default); what it held of limits is given back when it is
-    /// gone. Another process takes its place, which does not count against the pool's `max_restarts`. Calls that were waiting
-    /// for the process run in another one. A call that has not begun costs no process.
+    /// `SIGTERM`, and `SIGKILL` if it is still there after a grace (the options' `kill_grace`, a second by default); what it
+    /// held of limits is given back when it is gone. Another process takes its place, which does not count against the pool's
+    /// `max_restarts`. Calls that were waiting for the process run in another one. A call that has not begun costs no process.
     ///
     /// In the other modes nothing can be ended by force, and this is [`cancel`](Self::cancel). A call that is made of others
     /// (`map`, `and_then`) hands it on to the one that it waits for.

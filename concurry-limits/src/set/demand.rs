@@ -146,14 +146,12 @@ impl Demand {
                 None => {}
             }
         }
+        demand.mask = mask_of(&demand.wishes);
         Ok(demand)
     }
 
     fn push(&mut self, index: usize, requested: u64, named: bool) {
         self.wishes.push(Wish::new(index, requested, named));
-        if requested > 0 {
-            self.mask |= 1 << index;
-        }
     }
 
     /// What is held once it was admitted.

@@ -254,13 +254,8 @@ impl Engine {
     /// Settles what an acquisition held.
     #[inline]
     pub(crate) fn settle(&self, items: &[Item]) {
-        if let (Some(lane), [item]) = (&self.lane, items)
-            && lane.give_back(item.requested, item.used())
-        {
-            return;
-        }
         if !self.are_spent(items) {
-            self.settle_in_board(items);
+            self.settle_unspent(items);
         }
     }
 

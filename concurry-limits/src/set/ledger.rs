@@ -22,21 +22,12 @@ struct Row {
     count: Option<Count>,
     /// Without one, the slot is asked.
     word: Option<u64>,
-    /// Whether the end of a take of which all was used changes nothing in the slot.
-    spent: bool,
-    /// Whether it matters to the slot when a take ends.
-    timed: bool,
 }
 
 impl Ledger {
     /// An open ledger for `slots`, which nothing holds back.
     pub(super) fn new(slots: &mut [Slot], now: Timestamp) -> Self {
-        let rows = slots.iter_mut().map(|slot| Row {
-            count: slot.count(now),
-            word: None,
-            spent: slot.state.spends_when_taken(),
-            timed: slot.state.goes_by_time(),
-        });
+        let rows = slots.iter_mut().map(|slot| Row { count: slot.count(now), word: None });
         let mut ledger = Self { rows: rows.collect(), open: false };
         ledger.open(slots, now);
         ledger
@@ -48,7 +39,7 @@ impl Ledger {
         let wanted = || wishes.iter().filter(|wish| wish.requested > 0);
         let all_there = self.open
             && wanted().all(|wish| match &self.rows[wish.index()] {
-                Row { count: Some(count), word: Some(word), .. } => {
+                Row { count: Some(count), word: Some(word) } => {
                     count.take(*word, wish.requested, now).is_some()
                 }
                 _ => slots[wish.index()].admits(wish.requested, now),
@@ -56,7 +47,7 @@ impl Ledger {
         if all_there {
             for wish in wanted() {
                 match &mut self.rows[wish.index()] {
-                    Row { count: Some(count), word: Some(word), .. } => {
+                    Row { count: Some(count), word: Some(word) } => {
                         *word = count.take(*word, wish.requested, now).unwrap_or(*word);
                     }
                     _ => slots[wish.index()].take(wish.requested, now),
@@ -79,13 +70,13 @@ impl Ledger {
         }
         for item in items {
             let (requested, used) = (item.requested, item.used());
-            match &mut self.rows[item.index()] {
-                Row { count: Some(count), word: Some(word), .. } => {
-                    // There is always a next word: no debt is among them, and no more is given back than was taken.
-                    *word = count.give_back(*word, requested, used).unwrap_or(*word);
-                }
-                row if requested == 0 || row.spent && used == requested => {}
-                row => slots[item.index()].state.settle(requested, used, now(row.timed)),
+            let state = &mut slots[item.index()].state;
+            if let Row { count: Some(count), word: Some(word) } = &mut self.rows[item.index()] {
+                // There is always a next word: no debt is among them, and no more is given back than was taken.
+                *word = count.give_back(*word, requested, used).unwrap_or(*word);
+            } else if requested > 0 && !(used == requested && state.spends_when_taken()) {
+                let now = now(state.goes_by_time());
+                state.settle(requested, used, now);
             }
         }
         true
@@ -96,7 +87,7 @@ impl Ledger {
         if !std::mem::take(&mut self.open) {
             return;
         }
-        for (Row { count, word, .. }, slot) in self.rows.iter_mut().zip(slots) {
+        for (Row { count, word }, slot) in self.rows.iter_mut().zip(slots) {
             if let (Some(count), Some(word)) = (count, word.take()) {
                 slot.leave(&count.counted(word, now));
             }
@@ -108,7 +99,7 @@ impl Ledger {
         if slots.iter_mut().any(|slot| slot.is_held_back(now)) {
             return;
         }
-        for (Row { count, word, .. }, slot) in self.rows.iter_mut().zip(slots) {
+        for (Row { count, word }, slot) in self.rows.iter_mut().zip(slots) {
             *word = count.as_ref().and_then(|count| count.word(&slot.state.tally(now)?));
         }
         self.open = true;

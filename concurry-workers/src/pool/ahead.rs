@@ -22,7 +22,7 @@ use crate::worker::Queued;
 /// A call that was taken out of its lane, with what puts it back to its place.
 pub(crate) struct Taken<M> {
     pub(super) need: Need,
-    pub(crate) age: u64,
+    pub(super) age: u64,
     pub(crate) message: M,
     pub(crate) noted: Noted,
 }

@@ -10,6 +10,7 @@ use concurry_core::clock::{Clock, Timestamp};
 use concurry_core::park;
 use concurry_core::sync::lock;
 
+use super::cancelled::sweep;
 use super::comeback::BackingOff;
 use super::notes::Noted;
 use super::queue::{Queue, State};
@@ -157,21 +158,16 @@ impl<M: Queued> Queue<M> {
 
     /// What there is right now.
     pub(crate) fn counts(&self) -> Counts {
-        let mut state = lock(&self.state);
-        let swept = state.sweep();
-        let counts = Counts {
+        sweep(lock(&self.state));
+        let state = lock(&self.state);
+        Counts {
             queued: state.backlog(),
             running: state.running,
             workers: state.workers.alive(),
             retried: state.returns.retried(),
             followed: state.returns.followed(),
             unwanted: state.returns.unwanted(),
-        };
-        if let Some(swept) = swept {
-            tell(state);
-            swept.clear_away();
         }
-        counts
     }
 
     /// The workers by state, and how long calls waited and ran.

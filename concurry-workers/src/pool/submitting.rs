@@ -6,7 +6,7 @@ use concurry_core::park;
 use concurry_core::sync::lock;
 use concurry_core::when_full::WhenFull;
 
-use super::ending::tell;
+use super::cancelled::sweep;
 use super::queue::Queue;
 use super::serving::{serves, worker_of};
 use crate::worker::Queued;
@@ -51,9 +51,8 @@ impl<M: Queued> Queue<M> {
             let capacity = self.options.capacity;
             let mut displaced = None;
             if state.backlog() >= capacity {
-                if let Some(swept) = state.sweep() {
-                    tell(state);
-                    swept.clear_away();
+                if state.cancelled > 0 {
+                    sweep(state);
                     continue;
                 }
                 match self.options.when_full {

@@ -78,9 +78,7 @@ impl Helper {
     pub(crate) fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         thread::Builder::new().name(name.to_owned()).spawn(run).map(|thread| Self(Some(thread)))
     }
-}
 
-impl Helper {
     /// Whether it has ended by itself.
     pub(crate) fn is_done(&self) -> bool {
         self.0.as_ref().is_none_or(JoinHandle::is_finished)

@@ -32,7 +32,7 @@ pub(super) struct Driver<W: Worker> {
     turn: AtomicU8,
     pub(super) is_overdue: AtomicBool,
     /// Woken when a call is cancelled that was sent.
-    pub(super) cancelled: Waker,
+    cancelled: Waker,
     pub(super) flight: Mutex<Flight<W::Message>>,
 }
 
@@ -301,7 +301,7 @@ impl<W: Worker> Driver<W> {
     fn cancel_running(&self) {
         let flight = lock(&self.flight);
         if let (Some(link), Some(first)) = (&flight.link, flight.sent.front())
-            && !first.call.message.wake_when_cancelled(&self.cancelled)
+            && !first.call.message.is_wanted()
         {
             link.cancel(first.id);
         }

@@ -19,7 +19,7 @@ use crate::worker::{Message, Worker};
 impl<W: Worker> EndsByForce for Driver<W> {
     fn end_by_force(&self, call: usize, age: Option<u64>) -> bool {
         let is_it = |sent: &Sent<W::Message>| match age {
-            Some(age) => sent.call.age == age,
+            Some(age) => sent.call.age() == age,
             None => sent.call.message.call() == call,
         };
         let mut flight = lock(&self.flight);

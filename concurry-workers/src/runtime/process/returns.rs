@@ -62,7 +62,7 @@ impl<W: Worker> Driver<W> {
         }
         let Taken { message, mut noted, .. } = call;
         // Nobody needs what a child has not sent because it was cancelled.
-        let is_cancelled = is_not_sent(&frame) && !message.wake_when_cancelled(&self.cancelled);
+        let is_cancelled = is_not_sent(&frame) && !message.is_wanted();
         let ran = Note::within(&mut noted, || {
             contain("the answer to a call", || W::reply(message).map(|reply| answer(&frame, reply)))
         });
