@@ -68,6 +68,15 @@ fn it_keeps_what_a_set_relies_on() {
 }
 
 #[test]
+fn the_largest_budget_is_not_overspent() {
+    let budget = MoneyBudget::new("spend", Money::from_milli_cents(u64::MAX));
+    let set = LimitSet::builder().clock(Arc::new(ManualClock::new())).limit(budget).build().unwrap();
+    let _held = set.acquire([("spend", u64::MAX - 1)]).unwrap();
+    assert_eq!(set.would_admit([("spend", 2)]), Admission::OnRelease("spend".into()));
+    assert_eq!(set.would_admit([("spend", 1)]), Admission::Now);
+}
+
+#[test]
 fn what_it_demands_of_usages_is_enforced() {
     let (_clock, set) = purse();
     let mut acquired = set.acquire([("spend", 5)]).unwrap();

@@ -44,16 +44,19 @@ impl Waiting {
             wishes: entry.demand.wishes,
         });
         let cell = Arc::new(Cell::new(branches.collect(), waker, since, self_timed));
-        let mut places: SmallVec<_> = cell.branches().iter().map(|_| None).collect();
-        for ((branch, stand), place) in (0..).zip(cell.branches()).zip(&mut places) {
-            match stand.engine.enter(Waiter { cell: Arc::clone(&cell), branch }) {
+        let places = cell.branches().iter().map(|_| None).collect();
+        // From here on its drop leaves what it stands in, also when a user's own limit panics.
+        let mut waiting = Self { cell, places };
+        let Self { cell, places } = &mut waiting;
+        for ((branch, stand), place) in (0..).zip(cell.branches()).zip(places) {
+            match stand.engine.enter(Waiter { cell: Arc::clone(cell), branch }) {
                 Ok(Entered::Standing(seq)) => *place = Some(seq),
                 Ok(Entered::Granted | Entered::Closed | Entered::Never(_)) => break,
                 // Nobody sleeps yet: the outcome is read before the first sleep.
                 Err(error) => drop(cell.refuse(branch, error)),
             }
         }
-        Self { cell, places }
+        waiting
     }
 
     /// Since when it waits.

@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
-use concurry_core::clock::ManualClock;
+use concurry_core::clock::{ManualClock, Timestamp};
 use concurry_limits::RateLimitAlgorithm::{self, FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
 use concurry_limits::{
-    Acquire, LimitError, LimitPool, LimitPoolBalancing, LimitSet, RateLimit, ResourceLimit, Window,
+    Acquire, Limit, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitState, RateLimit,
+    ResourceLimit, UsageRule, Verdict, Window,
 };
 
 use crate::common::{SECOND, Task, acquiring, alone, in_use, on, seconds, wait_for_waiters, waiters};
@@ -202,4 +203,68 @@ fn a_waker_may_own_another_waiter_of_the_same_set() {
     drop(other.woken().unwrap());
     drop(held);
     assert_eq!((waiters(&set, "doors"), in_use(&set, "doors")), (0, 0));
+}
+
+/// A user's own limit that panics when it is asked while somebody stands in the queue of [`DOOR`].
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Panics;
+
+static DOOR: std::sync::OnceLock<LimitSet> = std::sync::OnceLock::new();
+
+#[typetag::serde]
+impl Limit for Panics {
+    fn key(&self) -> &'static str {
+        "door"
+    }
+
+    fn capacity(&self) -> u64 {
+        1
+    }
+
+    fn default_amount(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn usage_rule(&self) -> UsageRule {
+        UsageRule::Held
+    }
+
+    fn state(&self, _: Timestamp) -> Box<dyn LimitState> {
+        Box::new(PanicsState)
+    }
+}
+
+struct PanicsState;
+
+impl LimitState for PanicsState {
+    fn check(&mut self, _: u64, _: Timestamp) -> Verdict {
+        assert_eq!(waiters(DOOR.get().expect("it is set"), "door"), 0, "on purpose");
+        Verdict::OnRelease
+    }
+
+    fn take(&mut self, _: u64, _: Timestamp) {}
+
+    fn settle(&mut self, _: u64, _: u64, _: Timestamp) {}
+
+    fn undo(&mut self, _: u64, _: Timestamp, _: Timestamp) {}
+
+    fn set_capacity(&mut self, _: u64, _: Timestamp) {}
+
+    fn in_use(&mut self, _: Timestamp) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn who_lines_up_in_several_sets_leaves_the_first_when_a_limit_of_the_second_panics() {
+    let (_clock, door) = alone(ResourceLimit::new("door", 1));
+    let held = door.acquire(()).unwrap();
+    let door = DOOR.get_or_init(|| door);
+    let (_clock, broken) = alone(Panics);
+    let pool = LimitPool::new([door.clone(), broken]).load_balancing(LimitPoolBalancing::EarliestAvailable);
+    let acquire = std::panic::AssertUnwindSafe(|| drop(Task::waiting(pool.acquire_async(()))));
+    std::panic::catch_unwind(acquire).unwrap_err();
+    assert_eq!(waiters(door, "door"), 0);
+    drop(held);
+    drop(door.try_acquire(()).expect("nobody was granted it in the place of who is gone"));
 }
