@@ -29,6 +29,13 @@ use std::hash::BuildHasher;
 pub trait Request {
     /// Calls `each` with every key and its amount, in order.
     fn for_each_amount(&self, each: &mut dyn FnMut(&str, u64));
+
+    /// The key and its amount, where it is cheap to tell that there is one alone.
+    #[doc(hidden)]
+    #[inline]
+    fn single(&self) -> Option<(&str, u64)> {
+        None
+    }
 }
 
 impl Request for () {
@@ -39,6 +46,11 @@ impl<R: Request + ?Sized> Request for &R {
     fn for_each_amount(&self, each: &mut dyn FnMut(&str, u64)) {
         (**self).for_each_amount(each);
     }
+
+    #[inline]
+    fn single(&self) -> Option<(&str, u64)> {
+        (**self).single()
+    }
 }
 
 impl<K: AsRef<str>> Request for [(K, u64)] {
@@ -47,17 +59,32 @@ impl<K: AsRef<str>> Request for [(K, u64)] {
             each(key.as_ref(), *amount);
         }
     }
+
+    #[inline]
+    fn single(&self) -> Option<(&str, u64)> {
+        if let [(key, amount)] = self { Some((key.as_ref(), *amount)) } else { None }
+    }
 }
 
 impl<K: AsRef<str>, const N: usize> Request for [(K, u64); N] {
     fn for_each_amount(&self, each: &mut dyn FnMut(&str, u64)) {
         self.as_slice().for_each_amount(each);
     }
+
+    #[inline]
+    fn single(&self) -> Option<(&str, u64)> {
+        self.as_slice().single()
+    }
 }
 
 impl<K: AsRef<str>> Request for Vec<(K, u64)> {
     fn for_each_amount(&self, each: &mut dyn FnMut(&str, u64)) {
         self.as_slice().for_each_amount(each);
+    }
+
+    #[inline]
+    fn single(&self) -> Option<(&str, u64)> {
+        self.as_slice().single()
     }
 }
 

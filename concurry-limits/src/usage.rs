@@ -64,6 +64,14 @@ pub(crate) fn warn_of(missing: &[String]) {
     }
 }
 
+/// The place in `items` of the one with `key`, if `used` may be told of it.
+#[inline]
+pub(crate) fn place(definition: &Definition, items: &[Item], key: &str, used: u64) -> Option<usize> {
+    let place = items.iter().position(|item| definition.key(item.index()) == key)?;
+    let item = &items[place];
+    definition.rule(item.index()).allows(item.requested, item.named, used).then_some(place)
+}
+
 /// Which of `items` the usage `used` of `key` is told of; `None` for a key that is to be skipped.
 #[inline]
 fn find(
@@ -73,15 +81,12 @@ fn find(
     key: &str,
     used: u64,
 ) -> Result<Option<usize>, LimitError> {
-    let index = definition.index(key);
-    if let Some(index) = index
-        && let Some(place) = items.iter().position(|item| item.index() == index)
-        && definition.rule(index).allows(items[place].requested, items[place].named, used)
+    if let Some(place) = place(definition, items, key, used)
         && told.iter().all(|(earlier, _)| *earlier != place)
     {
         return Ok(Some(place));
     }
-    if index.is_none() && definition.lenient {
+    if definition.lenient && definition.index(key).is_none() {
         return Ok(None);
     }
     Err(why_not(definition, items, told, key, used))

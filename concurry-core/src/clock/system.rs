@@ -119,7 +119,8 @@ impl Clock for SystemClock {
         // A thread that is being torn down has no thread-local left; it asks the system each time.
         let (read_at, time) = READING.try_with(Cell::get).unwrap_or_default();
         let passed = self.counter.delta_as_nanos(read_at, raw);
-        if passed < CARRIED && time > 0 {
+        // Before the first reading, more than that has passed since the counter began.
+        if passed < CARRIED {
             return Timestamp::from_nanos(time + passed);
         }
         self.read(raw, time, passed)

@@ -1,7 +1,7 @@
 //! What is used of a limit, as one word: the arithmetic of a [lane](super::lane) and of a [ledger](super::ledger).
 //!
 //! * Held: `admissions since the opening (44 bits) | held (20)`.
-//! * Paced: `generation (2) | admissions since the opening (10) | theoretical arrival time (52)`. The time is in units of
+//! * Paced: `admissions since the opening (10) | generation (2) | theoretical arrival time (52)`. The time is in units of
 //!   which `rate` make a nanosecond and `cell` an amount of 1, both whole, after `base`. When it no longer fits, a word is
 //!   made with a later base and the next generation, so that who read the word of a lane before fails: it would have to
 //!   sleep through four of those, half an hour each at least, between two instructions, and find the same numbers.
@@ -21,9 +21,10 @@ const HELD: u64 = (1 << HELD_BITS) - 1;
 
 const TIME_BITS: u32 = 52;
 const TIME: u64 = (1 << TIME_BITS) - 1;
-const ADMISSION: u64 = 1 << TIME_BITS;
-const ADMISSIONS: u64 = 0x3ff << TIME_BITS;
-const GENERATION: u64 = 1 << 62;
+const GENERATION: u64 = 1 << TIME_BITS;
+const GENERATIONS: u64 = 3;
+const ADMISSION_SHIFT: u32 = TIME_BITS + 2;
+const ADMISSION: u64 = 1 << ADMISSION_SHIFT;
 /// Beyond this, the time is counted from a later base.
 const LATE: u64 = 1 << (TIME_BITS - 1);
 /// With more units in a nanosecond, the bases would follow each other too soon.
@@ -32,8 +33,13 @@ const MOST_UNITS: u64 = 1_024;
 /// How a limit is counted in a word.
 #[derive(Debug)]
 pub(super) enum Count {
-    Held { capacity: u64 },
+    Held(Held),
     Paced(Pace),
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    capacity: u64,
 }
 
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pub(super) struct Pace {
     cell: u64,
     /// The units of the capacity.
     full: u64,
+    /// For so many nanoseconds after the base, what may be used fits in the bits of the time.
+    span: u64,
     /// How many units of a tally make one of these.
     scale: u64,
     /// Changed under the engine's lock and while the lane is closed, as is the generation.
@@ -64,28 +72,28 @@ impl Count {
     /// For a limit with such a tally, if its numbers fit.
     pub(super) fn of(tally: &Tally) -> Option<Self> {
         match *tally {
-            Tally::Held { capacity, .. } => (capacity < HELD).then_some(Self::Held { capacity }),
+            Tally::Held { capacity, .. } => (capacity < HELD).then_some(Self::Held(Held { capacity })),
             Tally::Paced { capacity, window, refunds, .. } => {
                 Some(Self::Paced(Pace::new(capacity, window, refunds)?))
             }
         }
     }
 
-    /// Whether `now` matters to [`take`](Self::take).
+    /// What an amount costs in a word, if so much ever fits.
     #[inline]
-    pub(super) fn goes_by_time(&self) -> bool {
-        matches!(self, Self::Paced(_))
+    pub(super) fn cost(&self, amount: u64) -> Option<u64> {
+        match self {
+            Self::Held(held) => Some(amount).filter(|amount| *amount <= held.capacity),
+            Self::Paced(pace) => amount.checked_mul(pace.cell).filter(|units| *units <= pace.full),
+        }
     }
 
-    /// The word after `amount` was taken, if that may be at `now`.
+    /// The word after an amount of that [`cost`](Self::cost) was taken, if that may be at `now`.
     #[inline]
-    pub(super) fn take(&self, word: u64, amount: u64, now: Timestamp) -> Option<u64> {
+    pub(super) fn take(&self, word: u64, cost: u64, now: Timestamp) -> Option<u64> {
         match self {
-            Self::Held { capacity } => {
-                let held = (word & HELD).checked_add(amount).filter(|held| held <= capacity)?;
-                Some((word & !HELD).checked_add(HELD + 1)? | held)
-            }
-            Self::Paced(pace) => pace.take(word, amount, now),
+            Self::Held(held) => held.take(word, cost),
+            Self::Paced(pace) => pace.take(word, cost, now),
         }
     }
 
@@ -93,7 +101,7 @@ impl Count {
     #[inline]
     pub(super) fn keeps(&self, requested: u64, used: u64) -> bool {
         match self {
-            Self::Held { .. } => requested == 0,
+            Self::Held(_) => requested == 0,
             Self::Paced(pace) => used == requested || used < requested && !pace.refunds,
         }
     }
@@ -102,26 +110,34 @@ impl Count {
     #[inline]
     pub(super) fn give_back(&self, word: u64, requested: u64, used: u64) -> Option<u64> {
         match self {
-            Self::Held { .. } => (word & HELD >= requested).then(|| word - requested),
-            Self::Paced(_) if used > requested => None,
-            Self::Paced(pace) if !pace.refunds => Some(word),
-            Self::Paced(pace) => {
-                // Of a capacity that was larger for a while it may be more than there are units: then nothing is used.
-                let refund = (requested - used).saturating_mul(pace.cell);
-                Some((word & !TIME) | (word & TIME).saturating_sub(refund))
-            }
+            Self::Held(_) => Held::give_back(word, requested),
+            Self::Paced(pace) => pace.give_back(word, requested, used),
+        }
+    }
+
+    /// Whether what is taken is held until it is given back.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self, Self::Held(_))
+    }
+
+    /// The word after so much of what is held was given back; `None` where nothing is held.
+    #[inline]
+    pub(super) fn less(&self, word: u64, given_back: impl FnOnce() -> u64) -> Option<u64> {
+        match self {
+            Self::Held(_) => Held::give_back(word, given_back()),
+            Self::Paced(_) => None,
         }
     }
 
     /// What the word has counted by `now`.
     pub(super) fn counted(&self, word: u64, now: Timestamp) -> Counted {
         match self {
-            Self::Held { capacity } => Counted {
+            Self::Held(Held { capacity }) => Counted {
                 tally: Tally::Held { capacity: *capacity, held: word & HELD },
                 admitted: word >> HELD_BITS,
             },
             Self::Paced(pace) => {
-                Counted { tally: pace.tally(word & TIME, now), admitted: (word & ADMISSIONS) >> TIME_BITS }
+                Counted { tally: pace.tally(word & TIME, now), admitted: word >> ADMISSION_SHIFT }
             }
         }
     }
@@ -129,7 +145,7 @@ impl Count {
     /// A new word for `tally`; `None` when it does not fit.
     pub(super) fn word(&self, tally: &Tally) -> Option<u64> {
         match (self, *tally) {
-            (Self::Held { capacity }, Tally::Held { capacity: now, held }) => {
+            (Self::Held(Held { capacity }), Tally::Held { capacity: now, held }) => {
                 (*capacity == now && held <= HELD).then_some(held)
             }
             (Self::Paced(pace), Tally::Paced { capacity, window, used, as_of, .. }) => {
@@ -137,6 +153,22 @@ impl Count {
             }
             _ => None,
         }
+    }
+}
+
+impl Held {
+    /// Takes `cost`, which is the amount.
+    #[inline]
+    pub(super) fn take(&self, word: u64, cost: u64) -> Option<u64> {
+        if (word & HELD) + cost > self.capacity {
+            return None;
+        }
+        word.checked_add(HELD + 1 + cost)
+    }
+
+    #[inline]
+    pub(super) fn give_back(word: u64, requested: u64) -> Option<u64> {
+        (word & HELD >= requested).then(|| word - requested)
     }
 }
 
@@ -149,33 +181,52 @@ impl Pace {
         let (rate, cell) = (capacity / scale, window / scale);
         let full = capacity.checked_mul(cell).filter(|full| *full < LATE)?;
         let (base, generation) = (AtomicU64::new(0), AtomicU64::new(0));
-        (rate <= MOST_UNITS).then_some(Self {
+        (rate <= MOST_UNITS).then(|| Self {
             capacity,
             window,
             refunds,
             rate,
             cell,
             full,
+            span: (TIME - 1 - full) / rate,
             scale,
             base,
             generation,
         })
     }
 
-    /// How many units after the base `now` is.
+    /// How many units after the base `now` is; `None` when they are too many for a word, or it is before the base.
     #[inline]
     fn units(&self, now: Timestamp) -> Option<u64> {
         // Changed only while the word was closed: who reads a later base than was meant fails to change the word.
         let base = self.base.load(Ordering::Relaxed);
-        now.as_nanos().saturating_sub(base).checked_mul(self.rate)
+        let elapsed = now.as_nanos().wrapping_sub(base);
+        (elapsed <= self.span).then(|| elapsed * self.rate)
+    }
+
+    /// Takes `cost` units. The span sees to it that the sum fits its bits, and too many admissions carry out of the word.
+    #[inline]
+    pub(super) fn take(&self, word: u64, cost: u64, now: Timestamp) -> Option<u64> {
+        let now = self.units(now)?;
+        let used = word & TIME;
+        let time = used.max(now) + cost;
+        if time - now > self.full {
+            return None;
+        }
+        word.checked_add(ADMISSION + (time - used))
     }
 
     #[inline]
-    fn take(&self, word: u64, amount: u64, now: Timestamp) -> Option<u64> {
-        let now = self.units(now)?;
-        let time = (word & TIME).max(now).checked_add(amount.checked_mul(self.cell)?)?;
-        let fits = time - now <= self.full && time < TIME && word & ADMISSIONS != ADMISSIONS;
-        fits.then(|| ((word & !TIME) + ADMISSION) | time)
+    pub(super) fn give_back(&self, word: u64, requested: u64, used: u64) -> Option<u64> {
+        if used > requested {
+            return None;
+        }
+        if !self.refunds {
+            return Some(word);
+        }
+        // Of a capacity that was larger for a while it may be more than there are units: then nothing is used.
+        let refund = (requested - used).saturating_mul(self.cell);
+        Some((word & !TIME) | (word & TIME).saturating_sub(refund))
     }
 
     fn tally(&self, time: u64, now: Timestamp) -> Tally {
@@ -198,7 +249,7 @@ impl Pace {
             self.generation.store(self.generation.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
         let time = u64::try_from(used / scale).ok()?.checked_add(self.units(as_of)?)?;
-        let generation = self.generation.load(Ordering::Relaxed).wrapping_mul(GENERATION);
+        let generation = (self.generation.load(Ordering::Relaxed) & GENERATIONS) * GENERATION;
         (time < TIME).then_some(generation | time)
     }
 }

@@ -14,8 +14,9 @@ use concurry_core::clock::{Clock, SystemClock, Timestamp, WakeGuard};
 use super::board::{Board, Effects, Entered};
 use super::demand::{Demand, mask_of};
 use super::lane::Lane;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Step};
 use super::queue::{Queue, Waiter};
+use super::returns::Returns;
 use super::slot::{Decision, Slot, refusal};
 use super::{Definition, Item, Wish};
 use crate::LimitError;
@@ -28,6 +29,8 @@ pub(crate) struct Engine {
     system: Option<Arc<SystemClock>>,
     /// The way past the lock.
     lane: Option<Lane>,
+    /// The way back past the lock, of a set that has no lane.
+    returns: Arc<Returns>,
     /// A bit for each limit of which an amount that was used wholly needs not be settled.
     spent: u128,
     /// A bit for each limit to which it matters when it is settled.
@@ -77,7 +80,8 @@ impl Engine {
         let timed = mask(&|slot| slot.state.goes_by_time());
         let system = Some(SystemClock::shared())
             .filter(|system| std::ptr::addr_eq(Arc::as_ptr(system), Arc::as_ptr(&clock)));
-        let ledger = lane.is_none().then(|| Ledger::new(&mut slots, now));
+        let returns = Arc::new(Returns::new(if lane.is_none() { slots.len() } else { 0 }));
+        let ledger = lane.is_none().then(|| Ledger::new(&mut slots, &returns, now));
         let board = Board { slots, queue: Queue::default(), next_timer: None };
         let locked = Mutex::new(Locked { board, ledger, now, timer: Timer::default() });
         Arc::new_cyclic(|this| Self {
@@ -85,6 +89,7 @@ impl Engine {
             clock,
             system,
             lane,
+            returns,
             spent,
             timed,
             locked,
@@ -170,12 +175,6 @@ impl Engine {
         }
     }
 
-    /// Takes without the board, if that is possible now.
-    #[inline]
-    pub(super) fn take_simply(&self, demand: &Demand) -> bool {
-        if self.lane.is_some() { self.take_in_lane(demand) } else { self.take_in_ledger(demand).is_some() }
-    }
-
     /// As [`admit`](Self::admit), for who has found the lane or the ledger closed, or too little there.
     pub(super) fn admit_locked(
         &self,
@@ -197,7 +196,7 @@ impl Engine {
     }
 
     /// Takes in the ledger, if that is possible now.
-    fn take_in_ledger(&self, demand: &Demand) -> Option<Timestamp> {
+    pub(super) fn take_in_ledger(&self, demand: &Demand) -> Option<Timestamp> {
         if self.lane.is_some() {
             return None;
         }
@@ -209,13 +208,45 @@ impl Engine {
         ledger.as_mut()?.take(&mut board.slots, &demand.wishes, *now).then_some(*now)
     }
 
+    /// The steps by which `demand` is taken in the ledger, if there is one and it needs nothing else.
+    pub(super) fn steps(&self, demand: &Demand) -> Option<Box<[Step]>> {
+        lock(&self.locked).ledger.as_ref()?.steps(&demand.wishes)
+    }
+
+    /// Takes in the ledger, by steps.
+    #[inline]
+    pub(super) fn take_steps(&self, steps: &[Step]) -> bool {
+        let mut locked = lock(&self.locked);
+        let Locked { ledger: Some(ledger), now, .. } = &mut *locked else { return false };
+        *now = (*now).max(self.now());
+        ledger.take_steps(steps, *now)
+    }
+
     /// Takes without the lock, if that is possible now.
     #[inline]
-    pub(super) fn take_in_lane(&self, demand: &Demand) -> bool {
+    fn take_in_lane(&self, demand: &Demand) -> bool {
+        self.alone(demand).is_some_and(|cost| self.take_alone(cost))
+    }
+
+    /// What `demand` costs in the lane, if there is one.
+    #[inline]
+    pub(super) fn alone(&self, demand: &Demand) -> Option<u64> {
         match (&self.lane, &demand.wishes[..]) {
-            (Some(lane), [wish]) if wish.requested > 0 => lane.take(wish.requested, || self.now()),
-            _ => false,
+            (Some(lane), [wish]) if wish.requested > 0 => lane.cost(wish.requested),
+            _ => None,
         }
+    }
+
+    /// As [`take_in_lane`](Self::take_in_lane), by its cost.
+    #[inline]
+    pub(super) fn take_alone(&self, cost: u64) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.take(cost, || self.now()))
+    }
+
+    /// Ends a take of that cost in the lane, all of which was used, if that is possible now.
+    #[inline]
+    pub(super) fn end_alone(&self, cost: u64) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.end(cost))
     }
 
     pub(super) fn enter(&self, waiter: Waiter) -> Result<Entered, LimitError> {
@@ -241,30 +272,37 @@ impl Engine {
 
     /// Whether settling an item changes nothing.
     #[inline]
-    fn is_spent(&self, item: &Item) -> bool {
+    pub(super) fn is_spent(&self, item: &Item) -> bool {
         item.used() == item.requested && (self.spent >> item.index() & 1 != 0 || item.requested == 0)
-    }
-
-    /// Whether settling these changes nothing.
-    #[inline]
-    pub(super) fn are_spent(&self, items: &[Item]) -> bool {
-        items.iter().all(|item| self.is_spent(item))
     }
 
     /// Settles what an acquisition held.
     #[inline]
     pub(crate) fn settle(&self, items: &[Item]) {
-        if !self.are_spent(items) {
-            self.settle_unspent(items);
+        let mut unspent = items.iter().filter(|item| !self.is_spent(item));
+        match (unspent.next(), unspent.next()) {
+            (None, _) => {}
+            (Some(item), None) if self.settle_simply(item) => {}
+            _ => self.settle_in_board(items),
         }
     }
 
-    /// As [`settle`](Self::settle), where it is known that this changes something.
+    /// As [`settle`](Self::settle), of what is known not to be spent.
     #[inline]
     pub(super) fn settle_unspent(&self, items: &[Item]) {
-        match (&self.lane, items) {
-            (Some(lane), [item]) if lane.give_back(item.requested, item.used()) => {}
-            _ => self.settle_in_board(items),
+        match items {
+            [] => {}
+            [item] if self.settle_simply(item) => {}
+            items => self.settle_in_board(items),
+        }
+    }
+
+    /// Settles without the lock, if that is possible now.
+    #[inline]
+    fn settle_simply(&self, item: &Item) -> bool {
+        match &self.lane {
+            Some(lane) => lane.give_back(item.requested, item.used()),
+            None => self.returns.give_back(item.index(), item.requested),
         }
     }
 

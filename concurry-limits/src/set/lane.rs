@@ -10,7 +10,7 @@
 
 use concurry_core::clock::Timestamp;
 
-use super::count::{Count, Counted};
+use super::count::{Count, Counted, Held};
 use crate::limit::Tally;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -29,18 +29,44 @@ impl Lane {
         Some(Self { word: AtomicU64::new(CLOSED), count: Count::of(tally)? })
     }
 
-    /// Takes `amount` now, if the lane is open and that is all it takes.
+    /// What an amount costs in the word, if so much ever fits.
     #[inline]
-    pub(super) fn take(&self, amount: u64, now: impl FnOnce() -> Timestamp) -> bool {
-        let now = if self.count.goes_by_time() { now() } else { Timestamp::default() };
-        self.change(|word| self.count.take(word, amount, now)).is_some()
+    pub(super) fn cost(&self, amount: u64) -> Option<u64> {
+        self.count.cost(amount)
+    }
+
+    /// Takes an amount of that [`cost`](Self::cost) now, if the lane is open and that is all it takes.
+    #[inline]
+    pub(super) fn take(&self, cost: u64, now: impl FnOnce() -> Timestamp) -> bool {
+        // Each kind of count has a loop of its own, which is as short as it can be.
+        let taken = match &self.count {
+            Count::Held(held) => self.change(|word| held.take(word, cost)),
+            Count::Paced(pace) => {
+                let now = now();
+                self.change(|word| pace.take(word, cost, now))
+            }
+        };
+        taken.is_some()
     }
 
     /// Ends a take of `requested`, of which `used` were used; false when that takes the lock.
     #[inline]
     pub(super) fn give_back(&self, requested: u64, used: u64) -> bool {
         self.count.keeps(requested, used)
-            || self.change(|word| self.count.give_back(word, requested, used)).is_some()
+            || match &self.count {
+                Count::Held(_) => self.change(|word| Held::give_back(word, requested)),
+                Count::Paced(pace) => self.change(|word| pace.give_back(word, requested, used)),
+            }
+            .is_some()
+    }
+
+    /// Ends a take of that `cost`, all of which was used; false when that takes the lock.
+    #[inline]
+    pub(super) fn end(&self, cost: u64) -> bool {
+        match &self.count {
+            Count::Held(_) => self.change(|word| Held::give_back(word, cost)).is_some(),
+            Count::Paced(_) => true,
+        }
     }
 
     /// Changes the word, unless the lane is closed or `change` cannot tell how.

@@ -3,10 +3,15 @@
 //! It stands under the engine's lock beside the board. While it is open, what is used of a limit whose [count](super::count)
 //! fits into a word is in that word; the others are asked as ever. Whoever needs the board as a whole closes the ledger,
 //! which writes the words back; it is opened again when nobody waits and nothing holds a limit back.
+//!
+//! What is held is given back past the lock, in [`Returns`], and subtracted here.
+
+use std::sync::Arc;
 
 use concurry_core::clock::Timestamp;
 
 use super::count::Count;
+use super::returns::Returns;
 use super::slot::Slot;
 use super::{Item, Wish};
 
@@ -14,43 +19,101 @@ use super::{Item, Wish};
 pub(super) struct Ledger {
     /// One a slot, in their order.
     rows: Box<[Row]>,
+    returns: Arc<Returns>,
     open: bool,
 }
 
 #[derive(Debug)]
 struct Row {
     count: Option<Count>,
-    /// Without one, the slot is asked.
-    word: Option<u64>,
+    /// What is counted; [`ASKED`] when the slot has the count.
+    word: u64,
+    /// What it will be, when all else is there too.
+    next: u64,
+}
+
+/// No word of a [`Count`].
+const ASKED: u64 = u64::MAX;
+
+/// An amount that is taken of a word.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    index: usize,
+    cost: u64,
+}
+
+impl Row {
+    /// The word, and how it counts, where it is in use.
+    #[inline]
+    fn counting(&mut self) -> Option<(&Count, &mut u64)> {
+        match &self.count {
+            Some(count) if self.word != ASKED => Some((count, &mut self.word)),
+            _ => None,
+        }
+    }
 }
 
 impl Ledger {
     /// An open ledger for `slots`, which nothing holds back.
-    pub(super) fn new(slots: &mut [Slot], now: Timestamp) -> Self {
-        let rows = slots.iter_mut().map(|slot| Row { count: slot.count(now), word: None });
-        let mut ledger = Self { rows: rows.collect(), open: false };
+    pub(super) fn new(slots: &mut [Slot], returns: &Arc<Returns>, now: Timestamp) -> Self {
+        let rows = slots.iter_mut().map(|slot| Row { count: slot.count(now), word: ASKED, next: ASKED });
+        let mut ledger = Self { rows: rows.collect(), returns: Arc::clone(returns), open: false };
         ledger.open(slots, now);
         ledger
     }
 
-    /// Takes all of `wishes`, or nothing when not all are there, or that is not to be told here.
+    /// The steps of a request whose limits all count in words, and have so much at times.
+    pub(super) fn steps(&self, wishes: &[Wish]) -> Option<Box<[Step]>> {
+        let wanted = wishes.iter().filter(|wish| wish.requested > 0);
+        let step = |wish: &Wish| {
+            let cost = self.rows[wish.index()].count.as_ref()?.cost(wish.requested)?;
+            Some(Step { index: wish.index(), cost })
+        };
+        wanted.map(step).collect()
+    }
+
+    /// Takes all of `steps`, or nothing when not all are there, or that is not to be told here.
     #[inline]
+    pub(super) fn take_steps(&mut self, steps: &[Step], now: Timestamp) -> bool {
+        let all_there = self.open && steps.iter().all(|step| self.plan(*step, now));
+        if all_there {
+            for step in steps {
+                let row = &mut self.rows[step.index];
+                row.word = row.next;
+            }
+        }
+        all_there
+    }
+
+    /// Whether that much is there; it is in the next word then.
+    #[inline]
+    fn plan(&mut self, Step { index, cost }: Step, now: Timestamp) -> bool {
+        let Some((count, word)) = self.rows[index].counting() else { return false };
+        let next = count.take(*word, cost, now).or_else(|| {
+            *word = count.less(*word, || self.returns.fold(index))?;
+            count.take(*word, cost, now)
+        });
+        self.rows[index].next = next.unwrap_or(ASKED);
+        next.is_some()
+    }
+
+    /// As [`take_steps`](Self::take_steps), for whatever is wanted.
     pub(super) fn take(&mut self, slots: &mut [Slot], wishes: &[Wish], now: Timestamp) -> bool {
         let wanted = || wishes.iter().filter(|wish| wish.requested > 0);
         let all_there = self.open
-            && wanted().all(|wish| match &self.rows[wish.index()] {
-                Row { count: Some(count), word: Some(word) } => {
-                    count.take(*word, wish.requested, now).is_some()
+            && wanted().all(|wish| match self.rows[wish.index()].counting() {
+                Some((count, _)) => {
+                    let cost = count.cost(wish.requested);
+                    cost.is_some_and(|cost| self.plan(Step { index: wish.index(), cost }, now))
                 }
-                _ => slots[wish.index()].admits(wish.requested, now),
+                None => slots[wish.index()].admits(wish.requested, now),
             });
         if all_there {
             for wish in wanted() {
-                match &mut self.rows[wish.index()] {
-                    Row { count: Some(count), word: Some(word) } => {
-                        *word = count.take(*word, wish.requested, now).unwrap_or(*word);
-                    }
-                    _ => slots[wish.index()].take(wish.requested, now),
+                let row = &mut self.rows[wish.index()];
+                match row.word {
+                    ASKED => slots[wish.index()].take(wish.requested, now),
+                    _ => row.word = row.next,
                 }
             }
         }
@@ -71,7 +134,7 @@ impl Ledger {
         for item in items {
             let (requested, used) = (item.requested, item.used());
             let state = &mut slots[item.index()].state;
-            if let Row { count: Some(count), word: Some(word) } = &mut self.rows[item.index()] {
+            if let Some((count, word)) = self.rows[item.index()].counting() {
                 // There is always a next word: no debt is among them, and no more is given back than was taken.
                 *word = count.give_back(*word, requested, used).unwrap_or(*word);
             } else if requested > 0 && !(used == requested && state.spends_when_taken()) {
@@ -87,9 +150,11 @@ impl Ledger {
         if !std::mem::take(&mut self.open) {
             return;
         }
-        for (Row { count, word }, slot) in self.rows.iter_mut().zip(slots) {
-            if let (Some(count), Some(word)) = (count, word.take()) {
-                slot.leave(&count.counted(word, now));
+        for (index, (row, slot)) in self.rows.iter_mut().zip(slots).enumerate() {
+            if let Some((count, word)) = row.counting() {
+                let last = std::mem::replace(word, ASKED);
+                let last = count.less(last, || self.returns.close(index)).unwrap_or(last);
+                slot.leave(&count.counted(last, now));
             }
         }
     }
@@ -99,8 +164,12 @@ impl Ledger {
         if slots.iter_mut().any(|slot| slot.is_held_back(now)) {
             return;
         }
-        for (Row { count, word }, slot) in self.rows.iter_mut().zip(slots) {
-            *word = count.as_ref().and_then(|count| count.word(&slot.state.tally(now)?));
+        for (index, (row, slot)) in self.rows.iter_mut().zip(slots).enumerate() {
+            let word = row.count.as_ref().and_then(|count| count.word(&slot.state.tally(now)?));
+            row.word = word.unwrap_or(ASKED);
+            if row.counting().is_some_and(|(count, _)| count.is_held()) {
+                self.returns.open(index);
+            }
         }
         self.open = true;
     }

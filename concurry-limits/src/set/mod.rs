@@ -7,7 +7,8 @@
 //! * `acquire`: [`Acquire`], the future of every way to acquire; `plan`: what it has to do; `waiting`: its place in the queues.
 //! * `prepared`: [`PreparedRequest`], looked up once and made many times.
 //! * `engine`: one lock around a `board`, and what has to happen after it was released.
-//! * `lane`: how a set of one limit admits without that lock. `ledger`: how one of several admits without the board.
+//! * `lane`: how a set of one limit admits without that lock. `ledger`: how one of several admits without the board. `returns`:
+//!   how that is given back without the lock.
 //! * `count`: what is used of a limit, as one word, for both.
 //! * `board`: the slots of the limits and the queue; decides and takes. `queue`: waiters, first come, first served, each group in a `line`.
 //! * `cell`: where a waiter is told its outcome; only one grant can win it.
@@ -38,6 +39,7 @@ mod queue;
 mod reading;
 mod rest;
 mod restraint;
+mod returns;
 mod slot;
 mod stats;
 mod until;
