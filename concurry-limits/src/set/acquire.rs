@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Waker};
 
 use concurry_core::clock::{Clock, Timestamp, WakeGuard};
 use concurry_core::park::block_on;
-use concurry_core::waits;
 
 use super::plan::{Plan, first_error};
 use super::waiting::Waiting;
@@ -176,7 +175,6 @@ fn poll_race(
 impl Timed {
     fn poll(&mut self, waker: &Waker) -> Poll<Outcome> {
         if let Some(outcome) = self.waiting.poll(waker) {
-            waits::add(self.clock.now() - self.waiting.since());
             return Poll::Ready(outcome);
         }
         let Some(deadline) = self.deadline else { return Poll::Pending };

@@ -10,6 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use concurry_core::clock::Timestamp;
+use smallvec::SmallVec;
 
 use super::cell::Grant;
 use super::demand::{Demand, mask_of};
@@ -20,7 +21,7 @@ use super::{Item, Wish};
 /// What has to happen once the lock is free.
 #[derive(Default)]
 pub(super) struct Effects {
-    pub(super) wakers: Vec<Waker>,
+    pub(super) wakers: SmallVec<[Waker; 2]>,
 }
 
 /// What became of a waiter that came in.
@@ -128,7 +129,7 @@ impl Board {
                 self.next_timer = Some(self.next_timer.map_or(at, |next| next.min(at)));
             }
         }
-        self.queue.drop_empty_groups();
+        self.queue.end_walk(heads);
     }
 
     /// Ends the waiting of one that was taken out of the queue: it is granted, or can never be.

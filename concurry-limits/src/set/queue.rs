@@ -39,10 +39,15 @@ pub(super) struct Group {
     pub(super) at: Option<Timestamp>,
 }
 
+/// The first of each group, the oldest on top, with the index of the group.
+pub(super) type Heads = BinaryHeap<Reverse<(u64, usize)>>;
+
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     next_seq: u64,
     pub(super) groups: Vec<Group>,
+    /// What the last walk and the last group leave to the next: who wakes somebody does not allocate.
+    spare: (Heads, Line),
 }
 
 impl Queue {
@@ -61,7 +66,7 @@ impl Queue {
         self.next_seq += 1;
         let mask = mask_of(waiter.wishes());
         let index = self.groups.iter().position(|group| group.mask == mask).unwrap_or_else(|| {
-            self.groups.push(Group { mask, line: Line::default(), at });
+            self.groups.push(Group { mask, line: std::mem::take(&mut self.spare.1), at });
             self.groups.len() - 1
         });
         self.groups[index].line.join(seq, waiter);
@@ -75,20 +80,30 @@ impl Queue {
         let first = line.first().is_some_and(|(first, _)| first == seq);
         let waiter = line.leave(seq)?;
         if line.is_empty() {
-            self.groups.swap_remove(index);
+            self.spare.1 = self.groups.swap_remove(index).line;
         }
         Some((waiter, first))
     }
 
-    /// The first of each group, the oldest on top, with the index of the group.
-    pub(super) fn heads(&self) -> BinaryHeap<Reverse<(u64, usize)>> {
-        let heads = self.groups.iter().enumerate();
-        heads.filter_map(|(index, group)| Some(Reverse((group.line.first()?.0, index)))).collect()
+    /// Begins a walk.
+    pub(super) fn heads(&mut self) -> Heads {
+        let mut heads = std::mem::take(&mut self.spare.0);
+        let groups = self.groups.iter().enumerate();
+        heads.clear();
+        heads.extend(groups.filter_map(|(index, group)| Some(Reverse((group.line.first()?.0, index)))));
+        heads
     }
 
     /// Ends a walk, which may have emptied groups.
-    pub(super) fn drop_empty_groups(&mut self) {
-        self.groups.retain(|group| !group.line.is_empty());
+    pub(super) fn end_walk(&mut self, heads: Heads) {
+        self.spare.0 = heads;
+        self.drop_empty_groups();
+    }
+
+    fn drop_empty_groups(&mut self) {
+        while let Some(empty) = self.groups.iter().position(|group| group.line.is_empty()) {
+            self.spare.1 = self.groups.swap_remove(empty).line;
+        }
     }
 
     /// Takes out every waiter that `is_out` says.

@@ -59,16 +59,11 @@ impl Waiting {
         waiting
     }
 
-    /// Since when it waits.
-    pub(super) fn since(&self) -> Timestamp {
-        self.cell.since
-    }
-
     /// The outcome, if there is one; otherwise `waker` is woken when there is.
     pub(super) fn poll(&mut self, waker: &Waker) -> Option<Outcome> {
         let outcome = match self.cell.poll(waker)? {
             Phase::Granted(grant) => Ok(self.acquisition(grant)),
-            Phase::Refused(error) => Err(*error),
+            Phase::Refused(error) => Err(self.in_vain(*error)),
             Phase::Waiting | Phase::Closed => return None,
         };
         self.leave();
@@ -84,22 +79,27 @@ impl Waiting {
                 self.leave();
                 Ok(acquisition)
             }
-            Phase::Refused(error) => Err(*error),
+            Phase::Refused(error) => Err(self.in_vain(*error)),
             Phase::Waiting | Phase::Closed => {
                 self.leave();
                 let branches = self.cell.branches().iter();
                 let errors = branches.map(|stand| stand.engine.timeout(&stand.wishes, self.cell.since));
-                Err(errors.min_by_key(soonest).unwrap_or(LimitError::EmptyPool))
+                Err(self.in_vain(errors.min_by_key(soonest).unwrap_or(LimitError::EmptyPool)))
             }
         }
+    }
+
+    /// Counts a wait that ends with an error.
+    fn in_vain(&self, error: LimitError) -> LimitError {
+        let now = self.cell.branches().first().map_or(self.cell.since, |stand| stand.engine.clock.now());
+        waits::add(now - self.cell.since);
+        error
     }
 
     /// Waits on this thread.
     pub(super) fn block(mut self, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
         let waker = thread_waker();
-        let outcome = self.sleep(&waker, clock, deadline);
-        waits::add(clock.now() - self.cell.since);
-        outcome
+        self.sleep(&waker, clock, deadline)
     }
 
     fn sleep(&mut self, waker: &Waker, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
@@ -122,6 +122,7 @@ impl Waiting {
     }
 
     fn acquisition(&mut self, grant: Grant) -> LimitSetAcquisition {
+        waits::add(grant.taken_at - self.cell.since);
         // Who grants has taken it out of that queue.
         self.places[grant.branch as usize] = None;
         let Branch { engine, position, wishes } = self.cell.branch(grant.branch);
