@@ -58,6 +58,28 @@ pub fn contain<R>(what: &str, body: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
+/// Runs several bodies of foreign code of which each has to run: what the first that panics panicked with goes on at the end.
+#[derive(Default)]
+pub struct InTurn(Option<Box<dyn Any + Send>>);
+
+impl InTurn {
+    /// Runs one of them.
+    pub fn run(&mut self, body: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(body))
+            && self.0.is_none()
+        {
+            self.0 = Some(payload);
+        }
+    }
+
+    /// All have run.
+    pub fn end(self) {
+        if let Some(payload) = self.0 {
+            panic::resume_unwind(payload);
+        }
+    }
+}
+
 /// Drops a foreign value; a panic in its `Drop` ends here, in the log.
 pub fn discard<T>(value: T) {
     if needs_drop::<T>() {

@@ -39,7 +39,7 @@ pub struct LimitSetAcquisition {
 
 enum Owner {
     Nothing(Option<Arc<Value>>),
-    Local { engine: Arc<Engine>, taken_at: Timestamp },
+    Local { engine: Arc<Engine>, taken_at: Timestamp, waited: Duration },
     Remote { set: Arc<RemoteSet>, grant: u64 },
 }
 
@@ -67,7 +67,16 @@ impl LimitSetAcquisition {
 
     /// Of a set of this process, taken at `taken_at`.
     pub(crate) fn local(engine: Arc<Engine>, items: Items, taken_at: Timestamp, position: usize) -> Self {
-        Self { owner: Owner::Local { engine, taken_at }, items, position: narrow(position), released: false }
+        let owner = Owner::Local { engine, taken_at, waited: Duration::ZERO };
+        Self { owner, items, position: narrow(position), released: false }
+    }
+
+    /// The same, after a wait.
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        if let Owner::Local { waited, .. } = &mut self.owner {
+            *waited = wait;
+        }
+        self
     }
 
     pub(crate) fn remote(set: Arc<RemoteSet>, grant: &RemoteGrant, position: usize) -> Self {
@@ -185,12 +194,10 @@ impl LimitSetAcquisition {
     /// Takes everything back as though it had never been acquired: the grant never reached the one who asked.
     #[doc(hidden)]
     pub fn undo(mut self) {
-        if let Owner::Local { engine, taken_at } = &self.owner
-            && !self.released
+        if let Owner::Local { engine, taken_at, waited } = &self.owner
+            && !std::mem::replace(&mut self.released, true)
         {
-            // How long it had waited is not known any more: that much stays in the sum of the waits.
-            engine.undo(self.items.iter().map(Item::wish), *taken_at, Duration::ZERO);
-            self.released = true;
+            engine.undo(self.items.iter().map(Item::wish), *taken_at, *waited);
         }
     }
 

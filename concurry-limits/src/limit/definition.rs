@@ -12,6 +12,12 @@ use crate::LimitSetError;
 /// A limit alone is not synchronised and cannot be acquired; a [`LimitSet`](crate::LimitSet) can. The trait is open: a
 /// type of yours with `#[typetag::serde]` on its impl is loaded from configuration by its name, like the built-in kinds.
 ///
+/// ```compile_fail,E0599
+/// use concurry_limits::ResourceLimit;
+///
+/// ResourceLimit::new("connections", 8).acquire(()); // there is no such method: build a `LimitSet`
+/// ```
+///
 /// # Examples
 ///
 /// Two at a time, and none on an odd second:

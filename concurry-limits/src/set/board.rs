@@ -10,6 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use concurry_core::clock::Timestamp;
+use concurry_core::panics::{InTurn, contain};
 use smallvec::SmallVec;
 
 use super::cell::Grant;
@@ -22,6 +23,15 @@ use super::{Item, Wish};
 #[derive(Default)]
 pub(super) struct Effects {
     pub(super) wakers: SmallVec<[Waker; 2]>,
+}
+
+impl Drop for Effects {
+    /// Wakes whoever was told something, also when a user's limit panicked after that.
+    fn drop(&mut self) {
+        for waker in self.wakers.drain(..) {
+            contain("a waker", || waker.wake());
+        }
+    }
 }
 
 /// What became of a waiter that came in.
@@ -156,10 +166,13 @@ impl Board {
 
     /// Settles what an acquisition held.
     pub(super) fn settle(&mut self, items: &[Item], now: Timestamp, effects: &mut Effects) {
+        let mut each = InTurn::default();
         for item in items.iter().filter(|item| item.requested > 0 || item.used() > 0) {
-            self.slots[item.index()].state.settle(item.requested, item.used(), now);
+            let state = &mut self.slots[item.index()].state;
+            each.run(|| state.settle(item.requested, item.used(), now));
         }
         self.pump(now, effects);
+        each.end();
     }
 
     /// Takes a grant back that never reached its waiter.
@@ -170,9 +183,10 @@ impl Board {
         now: Timestamp,
         effects: &mut Effects,
     ) {
+        let mut each = InTurn::default();
         for wish in taken.filter(|wish| wish.requested > 0) {
             let slot = &mut self.slots[wish.index()];
-            slot.state.undo(wish.requested, taken_at, now);
+            each.run(|| slot.state.undo(wish.requested, taken_at, now));
             if let Some(restraint) = &mut slot.restraint {
                 restraint.undo(wish.requested, taken_at);
             }
@@ -180,6 +194,7 @@ impl Board {
             slot.total_wait = slot.total_wait.saturating_sub(waited);
         }
         self.pump(now, effects);
+        each.end();
     }
 
     /// Changes a capacity; waiters that ask for more are told.

@@ -122,6 +122,7 @@ impl Engine {
 
     /// Lets the board act at this moment.
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut Board, Timestamp, &mut Effects) -> R) -> R {
+        // Dropped last: then the lock is free.
         let mut effects = Effects::default();
         let (result, request) = {
             let mut locked = lock(&self.locked);
@@ -145,7 +146,7 @@ impl Engine {
             }
             (result, locked.timer.follow(locked.board.next_timer))
         };
-        effects.wakers.into_iter().for_each(Waker::wake);
+        drop(effects);
         if let Some((at, version)) = request {
             self.arm(at, version);
         }

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use concurry_core::clock::Timestamp;
+use concurry_core::panics::InTurn;
 
 use super::count::Count;
 use super::returns::Returns;
@@ -131,6 +132,7 @@ impl Ledger {
         if !self.open || items.iter().any(|item| item.used() > item.requested) {
             return false;
         }
+        let mut each = InTurn::default();
         for item in items {
             let (requested, used) = (item.requested, item.used());
             let state = &mut slots[item.index()].state;
@@ -139,9 +141,10 @@ impl Ledger {
                 *word = count.give_back(*word, requested, used).unwrap_or(*word);
             } else if requested > 0 && !(used == requested && state.spends_when_taken()) {
                 let now = now(state.goes_by_time());
-                state.settle(requested, used, now);
+                each.run(|| state.settle(requested, used, now));
             }
         }
+        each.end();
         true
     }
 

@@ -122,12 +122,14 @@ impl Waiting {
     }
 
     fn acquisition(&mut self, grant: Grant) -> LimitSetAcquisition {
-        waits::add(grant.taken_at - self.cell.since);
+        let waited = grant.taken_at - self.cell.since;
+        waits::add(waited);
         // Who grants has taken it out of that queue.
         self.places[grant.branch as usize] = None;
         let Branch { engine, position, wishes } = self.cell.branch(grant.branch);
         let items = items_of(wishes);
         LimitSetAcquisition::local(Arc::clone(engine), items, grant.taken_at, *position as usize)
+            .after(waited)
     }
 
     /// Leaves all queues that it still stands in.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use concurry_core::clock::{ManualClock, Timestamp};
 use concurry_limits::RateLimitAlgorithm::{self, FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
@@ -267,4 +268,18 @@ fn who_lines_up_in_several_sets_leaves_the_first_when_a_limit_of_the_second_pani
     assert_eq!(waiters(door, "door"), 0);
     drop(held);
     drop(door.try_acquire(()).expect("nobody was granted it in the place of who is gone"));
+}
+
+#[test]
+fn a_grant_that_is_taken_back_leaves_no_wait_in_the_sum() {
+    let (clock, set) = alone(ResourceLimit::new("doors", 1));
+    let held = set.acquire(()).unwrap();
+    let mut waiting = Task::waiting(set.acquire_async(()));
+    clock.advance(Duration::from_secs(3));
+    drop(held);
+    let granted = waiting.woken().unwrap();
+    assert_eq!(set.stats().limits[0].total_wait, Duration::from_secs(3));
+    granted.undo();
+    let stats = set.stats();
+    assert_eq!((stats.limits[0].total_wait, stats.limits[0].admitted), (Duration::ZERO, 1));
 }

@@ -10,6 +10,8 @@ use concurry_limits::{
     UsageRule, Verdict, Window,
 };
 
+use crate::common::Task;
+
 fn account() -> (LimitSet, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new());
     let set = LimitSet::builder()
@@ -195,4 +197,22 @@ fn what_is_given_back_is_given_back_once_even_when_a_limit_of_a_users_own_panics
     drop(acquired);
     assert_eq!(set.stats().limits[0].in_use, 1);
     std::mem::forget(other);
+}
+
+#[test]
+fn when_a_limit_of_a_users_own_panics_those_after_it_are_given_back_and_who_waits_is_woken() {
+    for somebody_waits in [false, true] {
+        let (doors, windows) = (ResourceLimit::new("doors", 3), ResourceLimit::new("windows", 1));
+        let set = LimitSet::builder().limit(doors).limit(Broken).limit(windows).build().expect("right");
+        let acquired = set.acquire(()).expect("there is room");
+        let mut waiting =
+            somebody_waits.then(|| Task::waiting(set.acquire_async([("doors", 0), ("zz_broken", 0)])));
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(acquired)));
+        assert!(panicked.is_err(), "the panic reaches who gave back");
+        if let Some(waiting) = &mut waiting {
+            drop(waiting.woken().expect("the window is free"));
+        }
+        let in_use: Vec<_> = set.stats().limits.iter().map(|limit| limit.in_use).collect();
+        assert_eq!(in_use, [0, 0, 0]);
+    }
 }
