@@ -7,8 +7,10 @@
 //! * [`Clock`]: what a source of time must do; [`Clock::wake_at`] is the only way to wait for an instant.
 //! * [`SystemClock`]: the machine's monotonic clock, read from the processor's counter.
 //! * [`ManualClock`]: stands still until it is told to advance.
+//! * `exact`: how exactly a thread sleeps.
 //! * `timer`: the ordered list of wakers that both clocks share.
 
+mod exact;
 mod manual;
 mod system;
 mod timer;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::exact::Exact;
 use super::timer::{TimerList, WakeGuard};
 use super::{Clock, Timestamp};
 use crate::sync::lock;
@@ -13,8 +14,10 @@ use crate::sync::lock;
 ///
 /// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
 /// processor's counter (the quanta crate), which is several times cheaper to read but, left to itself, runs off by some ten
-/// milliseconds a minute. Two threads may differ by some ten nanoseconds. One thread serves all of [`wake_at`](Clock::wake_at), sleeps to the exact instant of the earliest request,
-/// and starts with the first one.
+/// milliseconds a minute. Two threads may differ by some ten nanoseconds. One thread serves all of [`wake_at`](Clock::wake_at),
+/// sleeps to the exact instant of the earliest request, and starts with the first one.
+///
+/// On Linux, who sleeps to an instant does without the timer slack that makes a sleep some fifty microseconds longer.
 ///
 /// # Examples
 ///
@@ -96,6 +99,7 @@ impl SystemClock {
 /// The timer thread: sleeps until the earliest request is due, or an earlier one comes.
 fn serve(timer: &TimerList, alarm: &Alarm) {
     let clock = SystemClock::shared();
+    let _exact = Exact::new();
     loop {
         timer.fire(clock.now());
         let changed = lock(&alarm.changed);
@@ -142,6 +146,7 @@ impl Clock for SystemClock {
             Some(at) => {
                 let wait = at - self.now();
                 if wait > Duration::ZERO {
+                    let _exact = Exact::new();
                     std::thread::park_timeout(wait);
                 }
             }
