@@ -197,6 +197,7 @@ impl Engine {
     }
 
     /// Takes in the ledger, if that is possible now.
+    #[inline(never)]
     pub(super) fn take_in_ledger(&self, demand: &Demand) -> Option<Timestamp> {
         if self.lane.is_some() {
             return None;
@@ -214,8 +215,8 @@ impl Engine {
         lock(&self.locked).ledger.as_ref()?.steps(&demand.wishes)
     }
 
-    /// Takes in the ledger, by steps.
-    #[inline]
+    /// Takes in the ledger, by steps. A call, so that the way through a lane is short.
+    #[inline(never)]
     pub(super) fn take_steps(&self, steps: &[Step]) -> bool {
         let mut locked = lock(&self.locked);
         let Locked { ledger: Some(ledger), now, .. } = &mut *locked else { return false };
@@ -300,7 +301,7 @@ impl Engine {
 
     /// Settles without the lock, if that is possible now.
     #[inline]
-    fn settle_simply(&self, item: &Item) -> bool {
+    pub(super) fn settle_simply(&self, item: &Item) -> bool {
         match &self.lane {
             Some(lane) => lane.give_back(item.requested, item.used()),
             None => self.returns.give_back(item.index(), item.requested),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use concurry_core::clock::Timestamp;
 use serde_json::Value;
 
-use super::Here;
+use super::here::{Here, Told};
 use crate::set::LimitSet;
 use crate::usage;
 use crate::{Feedback, LimitError, LimitSetAcquisition, Request};
@@ -39,7 +39,7 @@ pub(super) enum Held<'a> {
     /// Exactly what was prepared, and the usage that was told of one of its limits, by its place.
     AsPrepared {
         here: &'a Here,
-        told: Option<(usize, u64)>,
+        told: Told,
     },
     Released(&'a Here),
     Whole(Box<LimitSetAcquisition>),
@@ -156,7 +156,7 @@ impl Drop for PreparedAcquisition<'_> {
     #[inline]
     fn drop(&mut self) {
         match &self.held {
-            Held::AsPrepared { here, told: None } if here.done || here.give_back_simply() => {}
+            Held::AsPrepared { here, told } if told.is_none() && here.done || here.settle_simply(told) => {}
             Held::AsPrepared { here, told } => here.settle_dropped(*told),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! [`PreparedRequest`] and [`PreparedAcquisition`]: a request that is looked up once and made many times.
 
 mod acquisition;
+mod here;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,16 +9,12 @@ use std::time::Duration;
 
 use acquisition::Held;
 pub use acquisition::PreparedAcquisition;
+use here::Here;
 
-use super::demand::Demand;
+use super::Acquire;
 use super::engine::Patience;
-use super::ledger::Step;
 use super::limit_set::{LimitSet, Repr};
-use super::plan::Plan;
-use super::waiting::Entry;
-use super::{Acquire, Engine, Items};
 use crate::remote::Wait;
-use crate::usage;
 use crate::{LimitError, Request};
 
 /// A request whose keys were looked up and checked in its set; made by [`LimitSet::prepare`].
@@ -55,23 +52,6 @@ enum Target {
     },
 }
 
-struct Here {
-    engine: Arc<Engine>,
-    demand: Demand,
-    /// What it costs in the lane of its set, if there is one.
-    alone: Option<u64>,
-    /// The steps by which it is taken in the ledger of its set, if there is one and it needs nothing else.
-    steps: Option<Box<[Step]>>,
-    /// What is held once it is admitted.
-    items: Items,
-    /// A bit for each place whose usage has to be told.
-    must_tell: u128,
-    /// Those of the items that are to be given back when they were used wholly.
-    owed: Items,
-    /// Whether a guard that is dropped untouched has nothing to do: nothing is owed, and no usage has to be told.
-    done: bool,
-}
-
 impl LimitSet {
     /// Looks a request up, to be made many times.
     ///
@@ -81,16 +61,7 @@ impl LimitSet {
     /// fit the set; for a set in another process, those are errors of each acquire instead.
     pub fn prepare(&self, request: impl Request) -> Result<PreparedRequest, LimitError> {
         let target = match &self.repr {
-            Repr::Local(engine) => {
-                let demand = Demand::of(&request, &engine.definition)?;
-                let items = demand.items();
-                let must_tell = usage::must_tell(&engine.definition, &items);
-                let owed: Items = items.iter().filter(|item| !engine.is_spent(item)).copied().collect();
-                let done = owed.is_empty() && must_tell == 0;
-                let (alone, steps) = (engine.alone(&demand), engine.steps(&demand));
-                let engine = Arc::clone(engine);
-                Target::Here(Arc::new(Here { engine, demand, alone, steps, items, must_tell, owed, done }))
-            }
+            Repr::Local(engine) => Target::Here(Arc::new(Here::of(engine, &request)?)),
             Repr::Empty(_) => Target::Nowhere(self.clone()),
             Repr::Remote(_) => {
                 let mut amounts = Vec::new();
@@ -170,71 +141,6 @@ impl Target {
             Self::Elsewhere { set, amounts } => Held::Whole(Box::new(set.blocking(amounts, wait)?)),
         };
         Ok(held)
-    }
-}
-
-impl Here {
-    /// Takes without the board, if that is possible now. A call, so that the guard is made where it is used.
-    #[inline(never)]
-    fn take_simply(&self) -> bool {
-        match (self.alone, &self.steps) {
-            (Some(cost), _) => self.engine.take_alone(cost),
-            (None, Some(steps)) => self.engine.take_steps(steps),
-            (None, None) => self.engine.take_in_ledger(&self.demand).is_some(),
-        }
-    }
-
-    /// Gives back what was taken, untold, if that is possible without the lock.
-    #[inline(never)]
-    fn give_back_simply(&self) -> bool {
-        match self.alone {
-            Some(cost) if self.must_tell == 0 => self.engine.end_alone(cost),
-            _ => false,
-        }
-    }
-
-    fn admit(&self, wait: Wait) -> Result<Held<'_>, LimitError> {
-        let patience = Patience::new(wait, &*self.engine.clock);
-        Ok(match self.engine.admit_locked(&self.demand, patience)? {
-            Some(_) => Held::AsPrepared { here: self, told: None },
-            None => Held::Whole(Box::new(self.plan(patience).block()?)),
-        })
-    }
-
-    /// Gives everything back; the keys of which a usage had to be told.
-    #[inline]
-    fn settle(&self, told: Option<(usize, u64)>) -> Vec<String> {
-        let items = &self.items;
-        match told {
-            Some((place, used)) if used != items[place].requested => {
-                let mut items = items.clone();
-                usage::tell(&mut items, &[(place, used)]);
-                self.engine.settle(&items);
-            }
-            _ => self.engine.settle_unspent(&self.owed),
-        }
-        let untold = told.map_or(self.must_tell, |(place, _)| self.must_tell & !(1 << place));
-        if untold == 0 { Vec::new() } else { self.missing(told) }
-    }
-
-    #[inline(never)]
-    fn settle_dropped(&self, told: Option<(usize, u64)>) {
-        let missing = self.settle(told);
-        if !missing.is_empty() && !std::thread::panicking() {
-            usage::warn_of(&missing);
-        }
-    }
-
-    #[cold]
-    fn missing(&self, told: Option<(usize, u64)>) -> Vec<String> {
-        let mut items = self.items.clone();
-        usage::tell(&mut items, told.as_slice());
-        usage::missing(&self.engine.definition, &items)
-    }
-
-    fn plan(&self, patience: Patience) -> Plan {
-        let entry = Entry { position: 0, engine: Arc::clone(&self.engine), demand: self.demand.clone() };
-        Plan { entries: vec![entry], patience, clock: Arc::clone(&self.engine.clock) }
     }
 }
 

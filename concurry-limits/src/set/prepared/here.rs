@@ -1,0 +1,121 @@
+//! A request that was looked up in a set of this process: how it is taken and given back past the queue.
+
+use std::sync::Arc;
+
+use super::acquisition::Held;
+use crate::remote::Wait;
+use crate::set::demand::Demand;
+use crate::set::engine::Patience;
+use crate::set::ledger::Step;
+use crate::set::plan::Plan;
+use crate::set::waiting::Entry;
+use crate::set::{Engine, Items};
+use crate::usage;
+use crate::{LimitError, Request};
+
+/// A usage that was told, by its place in the items.
+pub(super) type Told = Option<(usize, u64)>;
+
+pub(super) struct Here {
+    pub(super) engine: Arc<Engine>,
+    demand: Demand,
+    /// What it costs in the lane of its set, if there is one.
+    alone: Option<u64>,
+    /// The steps by which it is taken in the ledger of its set, if there is one and it needs nothing else.
+    steps: Option<Box<[Step]>>,
+    /// What is held once it is admitted.
+    pub(super) items: Items,
+    /// A bit for each place whose usage has to be told.
+    must_tell: u128,
+    /// The one usage that has to be told, when all of it was used; and whether there is no other.
+    tells: (Told, bool),
+    /// Those of the items that are to be given back when they were used wholly.
+    owed: Items,
+    /// Whether a guard that is dropped untouched has nothing to do: nothing is owed, and no usage has to be told.
+    pub(super) done: bool,
+}
+
+impl Here {
+    pub(super) fn of(engine: &Arc<Engine>, request: &impl Request) -> Result<Self, LimitError> {
+        let demand = Demand::of(request, &engine.definition)?;
+        let items = demand.items();
+        let must_tell = usage::must_tell(&engine.definition, &items);
+        let mut telling = items.iter().enumerate().filter(|(place, _)| must_tell >> place & 1 != 0);
+        let first = telling.next().map(|(place, item)| (place, item.requested));
+        let tells = (first, telling.next().is_none());
+        let owed: Items = items.iter().filter(|item| !engine.is_spent(item)).copied().collect();
+        let done = owed.is_empty() && must_tell == 0;
+        let (alone, steps) = (engine.alone(&demand), engine.steps(&demand));
+        let engine = Arc::clone(engine);
+        Ok(Self { engine, demand, alone, steps, items, must_tell, tells, owed, done })
+    }
+
+    /// Takes without the board, if that is possible now. A call, so that the guard is made where it is used.
+    #[inline(never)]
+    pub(super) fn take_simply(&self) -> bool {
+        match (self.alone, &self.steps) {
+            (Some(cost), _) => self.engine.take_alone(cost),
+            (None, Some(steps)) => self.engine.take_steps(steps),
+            (None, None) => self.engine.take_in_ledger(&self.demand).is_some(),
+        }
+    }
+
+    /// Gives everything back, if nothing is missing of what `told` tells, all was used, and that is possible without the lock.
+    #[inline(never)]
+    pub(super) fn settle_simply(&self, told: &Told) -> bool {
+        let (all, alone) = &self.tells;
+        if !alone || told != all {
+            return false;
+        }
+        match (self.alone, &self.owed[..]) {
+            (Some(cost), _) => self.engine.end_alone(cost),
+            (None, []) => true,
+            (None, [item]) => self.engine.settle_simply(item),
+            (None, _) => false,
+        }
+    }
+
+    pub(super) fn admit(&self, wait: Wait) -> Result<Held<'_>, LimitError> {
+        let patience = Patience::new(wait, &*self.engine.clock);
+        Ok(match self.engine.admit_locked(&self.demand, patience)? {
+            Some(_) => Held::AsPrepared { here: self, told: None },
+            None => Held::Whole(Box::new(self.plan(patience).block()?)),
+        })
+    }
+
+    /// Gives everything back; the keys of which a usage had to be told.
+    #[inline]
+    pub(super) fn settle(&self, told: Told) -> Vec<String> {
+        let items = &self.items;
+        match told {
+            Some((place, used)) if used != items[place].requested => {
+                let mut items = items.clone();
+                usage::tell(&mut items, &[(place, used)]);
+                self.engine.settle(&items);
+            }
+            _ => self.engine.settle_unspent(&self.owed),
+        }
+        let untold = told.map_or(self.must_tell, |(place, _)| self.must_tell & !(1 << place));
+        if untold == 0 { Vec::new() } else { self.missing(told) }
+    }
+
+    #[inline(never)]
+    pub(super) fn settle_dropped(&self, told: Told) {
+        let missing = self.settle(told);
+        if !missing.is_empty() && !std::thread::panicking() {
+            usage::warn_of(&missing);
+        }
+    }
+
+    #[cold]
+    fn missing(&self, told: Told) -> Vec<String> {
+        let mut items = self.items.clone();
+        usage::tell(&mut items, told.as_slice());
+        usage::missing(&self.engine.definition, &items)
+    }
+
+    pub(super) fn plan(&self, patience: Patience) -> Plan {
+        let entry = Entry { position: 0, engine: Arc::clone(&self.engine), demand: self.demand.clone() };
+        Plan { entries: vec![entry], patience, clock: Arc::clone(&self.engine.clock) }
+    }
+}
