@@ -80,6 +80,21 @@ fn who_looks_while_others_come_and_go_sees_a_true_count() {
 }
 
 #[test]
+fn what_is_given_back_past_the_lock_is_counted_once() {
+    model(|| {
+        let set = locked_door();
+        let held = set.try_acquire(()).expect("nobody is inside");
+        let other = thread::spawn(move || drop(held));
+        // The one takes, and subtracts what was given back; the other closes, and looks.
+        let entered = set.try_acquire(()).is_ok();
+        assert!(set.stats().limits[0].in_use <= 1);
+        other.join().unwrap();
+        assert_eq!(set.stats().limits[0].admitted, 1 + u64::from(entered));
+        assert_all_is_back(&set);
+    });
+}
+
+#[test]
 fn a_rate_admits_no_more_than_there_is_whoever_closes_the_lane() {
     model(|| {
         let clock = Arc::new(ManualClock::new());
