@@ -18,7 +18,7 @@ use super::ledger::{Ledger, Step};
 use super::queue::{Queue, Waiter};
 use super::returns::Returns;
 use super::slot::{Decision, Slot, refusal};
-use super::{Definition, Item, Wish};
+use super::{Definition, Item, Items, Wish};
 use crate::LimitError;
 use crate::sync::{Mutex, lock};
 
@@ -282,20 +282,11 @@ impl Engine {
     #[inline]
     pub(crate) fn settle(&self, items: &[Item]) {
         let mut unspent = items.iter().filter(|item| !self.is_spent(item));
-        match (unspent.next(), unspent.next()) {
-            (None, _) => {}
-            (Some(item), None) if self.settle_simply(item) => {}
-            _ => self.settle_in_board(items),
-        }
-    }
-
-    /// As [`settle`](Self::settle), of what is known not to be spent.
-    #[inline]
-    pub(super) fn settle_unspent(&self, items: &[Item]) {
-        match items {
-            [] => {}
-            [item] if self.settle_simply(item) => {}
-            items => self.settle_in_board(items),
+        while let Some(item) = unspent.next() {
+            if !self.settle_simply(item) {
+                let rest: Items = std::iter::once(item).chain(unspent).copied().collect();
+                return self.settle_in_board(&rest);
+            }
         }
     }
 

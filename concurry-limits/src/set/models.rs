@@ -28,7 +28,7 @@ fn door() -> LimitSet {
     LimitSet::builder().clock(clock).limit(ResourceLimit::new("door", 1)).build().unwrap()
 }
 
-/// One door, under the lock.
+/// One door, under the lock, given back past it.
 fn locked_door() -> LimitSet {
     let clock = Arc::new(ManualClock::new());
     let (door, wall) = (ResourceLimit::new("door", 1), ResourceLimit::new("wall", 9));

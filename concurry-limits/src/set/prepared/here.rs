@@ -93,7 +93,7 @@ impl Here {
                 usage::tell(&mut items, &[(place, used)]);
                 self.engine.settle(&items);
             }
-            _ => self.engine.settle_unspent(&self.owed),
+            _ => self.engine.settle(&self.owed),
         }
         let untold = told.map_or(self.must_tell, |(place, _)| self.must_tell & !(1 << place));
         if untold == 0 { Vec::new() } else { self.missing(told) }
