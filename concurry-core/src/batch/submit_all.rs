@@ -11,7 +11,6 @@ use futures_core::Stream;
 
 use super::unordered::Unordered;
 use crate::call::{Call, Outcome};
-use crate::park;
 
 /// Submits a call for each of `items`, with at most `in_flight` of them in flight, and yields the outcomes in the order of
 /// the input; [`unordered`](SubmitAll::unordered) yields them as they come.
@@ -146,7 +145,8 @@ where
         poll_fn(|context| self.poll(context)).await
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T, E>>> {
+    /// Submits what may be in flight before the next outcome.
+    fn submit_more(&mut self) {
         // One at least, in the place of what was yielded: who takes outcomes slowly keeps the workers busy.
         let mut is_first = true;
         while self.calls.len() < self.input.in_flight {
@@ -158,6 +158,10 @@ where
             self.calls.push_back(submitted);
             is_first = false;
         }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T, E>>> {
+        self.submit_more();
         let Some((_, oldest)) = self.calls.front_mut() else { return Poll::Ready(None) };
         let Poll::Ready(outcome) = Pin::new(oldest).poll(context) else { return Poll::Pending };
         drop(self.calls.pop_front());
@@ -173,7 +177,9 @@ where
     type Item = Outcome<T, E>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        park::block_on(self.next_async())
+        self.submit_more();
+        let (_, oldest) = self.calls.pop_front()?;
+        Some(oldest.result())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use std::sync::Weak;
 use std::task::Waker;
 
-use concurry_core::sync::lock;
 use concurry_core::when_full::WhenFull;
 
 use super::cancelled::Swept;
@@ -179,7 +178,10 @@ impl Ahead {
 impl<M: Queued> Queue<M> {
     /// Worker `number` takes calls ahead from now on; `waker` has it look for more, or put some back.
     pub(crate) fn takes_ahead(&self, number: usize, waker: Waker, ender: Weak<dyn EndsByForce>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
+        // Who has room is to be woken for each call.
+        state.capacity = 0;
+        state.take_in();
         let hands = &mut state.ahead.hands;
         if hands.len() <= number {
             hands.resize_with(number + 1, Hand::default);
@@ -199,7 +201,7 @@ impl<M: Queued> Queue<M> {
         is_short: bool,
         into: &mut Vec<Taken<M>>,
     ) -> Outlook {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         if state.is_to_put_back(number) {
             return Outlook::PutBack;
         }
@@ -224,7 +226,7 @@ impl<M: Queued> Queue<M> {
         if ages.is_empty() {
             return;
         }
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let rooms = state.lets_go(number, ages, free);
         let submitters = state.rooms(rooms);
         let ended: Vec<_> = noted.into_iter().map(|noted| state.notes.ran(noted)).collect();
@@ -237,7 +239,7 @@ impl<M: Queued> Queue<M> {
 
     /// Puts calls back that worker `number` had taken, to their old places. Gives back those that nobody is to run any more.
     pub(crate) fn put_back(&self, number: usize, calls: Vec<Taken<M>>) -> Vec<M> {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let free = calls.iter().filter(|call| call.need.is_free()).count();
         let ages: Vec<u64> = calls.iter().map(Taken::age).collect();
         state.lets_go(number, &ages, free);

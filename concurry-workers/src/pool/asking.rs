@@ -8,7 +8,6 @@ use std::task::{Wake, Waker};
 
 use concurry_core::call::CallError;
 use concurry_core::panics::discard;
-use concurry_core::sync::lock;
 
 use super::ahead::Taken;
 use super::ending::{tell, wake};
@@ -32,7 +31,7 @@ impl<M: Queued> Queue<M> {
             Some((_, admission)) => admission.poll(&self.options.limits, &waker).is_ready(),
             None => true,
         };
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         if !decided {
             state.notes.is_held(age);
         }
@@ -71,7 +70,7 @@ impl<M: Queued> Queue<M> {
 
     /// It is worth asking for the first call of a lane.
     fn open(&self, need: Need) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let help = Help { idle: state.heir(need), hired: state.hire() };
         drop(state);
         self.help(help);

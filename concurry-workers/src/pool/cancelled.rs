@@ -9,7 +9,6 @@ use std::sync::MutexGuard;
 use std::task::Waker;
 
 use concurry_core::panics::discard;
-use concurry_core::sync::lock;
 
 use super::ending::tell;
 use super::notes::Noted;
@@ -55,7 +54,7 @@ impl<M: Queued> State<M> {
 impl<M: Queued> Queue<M> {
     /// One of the pool's calls was cancelled: perhaps one that waits.
     pub(super) fn counts_cancelled(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         state.cancelled += 1;
         if !state.submitters.is_empty() || state.cancelled > state.lanes.len() / 2 {
             sweep(state);
@@ -78,6 +77,7 @@ mod tests {
 
     use concurry_core::balancing::LoadBalancing;
     use concurry_core::clock;
+    use concurry_core::sync::lock;
     use concurry_core::when_full::WhenFull;
 
     use super::super::{QueueOptions, Refused, Route, Staffing};

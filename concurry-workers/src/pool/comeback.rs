@@ -90,7 +90,7 @@ impl<M: Queued> Wake for Due<M> {
 impl<M: Queued> Queue<M> {
     /// A ticket for a call that is about to be submitted.
     pub(crate) fn ticket(self: &Arc<Self>, call: usize) -> Ticket<M> {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let age = state.age();
         state.returns.may_come(call, age);
         Ticket { age, queue: Arc::clone(self), call }
@@ -98,16 +98,16 @@ impl<M: Queued> Queue<M> {
 
     /// An attempt returned what was not wanted.
     pub(crate) fn is_unwanted(&self) {
-        lock(&self.state).returns.is_unwanted();
+        self.state().returns.is_unwanted();
     }
 
     /// Whether nothing is to be run any more.
     pub(crate) fn is_stopped(&self) -> bool {
-        lock(&self.state).stopped
+        self.state().stopped
     }
 
     fn is_due(&self, age: u64) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let Some(BackingOff { message, affinity, span, timer, .. }) = state.backing_off.remove(&age) else {
             return;
         };
@@ -120,7 +120,7 @@ impl<M: Queued> Queue<M> {
 
     /// Takes a call out that waits, because nobody needs its result any more.
     pub(crate) fn withdraw(&self, age: u64) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let found = state.backing_off.remove(&age);
         let (waiting, heir) = state.withdraw(age);
         let noted = if found.is_some() || waiting.is_some() { state.leaves(age) } else { None };
@@ -137,7 +137,7 @@ impl<M: Queued> Queue<M> {
 
     /// The age of a call that may be withdrawn.
     pub(crate) fn new_age(&self) -> u64 {
-        lock(&self.state).age()
+        self.state().age()
     }
 
     /// The call of this age, as soon as its time has come; `None` when it waits no more, or never did. For sync mode, where
@@ -151,7 +151,7 @@ impl<M: Queued> Queue<M> {
         if pending {
             return Poll::Pending;
         }
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let message = state.lanes.withdraw(age).map(|(_, message)| message);
         Poll::Ready(message.map(|message| {
             state.returns.runs_again(age);
@@ -166,24 +166,26 @@ impl<M: Queued> Queue<M> {
         let Return { age, affinity, at, attempt, caller } = back;
         let span = self.options.names.again(|| message.method(), attempt, caller);
         let is_due = at <= self.clock().now();
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         if state.stopped {
             return Err(message);
         }
         let turn = state.returns.comes_back(age);
         if is_due {
             let help = state.place(affinity, age, message, span);
+            state.take_in();
             tell(state);
             self.help(help);
             return Ok(());
         }
         let waiting = BackingOff { message, affinity, at, attempt, span, turn, timer: None };
         state.backing_off.insert(age, waiting);
+        state.take_in();
         drop(state);
         let due = Waker::from(Arc::new(Due { queue: Arc::downgrade(self), age }));
         // The clock may call the waker right here, so not under the lock.
         let timer = self.clock().wake_at(at, due);
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         // When it is gone again by now, or has come back another time, the request is dropped, after the lock.
         let unused = match state.backing_off.get_mut(&age) {
             Some(waiting) if waiting.turn == turn => waiting.timer.replace(timer),

@@ -108,7 +108,7 @@ impl<M: Queued> Queue<M> {
     /// Worker `number` sleeps until `waker` is woken. The calls that it would wait for in vain, taken out.
     fn falls_asleep(&self, number: usize, waker: &Waker) -> Vec<M> {
         let left = waker.clone();
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let before = state.within.asleep.insert(number, left);
         let ages = state.in_vain(number, waker);
         let calls = take_out(state, &ages);
@@ -118,7 +118,7 @@ impl<M: Queued> Queue<M> {
 
     /// A worker has ended. The calls that others wait for in vain since then, taken out.
     pub(crate) fn waited_for_in_vain(&self) -> Vec<M> {
-        let state = lock(&self.state);
+        let state = self.state();
         let asleep = state.within.asleep.iter();
         let ages: Vec<u64> = asleep.flat_map(|(number, waker)| state.in_vain(*number, waker)).collect();
         take_out(state, &ages)

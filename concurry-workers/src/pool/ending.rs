@@ -22,7 +22,7 @@ impl<M: Queued> Queue<M> {
     /// closed.
     pub(crate) fn begin(&self, age: Option<u64>, method: impl Fn() -> &'static str) -> Option<Noted> {
         let span = self.options.names.first(method);
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         if !state.open {
             return None;
         }
@@ -41,7 +41,7 @@ impl<M: Queued> Queue<M> {
 
     /// A call that did not wait here leaves its caller; whether nothing runs then, and nothing more will.
     pub(crate) fn leaves(&self) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         state.running -= 1;
         let has_ended = !state.open && state.running == 0;
         tell(state);
@@ -50,13 +50,13 @@ impl<M: Queued> Queue<M> {
 
     /// Whether nothing runs, and nothing more will.
     pub(crate) fn has_ended(&self) -> bool {
-        let state = lock(&self.state);
+        let state = self.state();
         !state.open && state.running == 0
     }
 
     /// A call that worker `number` took is finished.
     pub(crate) fn finished(&self, number: usize, noted: Noted) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let ended = state.ran(number, noted);
         tell(state);
         self.tell_of(ended);
@@ -64,12 +64,12 @@ impl<M: Queued> Queue<M> {
 
     /// Worker `number` starts.
     pub(crate) fn worker_started(&self, number: usize) {
-        lock(&self.state).workers.started(number);
+        self.state().workers.started(number);
     }
 
     /// Worker `number` has ended; what waited for it may be taken by any.
     pub(crate) fn worker_ended(&self, number: usize) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         state.workers.ended(number);
         let hand = (state.ahead.ended(number), state.idle.remove(number));
         state.workers.arrives(number);
@@ -83,8 +83,10 @@ impl<M: Queued> Queue<M> {
 
     /// Lets nothing more in; what waits is still handed out.
     pub(crate) fn close(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         state.open = false;
+        // It is shut for good with that, and nothing is left in it.
+        state.take_in();
         let idle = state.idle.take();
         let submitters = std::mem::take(&mut state.submitters);
         drop(state);
@@ -93,9 +95,10 @@ impl<M: Queued> Queue<M> {
 
     /// Lets nothing more in and gives back what waits, also for its time.
     pub(crate) fn stop(&self) -> Vec<M> {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         state.stopped = true;
         state.open = false;
+        state.take_in();
         let mut calls = state.lanes.take();
         let backing_off = std::mem::take(&mut state.backing_off);
         state.returns.keep(&BTreeSet::new());
@@ -113,7 +116,7 @@ impl<M: Queued> Queue<M> {
 
     /// Whether worker `number` may still get a call; it leaves otherwise.
     pub(crate) fn needs(&self, number: usize) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         // One that somebody is about to send comes back.
         let is_over = state.is_over() && !state.ahead.has_calls(number);
         !is_over && !state.is_surplus(number)
@@ -128,12 +131,12 @@ impl<M: Queued> Queue<M> {
 
     /// Whether calls are let in.
     pub(crate) fn is_open(&self) -> bool {
-        lock(&self.state).open
+        self.state().open
     }
 
     /// Whether no worker is left to take a call.
     pub(crate) fn is_deserted(&self) -> bool {
-        lock(&self.state).workers.alive() == 0
+        self.state().workers.alive() == 0
     }
 
     /// Blocks until no call waits or runs, until `deadline` at most; says whether that came true.
@@ -148,7 +151,7 @@ impl<M: Queued> Queue<M> {
     }
 
     pub(super) fn observe(&self, context: &Context<'_>, condition: impl Fn(&State<M>) -> bool) -> Poll<()> {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         if condition(&state) {
             return Poll::Ready(());
         }
@@ -158,8 +161,8 @@ impl<M: Queued> Queue<M> {
 
     /// What there is right now.
     pub(crate) fn counts(&self) -> Counts {
-        sweep(lock(&self.state));
-        let state = lock(&self.state);
+        sweep(self.state());
+        let state = self.state();
         Counts {
             queued: state.backlog(),
             running: state.running,
@@ -172,7 +175,7 @@ impl<M: Queued> Queue<M> {
 
     /// The workers by state, and how long calls waited and ran.
     pub(crate) fn measures(&self) -> (WorkerStates, (Option<Times>, Option<Times>)) {
-        let state = lock(&self.state);
+        let state = self.state();
         (state.workers.states(), state.notes.times())
     }
 }

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use concurry_core::call::{Explains, Explanation, HeldBy};
-use concurry_core::sync::lock;
 use concurry_limits::{Admission, LimitPool};
 
 use super::lane::Gate;
@@ -105,11 +104,11 @@ impl<M: Queued> State<M> {
 
 impl<M: Queued> Explains for Queue<M> {
     fn age_of(&self, call: usize) -> Option<u64> {
-        lock(&self.state).returns.age_of(call)
+        self.state().returns.age_of(call)
     }
 
     fn end_by_force(&self, call: usize, age: Option<u64>) {
-        let enders = lock(&self.state).ahead.enders();
+        let enders = self.state().ahead.enders();
         for ender in enders {
             if ender.upgrade().is_some_and(|ender| ender.end_by_force(call, age)) {
                 return;
@@ -118,7 +117,7 @@ impl<M: Queued> Explains for Queue<M> {
     }
 
     fn explain(&self, call: usize) -> Explanation {
-        let (explanation, needed) = lock(&self.state).explain(call);
+        let (explanation, needed) = self.state().explain(call);
         match explanation {
             Explanation::Queued { ahead, workers, expected, .. } if !needed.is_empty() => {
                 // Foreign code, so not under the lock.

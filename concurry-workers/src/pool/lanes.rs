@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 
+use super::inbox::Inbox;
 use super::lane::{Asked, Calls, Lane, leave};
 use crate::admission::Standing;
 use crate::worker::Message;
@@ -68,6 +69,19 @@ impl<M> Lanes<M> {
         let lane = self.others.entry(need).or_insert_with(Lane::new);
         lane.place(age, message);
         lane.is_open()
+    }
+
+    /// Takes in what was put down beside the queue; `room` and `ages` as in [`Inbox::empty_into`].
+    pub(super) fn take_in(&mut self, inbox: &Inbox<M>, room: usize, ages: u64) -> u64 {
+        let (count, age) = inbox.empty_into(&mut self.free, room, ages);
+        self.len += count;
+        age
+    }
+
+    /// Whether no call waits that any worker may take, as far as is known here.
+    #[inline]
+    pub(super) fn has_no_free(&self) -> bool {
+        self.free.0.is_empty()
     }
 
     /// The call of this age, and the worker that it is for; not while it is being asked for.

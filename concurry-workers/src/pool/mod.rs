@@ -1,7 +1,9 @@
 //! A pool: where calls wait, who takes them, and the handle that users hold.
 //!
 //! * `queue`: the one queue of a pool. Calls wait here, not in a worker, so an idle worker always finds the oldest.
+//! * `inbox`: where calls are put down that need nothing but a place.
 //! * `lanes`: which call a worker may take: any, one that was routed to it, one whose limits admit it.
+//! * `apart`: cache lines.
 //! * `asking`: limits are asked for a call.
 //! * `lane`: calls that need the same, and whether the next of them may be asked for.
 //! * `balancing`: which worker a call is routed to, if to a certain one.
@@ -22,6 +24,7 @@
 //! * [`PoolStats`]: what a pool does right now.
 
 mod ahead;
+mod apart;
 mod asking;
 mod balancing;
 mod cancelled;
@@ -31,6 +34,7 @@ mod ending;
 mod explain;
 mod handle;
 mod idle;
+mod inbox;
 mod lane;
 mod lanes;
 mod notes;

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use concurry_core::clock::{Clock, Timestamp};
@@ -53,7 +54,7 @@ pub(super) struct Notes {
     measured: usize,
     traced: usize,
     /// The ages with none of these bits are measured.
-    mask: u64,
+    mask: Arc<AtomicU64>,
     waits: Measured,
     runs: Measured,
 }
@@ -81,16 +82,36 @@ impl Notes {
             waiting: BTreeMap::new(),
             measured: 0,
             traced: 0,
-            mask: 0,
+            mask: Arc::default(),
             waits: Measured::default(),
             runs: Measured::default(),
         }
     }
 
+    /// The ages with none of these bits are measured: for who looks without the queue's lock.
+    pub(super) fn mask(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.mask)
+    }
+
+    #[inline]
+    fn bits(&self) -> u64 {
+        self.mask.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn is_measured(&self, age: u64) -> bool {
+        age & self.bits() == 0
+    }
+
+    /// How many calls one of this age stands for.
+    fn weight(&self, age: u64) -> u64 {
+        if self.is_measured(age) { self.bits() + 1 } else { 0 }
+    }
+
     /// A call of this age begins to wait.
     #[inline]
     pub(super) fn waits(&mut self, age: u64, span: Span) {
-        if age & self.mask == 0 || !span.is_disabled() {
+        if self.is_measured(age) || !span.is_disabled() {
             self.insert(age, span);
         }
     }
@@ -98,7 +119,7 @@ impl Notes {
     fn note(&self, age: u64, span: Span) -> Note {
         let since = self.clock.now();
         let (queued, limited, ran) = Default::default();
-        let weight = if age & self.mask == 0 { self.mask + 1 } else { 0 };
+        let weight = self.weight(age);
         Note { since, asked: None, taken: since, queued, limited, ran, weight, span }
     }
 
@@ -109,14 +130,14 @@ impl Notes {
         self.traced += usize::from(!note.span.is_disabled());
         self.waiting.insert(age, Box::new(note));
         if self.measured > MOST {
-            self.thin_out(self.mask * 2 + 1);
+            self.thin_out(self.bits() * 2 + 1);
         }
     }
 
     /// Whether a call of this age may have a note.
     #[inline]
     fn may_have(&self, age: u64) -> bool {
-        age & self.mask == 0 || self.traced > 0
+        self.is_measured(age) || self.traced > 0
     }
 
     /// The limits of a call did not admit it.
@@ -140,7 +161,7 @@ impl Notes {
     pub(super) fn returns(&mut self, age: u64, noted: Noted) {
         let Some(mut note) = noted else { return };
         // Fewer may be measured by now.
-        note.weight = if age & self.mask == 0 { self.mask + 1 } else { 0 };
+        note.weight = self.weight(age);
         if note.weight > 0 || !note.span.is_disabled() {
             self.measured += usize::from(note.weight > 0);
             self.traced += usize::from(!note.span.is_disabled());
@@ -169,7 +190,7 @@ impl Notes {
     /// The note of a call that does not wait here, but in its caller.
     #[inline]
     pub(super) fn begin(&mut self, age: u64, span: Span) -> Noted {
-        (age & self.mask == 0 || !span.is_disabled()).then(|| Box::new(self.note(age, span)))
+        (self.is_measured(age) || !span.is_disabled()).then(|| Box::new(self.note(age, span)))
     }
 
     /// A call has run. The note is to be [told](Queue::tell_of) outside of the lock.
@@ -182,10 +203,10 @@ impl Notes {
             self.waits.record(note.queued, note.weight);
             self.runs.record(ran, note.weight);
             let is_short = ran < WORTH_IT;
-            if is_short && self.mask < SELDOM {
+            if is_short && self.bits() < SELDOM {
                 self.thin_out(SELDOM);
-            } else if self.measured < MOST / 4 && (!is_short || self.mask > SELDOM) {
-                self.mask >>= 1;
+            } else if self.measured < MOST / 4 && (!is_short || self.bits() > SELDOM) {
+                self.mask.store(self.bits() >> 1, Ordering::Relaxed);
             }
         }
         Some(note)
@@ -193,7 +214,7 @@ impl Notes {
 
     /// Fewer are measured from now on, and of those that wait.
     fn thin_out(&mut self, mask: u64) {
-        self.mask = mask;
+        self.mask.store(mask, Ordering::Relaxed);
         for (age, note) in &mut self.waiting {
             let stays = note.weight > 0 && age & mask == 0;
             note.weight = if stays { mask + 1 } else { 0 };

@@ -24,11 +24,13 @@ use concurry_limits::LimitPool;
 use tracing::Span;
 
 use super::ahead::{Ahead, Taken, call_back};
+use super::apart::Apart;
 use super::balancing::Workers;
 use super::comeback::BackingOff;
 use super::deadlock::Within;
 use super::ending::{tell, wake};
 use super::idle::Idle;
+use super::inbox::Inbox;
 use super::lanes::{Found, Lanes, Need};
 use super::notes::{Noted, Notes};
 use super::returns::Returns;
@@ -64,7 +66,8 @@ impl QueueOptions {
 
 /// The queue; `M` is the message of a call.
 pub(crate) struct Queue<M> {
-    pub(super) state: Mutex<State<M>>,
+    pub(super) state: Apart<Mutex<State<M>>>,
+    pub(super) inbox: Arc<Inbox<M>>,
     pub(super) options: QueueOptions,
     /// Starts the worker of this number, if workers are made when calls come.
     pub(super) hire: OnceLock<Hire>,
@@ -77,9 +80,12 @@ pub(crate) struct Queue<M> {
 pub(super) struct State<M> {
     /// Calls that wait for a worker, and perhaps for their limits.
     pub(super) lanes: Lanes<M>,
+    /// Calls that were put down beside the lanes.
+    pub(super) inbox: Arc<Inbox<M>>,
+    /// What the inbox may let in: nothing when calls need more than a place at the end; or as many as may wait.
+    pub(super) capacity: usize,
     /// Calls that wait for their time to be tried again, by age.
     pub(super) backing_off: BTreeMap<u64, BackingOff<M>>,
-    pub(super) next_age: u64,
     pub(super) returns: Returns,
     /// What is noted of some calls.
     pub(super) notes: Notes,
@@ -118,6 +124,7 @@ impl<M: Queued> State<M> {
     /// Puts a call to its place in a lane, and says who is to look for it.
     pub(super) fn place_for(&mut self, need: Need, age: u64, message: M) -> Help {
         let is_found = self.lanes.place(need, age, message);
+        self.inbox.tell();
         let idle = if is_found { self.worker_for(need) } else { None };
         Help { idle, hired: self.hire() }
     }
@@ -146,10 +153,24 @@ impl<M> State<M> {
         Some(waker)
     }
 
-    /// The age of a call that comes now.
+    /// The age of a call that comes now: after all that were put down.
     pub(super) fn age(&mut self) -> u64 {
-        self.next_age += 1;
-        self.next_age
+        let room = self.room();
+        self.lanes.take_in(&self.inbox, room, 1)
+    }
+
+    /// Takes in what was put down beside the lanes, and has the inbox know what may come.
+    pub(super) fn take_in(&mut self) {
+        let room = self.room();
+        self.lanes.take_in(&self.inbox, room, 0);
+    }
+
+    /// How many calls may be put down without anything else to be done for them.
+    fn room(&self) -> usize {
+        if !self.open || self.idle.len() > 0 || !self.submitters.is_empty() {
+            return 0;
+        }
+        self.capacity.saturating_sub(self.backlog())
     }
 
     /// Whether every call that was submitted has been answered.
@@ -216,12 +237,16 @@ pub(crate) enum Popped<T> {
 impl<M: Queued> Queue<M> {
     /// A queue without workers as yet.
     pub(crate) fn new(options: QueueOptions) -> Arc<Self> {
+        let notes = Notes::new(Arc::clone(&options.clock));
+        let inbox = Arc::new(Inbox::new(notes.mask()));
+        let is_plain = options.balancing == LoadBalancing::SharedQueue && options.staffing.idle.is_none();
         let state = State {
             lanes: Lanes::new(),
+            inbox: Arc::clone(&inbox),
+            capacity: if is_plain { options.capacity } else { 0 },
             backing_off: BTreeMap::new(),
-            next_age: 0,
             returns: Returns::default(),
-            notes: Notes::new(Arc::clone(&options.clock)),
+            notes,
             stopped: false,
             running: 0,
             ahead: Ahead::default(),
@@ -236,7 +261,8 @@ impl<M: Queued> Queue<M> {
         };
         Arc::new_cyclic(|me: &Weak<Self>| Self {
             registered: Registered::new(Weak::clone(me) as Weak<dyn Explains>),
-            state: Mutex::new(state),
+            state: Apart(Mutex::new(state)),
+            inbox,
             #[cfg(feature = "metrics")]
             metered: Metered::of(&options.names),
             options,
@@ -262,6 +288,21 @@ impl<M: Queued> Queue<M> {
         &self.options.limits
     }
 
+    /// What all share, with every call that was submitted by now.
+    pub(super) fn state(&self) -> MutexGuard<'_, State<M>> {
+        let mut state = lock(&self.state);
+        if self.inbox.has_news() {
+            state.take_in();
+        }
+        state
+    }
+
+    /// Whether there may be a call that no worker has looked for.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        self.inbox.has_news()
+    }
+
     /// The oldest call that worker `number` may take, which sleeps until there is one, or the queue is closed and empty, or
     /// `interrupted` says true (whoever makes it true wakes the worker).
     pub(crate) fn poll_pop(
@@ -285,7 +326,7 @@ impl<M: Queued> Queue<M> {
         interrupted: &dyn Fn() -> bool,
     ) -> Poll<Popped<Taken<M>>> {
         loop {
-            let mut state = lock(&self.state);
+            let mut state = self.state();
             state.idle.remove(number);
             state.workers.arrives(number);
             let ends = if interrupted() {
@@ -318,6 +359,8 @@ impl<M: Queued> Queue<M> {
                 }
                 None if state.is_over() => return Poll::Ready(Popped::Closed),
                 None if self.has_waited(&mut state, number) => return Poll::Ready(Popped::Closed),
+                // One was put down meanwhile.
+                None if !self.inbox.shut_if_empty() => {}
                 None => {
                     let turn = state.idle.add(number, context.waker().clone());
                     let busy = call_back(&state);
@@ -339,6 +382,9 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn next(self: &Arc<Self>, number: usize, noted: Noted) -> Option<(M, Noted)> {
         let mut state = lock(&self.state);
         let ended = state.ran(number, noted);
+        if state.lanes.has_no_free() && self.inbox.has_news() {
+            state.take_in();
+        }
         let next = if state.has_surplus() { None } else { state.lanes.pop_free() };
         let next = if let Some((age, message)) = next {
             let noted = state.begins(number, Need::default(), age, &message);

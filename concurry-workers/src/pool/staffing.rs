@@ -7,8 +7,6 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use concurry_core::sync::lock;
-
 use super::ending::{tell, wake};
 use super::queue::{Queue, State};
 use crate::worker::Queued;
@@ -94,7 +92,7 @@ impl<M: Queued> Queue<M> {
     /// Sets how many workers there shall be; says how many before, and the numbers of those to be started now. Those that
     /// are too many end when they have done what they do.
     pub(crate) fn set_target(&self, target: usize) -> (usize, Vec<usize>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let before = std::mem::replace(&mut state.staffing.target, target);
         let missing =
             if state.staffing.idle.is_some() { 0 } else { target.saturating_sub(state.workers.there()) };
@@ -127,16 +125,16 @@ impl<M: Queued> Queue<M> {
     pub(super) fn set_alarm(&self, number: usize, turn: u64, waker: &Waker) {
         let Some(idle) = self.options.staffing.idle else { return };
         let now = self.options.clock.now();
-        let since = lock(&self.state).workers.idle_since(number, now);
+        let since = self.state().workers.idle_since(number, now);
         // The clock may call the waker right here, so not under the lock.
         let alarm = self.options.clock.wake_at(since + idle, waker.clone());
-        let unused = lock(&self.state).idle.set_alarm(turn, alarm);
+        let unused = self.state().idle.set_alarm(turn, alarm);
         drop(unused);
     }
 
     /// Takes out what waits, to be refused; the queue goes on.
     pub(crate) fn take_waiting(&self) -> Vec<M> {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let calls = state.lanes.take();
         let backing_off = state.backing_off.keys().copied().collect();
         state.returns.keep(&backing_off);

@@ -3,7 +3,6 @@
 use std::task::Waker;
 
 use concurry_core::park;
-use concurry_core::sync::lock;
 use concurry_core::when_full::WhenFull;
 
 use super::cancelled::sweep;
@@ -21,6 +20,14 @@ pub struct Route {
     pub(crate) affinity: Option<u64>,
 }
 
+impl Route {
+    /// Whether it is to any worker, after all others.
+    #[inline]
+    fn is_plain(self) -> bool {
+        self.age.is_none() && self.affinity.is_none()
+    }
+}
+
 /// Why a call did not get into the queue.
 pub(crate) enum Refused<M> {
     /// It is closed.
@@ -36,11 +43,20 @@ impl<M: Queued> Queue<M> {
     /// what has to leave.
     ///
     /// Calls that back off count as well: they are the pool's backlog. They themselves never wait for room.
-    pub(crate) fn push(&self, route: Route, message: M) -> Result<Option<M>, Refused<M>> {
+    pub(crate) fn push(&self, route: Route, mut message: M) -> Result<Option<M>, Refused<M>> {
         let span = self.options.names.first(|| message.method());
+        let worker = worker_of(self.number());
+        let is_plain =
+            route.is_plain() && worker.is_none() && span.is_disabled() && message.admission().is_none();
+        if is_plain {
+            match self.inbox.put(message) {
+                Ok(()) => return Ok(None),
+                Err(back) => message = back,
+            }
+        }
         let mut registered: Option<Waker> = None;
         loop {
-            let mut state = lock(&self.state);
+            let mut state = self.state();
             // A thread stands here once, however it was woken: the next room is for somebody who still waits.
             if let Some(me) = registered.take() {
                 state.submitters.retain(|other| !other.will_wake(&me));
@@ -78,10 +94,11 @@ impl<M: Queued> Queue<M> {
                 }
             }
             let age = route.age.unwrap_or_else(|| state.age());
-            if let Some(worker) = worker_of(self.number()) {
+            if let Some(worker) = worker {
                 state.within.submits(worker, age);
             }
             let help = state.place(route.affinity, age, message, span);
+            state.take_in();
             drop(state);
             self.help(help);
             return Ok(displaced.map(|(message, _)| message));

@@ -6,7 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
+use concurry_core::clock;
+use concurry_core::mode::ExecutionMode;
 use concurry_core::panics::{catch, discard};
+use concurry_core::spin::Spin;
 use concurry_core::sync::lock;
 use crossbeam_channel::{Sender, unbounded};
 
@@ -133,7 +136,15 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
 
 fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
     let Some(mut worker) = ready.report(shared.construct(index))? else { return Ok(()) };
-    while let Popped::Message((message, noted)) = shared.queue.pop(index, &|| false) {
+    let (clock, mut spin) = (clock::system(), Spin::new());
+    loop {
+        // Where calls come one after the other, whoever submits the next one need not wake it.
+        let start = clock.now();
+        let is_awake = spin.until(&*clock, start, || shared.queue.has_news());
+        let Popped::Message((message, noted)) = shared.queue.pop(index, &|| false) else { break };
+        if !is_awake {
+            spin.waited(clock.now() - start);
+        }
         let mut next = Some((message, noted));
         while let Some((message, mut noted)) = next.take() {
             let ran = Note::within(&mut noted, || contained(|| worker.run(message)));
@@ -153,7 +164,10 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
 
 impl<W: Worker> Runtime<W> for Threads<W> {
     fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
-        submitting(|| self.shared.submit(route, message))
+        if self.shared.mode == ExecutionMode::Process {
+            return submitting(|| self.shared.submit(route, message));
+        }
+        self.shared.submit(route, message)
     }
 
     fn refusal(&self) -> CallError {
