@@ -62,7 +62,8 @@ fn types_can_go_where_users_take_them() {
 
 #[test]
 fn a_pending_call_is_a_small_thing() {
-    assert_eq!(size_of::<Call<[u64; 64]>>(), size_of::<usize>());
+    // What it shares with its worker is measured in core; the result of a call that is done at once stands in the call itself.
+    assert!(size_of::<Call<u64>>() <= 5 * size_of::<usize>());
 }
 
 #[test]

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use concurry_core::batch::gather;
-use concurry_core::call::{CallError, channel};
+use concurry_core::batch::{as_completed, gather};
+use concurry_core::call::{Call, CallError, Explanation, channel};
+use concurry_core::park::block_on;
 
 const ROUNDS: usize = 2_000;
 
@@ -100,4 +101,42 @@ fn a_wait_that_timed_out_can_be_repeated() {
     }
     promise.complete(Ok(5));
     assert_eq!(call.result_timeout(Duration::ZERO).unwrap(), 5);
+}
+
+#[test]
+fn a_call_that_was_done_when_it_was_made_is_like_any_other() {
+    let ended = |outcome| Call::<u32, String>::ended(outcome);
+    assert!(ended(Ok(1)).is_done() && !ended(Ok(1)).cancel() && !ended(Ok(1)).cancel_hard());
+    assert!(matches!(ended(Ok(1)).explain(), Explanation::Done));
+    assert_eq!([ended(Ok(1)).result().unwrap(), block_on(ended(Ok(2))).unwrap()], [1, 2]);
+    let asked = ended(Ok(3));
+    assert_eq!(asked.result_timeout(Duration::ZERO).unwrap(), 3);
+    assert!(matches!(asked.result_timeout(Duration::ZERO), Err(CallError::Taken)));
+    assert!(matches!(asked.result(), Err(CallError::Taken)));
+    assert_eq!(ended(Ok(4)).map(|n| n + 1).result().unwrap(), 5);
+    assert_eq!(ended(Ok(4)).and_then(move |n| ended(Ok(n + 2))).result().unwrap(), 6);
+    let failed = || ended(Err(CallError::Failed("no".to_owned())));
+    assert_eq!(failed().map_err(|text| text.len()).result().unwrap_err().into_failed(), Some(2));
+    let outcomes = gather([ended(Ok(7)), failed()]).outcomes();
+    assert!(matches!(outcomes[..], [Ok(7), Err(CallError::Failed(_))]));
+    assert!(gather([ended(Ok(7)), failed()]).result().is_err());
+    assert_eq!(as_completed([ended(Ok(8))]).map(|(_, outcome)| outcome.unwrap()).collect::<Vec<_>>(), [8]);
+}
+
+#[test]
+fn a_callback_of_a_call_that_was_done_when_it_was_made_runs_and_leaves_it_its_outcome() {
+    let (called, owned) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
+    let call = Call::<_, Infallible>::ended(Ok(Arc::clone(&owned)));
+    for _ in 0..2 {
+        let called = Arc::clone(&called);
+        call.on_done(move |outcome| {
+            called.fetch_add(usize::from(outcome.is_ok()), Ordering::SeqCst);
+        });
+    }
+    call.canceller().cancel();
+    assert_eq!((called.load(Ordering::SeqCst), Arc::strong_count(&owned)), (2, 2));
+    let call = call.map(|owned| Arc::strong_count(&owned));
+    assert_eq!(call.result().unwrap(), 2);
+    drop(Call::<_, Infallible>::ended(Ok(Arc::clone(&owned))));
+    assert_eq!(Arc::strong_count(&owned), 1, "what nobody takes is dropped");
 }

@@ -83,7 +83,7 @@ impl<T, E> Gatherable for Call<T, E> {
     }
 
     fn into_outcomes(self) -> Self::Outcomes {
-        self.try_take().unwrap_or(Err(CallError::Timeout))
+        self.take_whole().unwrap_or_else(|_| Err(CallError::Timeout))
     }
 
     fn into_results(self) -> Result<Self::Results, Self::Error> {

@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use super::explain::Origin;
+use super::pending::{Callback, Pending};
 use super::{Awaited, CallError, Outcome};
 use crate::modelled::{AtomicBool, Mutex, MutexGuard, Ordering, lock};
 use crate::panics::{contain, discard};
@@ -52,14 +53,14 @@ impl<T: Send, E: Send> Asked for Cell<T, E> {
     }
 }
 
-type Callback<T, E> = Box<dyn FnOnce(&Outcome<T, E>) + Send>;
-
 pub(super) struct Cell<T, E> {
     /// Whether it is pending and not closing; changed under the lock, and a hint to whoever looks without it: who closes
     /// finds out there.
     open: AtomicBool,
     /// Whether it was cancelled by force; set before it is.
     by_force: AtomicBool,
+    /// Whether there is a result that was not taken, as a hint to whoever looks without the lock.
+    has_result: AtomicBool,
     /// Who can say how it stands with the call; it has the room that is left beside the flag.
     origin: Origin,
     state: Mutex<State<T, E>>,
@@ -71,38 +72,19 @@ enum State<T, E> {
     Taken,
 }
 
-struct Pending<T, E> {
-    closing: bool,
-    waker: Option<Waker>,
-    watch: Option<(Arc<dyn Watch>, usize)>,
-    /// What few calls have; so the others are smaller.
-    rare: Option<Box<Rare<T, E>>>,
-}
-
-struct Rare<T, E> {
-    /// What the worker's end is woken by when nobody needs the answer any more.
-    worker: Option<Waker>,
-    callbacks: Vec<Callback<T, E>>,
-}
-
-impl<T, E> Pending<T, E> {
-    fn new() -> Self {
-        Self { closing: false, waker: None, watch: None, rare: None }
-    }
-
-    fn rare(&mut self) -> &mut Rare<T, E> {
-        self.rare.get_or_insert_with(|| Box::new(Rare { worker: None, callbacks: Vec::new() }))
-    }
-
-    fn has_callbacks(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| !rare.callbacks.is_empty())
-    }
-}
-
 impl<T, E> Cell<T, E> {
     pub(super) fn new(origin: Origin) -> Arc<Self> {
         let state = Mutex::new(State::Pending(Pending::new()));
-        Arc::new(Self { open: AtomicBool::new(true), by_force: AtomicBool::new(false), origin, state })
+        let (open, by_force, has_result) =
+            (AtomicBool::new(true), AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { open, by_force, has_result, origin, state })
+    }
+
+    /// One that is closed.
+    pub(super) fn done(outcome: Outcome<T, E>) -> Arc<Self> {
+        let (open, by_force) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (has_result, origin) = (AtomicBool::new(outcome.is_ok()), Origin::default());
+        Arc::new(Self { open, by_force, has_result, origin, state: Mutex::new(State::Done(outcome)) })
     }
 
     /// Who can say how it stands with the call.
@@ -126,7 +108,7 @@ impl<T, E> Cell<T, E> {
                     drop(state);
                     self.finish(outcome);
                 } else {
-                    settle(state, outcome);
+                    self.settle(state, outcome);
                 }
                 true
             }
@@ -171,7 +153,7 @@ impl<T, E> Cell<T, E> {
             let mut state = lock(&self.state);
             let State::Pending(pending) = &mut *state else { return };
             if !pending.has_callbacks() {
-                return settle(state, outcome);
+                return self.settle(state, outcome);
             }
             let callbacks = std::mem::take(&mut pending.rare().callbacks);
             drop(state);
@@ -181,23 +163,51 @@ impl<T, E> Cell<T, E> {
         }
     }
 
+    /// Lets the outcome be taken, and tells those who wait for it.
+    fn settle(&self, mut state: MutexGuard<'_, State<T, E>>, outcome: Outcome<T, E>) {
+        let (failed, cancelled) = (outcome.is_err(), matches!(outcome, Err(CallError::Cancelled)));
+        let State::Pending(pending) = std::mem::replace(&mut *state, State::Done(outcome)) else { return };
+        self.has_result.store(!failed, Ordering::Release);
+        drop(state);
+        let (waker, watch, worker) = pending.told();
+        if let Some(waker) = waker {
+            contain("a waker", || waker.wake());
+        }
+        if let Some(waker) = worker.filter(|_| cancelled) {
+            contain("a waker", || waker.wake());
+        }
+        if let Some((watch, index)) = watch {
+            contain("what waits for a call", move || watch.done(index, failed));
+        }
+    }
+
     /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
     pub(super) fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
         let mut mine = None;
         loop {
             let mut state = lock(&self.state);
             let State::Pending(pending) = &mut *state else {
+                self.has_result.store(false, Ordering::Relaxed);
                 return match std::mem::replace(&mut *state, State::Taken) {
                     State::Done(outcome) => Some(outcome),
                     State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
                 };
             };
-            let left = leave(&mut pending.waker, waker?, &mut mine);
+            let left = leave(pending.waker(), waker?, &mut mine);
             drop(state);
             if left.is_ok() {
                 return None;
             }
             mine = waker.cloned();
+        }
+    }
+
+    /// Takes the outcome of a closed cell that nobody else has.
+    pub(super) fn take_mut(&mut self) -> Outcome<T, E> {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(state, State::Taken) {
+            State::Done(outcome) => outcome,
+            State::Pending(_) | State::Taken => Err(CallError::Taken),
         }
     }
 
@@ -229,10 +239,13 @@ impl<T, E> Cell<T, E> {
 
     /// Has `watch` told when the call is done; at once when it is done already.
     pub(super) fn watch(&self, watch: &Arc<dyn Watch>, index: usize) {
+        if self.has_result.load(Ordering::Acquire) {
+            return watch.done(index, false);
+        }
         let mut state = lock(&self.state);
         let failed = match &mut *state {
             State::Pending(pending) => {
-                let earlier = pending.watch.replace((Arc::clone(watch), index));
+                let earlier = pending.hang((Arc::clone(watch), index));
                 drop(state);
                 drop(earlier);
                 return;
@@ -247,8 +260,8 @@ impl<T, E> Cell<T, E> {
     /// Whether whoever `waker` wakes waits for this call.
     pub(super) fn awaited_by(&self, waker: &Waker) -> Awaited {
         let watch = match &*lock(&self.state) {
-            State::Pending(pending) => match Awaited::directly(pending.waker.as_ref(), waker) {
-                Awaited::No => pending.watch.as_ref().map(|(watch, _)| Arc::clone(watch)),
+            State::Pending(pending) => match Awaited::directly(pending.left(), waker) {
+                Awaited::No => pending.hangs().map(|(watch, _)| Arc::clone(watch)),
                 awaited => return awaited,
             },
             State::Done(_) | State::Taken => None,
@@ -260,10 +273,10 @@ impl<T, E> Cell<T, E> {
     pub(super) fn on_done(&self, callback: Callback<T, E>) {
         let Err(callback) = self.add_callback(callback) else { return };
         let mut state = lock(&self.state);
+        self.has_result.store(false, Ordering::Relaxed);
         if let State::Done(outcome) = std::mem::replace(&mut *state, State::Taken) {
             // Closing once more, for this callback alone: whoever asks for the outcome meanwhile waits for it.
-            let rare = Some(Box::new(Rare { worker: None, callbacks: vec![callback] }));
-            *state = State::Pending(Pending { closing: true, rare, ..Pending::new() });
+            *state = State::Pending(Pending::closing(callback));
             drop(state);
             self.finish(outcome);
         }
@@ -291,24 +304,6 @@ fn leave(place: &mut Option<Waker>, waker: &Waker, mine: &mut Option<Waker>) -> 
     Ok(std::mem::replace(place, mine.take()))
 }
 
-/// Lets the outcome be taken, and tells those who wait for it.
-fn settle<T, E>(mut state: MutexGuard<'_, State<T, E>>, outcome: Outcome<T, E>) {
-    let (failed, cancelled) = (outcome.is_err(), matches!(outcome, Err(CallError::Cancelled)));
-    let State::Pending(pending) = std::mem::replace(&mut *state, State::Done(outcome)) else { return };
-    drop(state);
-    if let Some(waker) = pending.waker {
-        contain("a waker", || waker.wake());
-    }
-    if let Some(waker) = pending.rare.and_then(|rare| rare.worker)
-        && cancelled
-    {
-        contain("a waker", || waker.wake());
-    }
-    if let Some((watch, index)) = pending.watch {
-        contain("what waits for a call", move || watch.done(index, failed));
-    }
-}
-
 impl<T, E> Drop for Cell<T, E> {
     /// Nobody took the outcome; the last to let go may be a worker.
     fn drop(&mut self) {
@@ -324,12 +319,18 @@ impl<T, E> Drop for Cell<T, E> {
 mod tests {
     use std::convert::Infallible;
 
+    use super::super::{Call, Promise};
     use super::Cell;
 
+    /// What the caller holds, what waits in the queue with its age, and what both share.
     #[test]
     fn a_pending_call_is_a_small_thing() {
-        let counts = 2 * size_of::<usize>();
-        let sizes = [size_of::<Cell<u64, Infallible>>(), size_of::<Cell<String, std::io::Error>>()];
-        assert!(sizes.iter().all(|size| counts + size <= 96), "{sizes:?}");
+        fn size<T, E>() -> usize {
+            let counts = 2 * size_of::<usize>();
+            let queued = size_of::<Promise<T, E>>() + size_of::<u64>();
+            size_of::<Call<T, E>>() + queued + size_of::<Cell<T, E>>() + counts
+        }
+        let (number, text) = (size::<u64, Infallible>(), size::<String, std::io::Error>());
+        assert!(number <= 128 && text <= 128 + size_of::<String>() - size_of::<u64>(), "{number}, {text}");
     }
 }

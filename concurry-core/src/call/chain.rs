@@ -154,7 +154,7 @@ where
         U: Send + 'static,
         E2: Send + 'static,
     {
-        let (cell, after) = (Arc::clone(self.cell()), promise.cell());
+        let (cell, after) = (self.cell(), promise.cell());
         let is_pending = promise.on_done(move |outcome| {
             if matches!(outcome, Err(CallError::Cancelled)) {
                 let by_force = after.upgrade().is_some_and(|after| after.is_by_force());

@@ -4,10 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::cell::{Cell, Watch};
+use super::here::Here;
 use super::{CallError, Cancellation, Canceller, Explanation, Outcome};
 use crate::{clock, park};
 
@@ -32,16 +33,68 @@ use crate::{clock, park};
 /// assert_eq!(call.result().unwrap(), "done");
 /// ```
 pub struct Call<T, E = std::convert::Infallible> {
-    cell: Arc<Cell<T, E>>,
+    end: End<T, E>,
+}
+
+enum End<T, E> {
+    /// It is shared with the worker's end.
+    Shared(Arc<Cell<T, E>>),
+    /// It was done when it was made.
+    Here(Here<T, E>),
 }
 
 impl<T, E> Call<T, E> {
     pub(super) fn new(cell: Arc<Cell<T, E>>) -> Self {
-        Self { cell }
+        Self { end: End::Shared(cell) }
     }
 
-    pub(super) fn cell(&self) -> &Arc<Cell<T, E>> {
-        &self.cell
+    /// A call that has ended like this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::call::Call;
+    ///
+    /// let call: Call<u64> = Call::ended(Ok(42));
+    /// assert!(call.is_done());
+    /// assert_eq!(call.result().unwrap(), 42);
+    /// ```
+    pub fn ended(outcome: Outcome<T, E>) -> Self {
+        Self { end: End::Here(Here::new(outcome)) }
+    }
+
+    pub(super) fn cell(&self) -> Arc<Cell<T, E>> {
+        match &self.end {
+            End::Shared(cell) => Arc::clone(cell),
+            End::Here(here) => here.share(),
+        }
+    }
+
+    /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
+    fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
+        match &self.end {
+            End::Shared(cell) => cell.take(waker),
+            End::Here(here) => here.take().map_or_else(|cell| cell.take(waker), Some),
+        }
+    }
+
+    /// Takes the outcome if there is one, or gives the call back.
+    pub(crate) fn take_whole(mut self) -> Result<Outcome<T, E>, Self> {
+        if !self.is_done() {
+            return Err(self);
+        }
+        let cell = match &mut self.end {
+            End::Here(here) => match here.take_mut() {
+                Ok(outcome) => return Ok(outcome),
+                Err(cell) => cell,
+            },
+            // Most often the worker has let go of it.
+            End::Shared(cell) => match Arc::get_mut(cell) {
+                Some(cell) => return Ok(cell.take_mut()),
+                None => Arc::clone(cell),
+            },
+        };
+        cell.take(None).ok_or(self)
     }
 
     /// Blocks until the call is done and takes its result. Before the thread sleeps it looks for some microseconds, if waits on
@@ -51,10 +104,9 @@ impl<T, E> Call<T, E> {
     ///
     /// [`CallError`]: the method's own error, or what happened to the call.
     pub fn result(self) -> Outcome<T, E> {
-        let done = if self.is_done() { self.cell.take(None) } else { None };
-        done.unwrap_or_else(|| {
-            let cell = Arc::clone(&self.cell);
-            park::look_and_block_on(|| cell.is_done(), self)
+        self.take_whole().unwrap_or_else(|call| {
+            let cell = call.cell();
+            park::look_and_block_on(|| cell.is_done(), call)
         })
     }
 
@@ -67,7 +119,7 @@ impl<T, E> Call<T, E> {
     pub fn result_timeout(&self, timeout: Duration) -> Outcome<T, E> {
         let clock = clock::system();
         let deadline = clock.now() + timeout;
-        let done = std::future::poll_fn(|context| match self.cell.take(Some(context.waker())) {
+        let done = std::future::poll_fn(|context| match self.take(Some(context.waker())) {
             Some(outcome) => Poll::Ready(outcome),
             None => Poll::Pending,
         });
@@ -76,7 +128,10 @@ impl<T, E> Call<T, E> {
 
     /// Whether the outcome is decided; does not take it.
     pub fn is_done(&self) -> bool {
-        self.cell.is_done()
+        match &self.end {
+            End::Shared(cell) => cell.is_done(),
+            End::Here(_) => true,
+        }
     }
 
     /// How it stands with the call right now: its place in the queue, what holds it, and how long that may take. For people
@@ -94,7 +149,8 @@ impl<T, E> Call<T, E> {
     /// assert_eq!(call.explain().to_string(), "done");
     /// ```
     pub fn explain(&self) -> Explanation {
-        let explanation = self.cell.origin().explain(self.cell.id());
+        let End::Shared(cell) = &self.end else { return Explanation::Done };
+        let explanation = cell.origin().explain(cell.id());
         // It may have ended meanwhile; what is done does not change any more.
         if self.is_done() { Explanation::Done } else { explanation }
     }
@@ -102,7 +158,7 @@ impl<T, E> Call<T, E> {
     /// What the call is known by to its [`Origin`](super::Origin).
     #[doc(hidden)]
     pub fn id(&self) -> usize {
-        self.cell.id()
+        self.cell().id()
     }
 
     /// Ends the call with [`CallError::Cancelled`] and says whether it did: false when the call was done before.
@@ -111,7 +167,10 @@ impl<T, E> Call<T, E> {
     /// dropped at the point where it awaits, and its worker goes on. One that is not async goes on to its end, unless it looks
     /// at its [`Cancellation`](super::Cancellation); its result is dropped.
     pub fn cancel(&self) -> bool {
-        self.cell.cancel()
+        match &self.end {
+            End::Shared(cell) => cell.cancel(),
+            End::Here(_) => false,
+        }
     }
 
     /// As [`cancel`](Self::cancel), and the process of a method that runs in one is ended: for a method that neither awaits nor
@@ -137,7 +196,10 @@ impl<T, E> Call<T, E> {
     /// assert!(matches!(call.result(), Err(CallError::Cancelled)));
     /// ```
     pub fn cancel_hard(&self) -> bool {
-        self.cell.cancel_by_force()
+        match &self.end {
+            End::Shared(cell) => cell.cancel_by_force(),
+            End::Here(_) => false,
+        }
     }
 
     /// What cancels this call, for whoever does not hold it.
@@ -146,8 +208,7 @@ impl<T, E> Call<T, E> {
         T: Send + 'static,
         E: Send + 'static,
     {
-        let cell = Arc::clone(&self.cell);
-        Canceller(Cancellation::of(Some(cell)))
+        Canceller(Cancellation::of(Some(self.cell())))
     }
 
     /// Runs `callback` with the outcome once there is one: on the thread that completes the call, or here and now when
@@ -158,27 +219,36 @@ impl<T, E> Call<T, E> {
         T: 'static,
         E: 'static,
     {
-        self.cell.on_done(Box::new(callback));
+        self.cell().on_done(Box::new(callback));
     }
 
     /// Has `watch` told when the call is done. One watcher a call: a later one takes the place of an earlier.
     #[doc(hidden)]
     pub fn watch(&self, watch: &Arc<dyn Watch>, index: usize) {
-        self.cell.watch(watch, index);
+        match &self.end {
+            End::Shared(cell) => cell.watch(watch, index),
+            End::Here(here) => match here.has_failed() {
+                Ok(failed) => watch.done(index, failed),
+                Err(cell) => cell.watch(watch, index),
+            },
+        }
     }
 
     /// Takes the outcome if there is one.
     #[doc(hidden)]
     pub fn try_take(&self) -> Option<Outcome<T, E>> {
-        self.cell.take(None)
+        self.take(None)
     }
 }
+
+/// Nothing in it is pinned: a result is moved out.
+impl<T, E> Unpin for Call<T, E> {}
 
 impl<T, E> Future for Call<T, E> {
     type Output = Outcome<T, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.cell.take(Some(context.waker())) {
+        match self.take(Some(context.waker())) {
             Some(outcome) => Poll::Ready(outcome),
             None => Poll::Pending,
         }

@@ -6,6 +6,8 @@
 //! * `cell`: the state that both ends share, and who may change it.
 //! * [`promise`](Promise): the worker's end.
 //! * [`handle`](Call): the caller's end: waiting, awaiting, cancelling.
+//! * `pending`: what is left at a call that is not done.
+//! * `here`: a call that was done when it was made.
 //! * [`awaited`](Awaited): who waits for a call.
 //! * [`cancellation`](Cancellation): how a method learns that nobody needs its result.
 //! * `chain`: calls made of other calls: `map`, `and_then`.
@@ -23,8 +25,10 @@ mod error;
 mod exhausted;
 mod explain;
 mod handle;
+mod here;
 #[cfg(all(test, loom))]
 mod models;
+mod pending;
 mod promise;
 mod refused;
 mod trampoline;

@@ -196,6 +196,28 @@ fn run_here(method: &Method, worker: &Path) -> TokenStream {
     }
 }
 
+/// Where a pool runs its calls in their callers, a method that needs nothing but the worker is called as such, and its
+/// method of the handle returns with that.
+pub(super) fn call_here(model: &WorkerImpl, method: &Method, number: u16) -> Option<TokenStream> {
+    let Method { name, names, .. } = method;
+    if method.is_async || method.limited.is_some() || !method.injected.is_empty() {
+        return None;
+    }
+    let (worker, handle) = (&model.worker, model.handle());
+    let result = as_result(&method.returns, &emit!(#worker::#name(worker #(, #names)*)));
+    Some(emit! {
+        let run = |worker: &mut #worker, args| {
+            let (#(#names,)*) = args;
+            #result
+        };
+        let here = ::concurry::PoolHandle::run_here(<#handle>::__pool(self), #number, (#(#names,)*), run);
+        let (#(#names,)*) = match here {
+            ::core::result::Result::Ok(call) => return call,
+            ::core::result::Result::Err(args) => args,
+        };
+    })
+}
+
 /// What a method looks at that wants to know whether its call was cancelled.
 fn cancellation(method: &Method) -> Option<TokenStream> {
     let looks = method.injected.iter().any(|(_, injected)| *injected == Injected::Cancellation);

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{checks, retry};
+use super::{checks, dispatch, retry};
 use crate::model::{Method, Returns, Stub, WorkerImpl};
 
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
@@ -19,7 +19,9 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
         };
         let real = signature(ok, err);
         let submit = retry::submit(model, method, number);
+        let here = dispatch::call_here(model, method, number);
         let body = emit! {
+            #here
             let (promise, call) = ::concurry::PoolHandle::channel(<#handle>::__pool(self));
             #submit
             call
@@ -48,7 +50,7 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
         }
     });
     emit! {
-        #[allow(dead_code, clippy::too_many_arguments, clippy::used_underscore_binding)]
+        #[allow(dead_code, clippy::let_unit_value, clippy::too_many_arguments, clippy::unit_arg, clippy::used_underscore_binding)]
         impl #handle {
             #(#methods)*
             #(#stubs)*

@@ -47,7 +47,7 @@ impl<M: Queued> Queue<M> {
                 // The next one of its lane may be admitted as well, and its own wake-up has been used.
                 let heir = state.heir(need);
                 let noted = state.begins(number, need, age, &message);
-                let message = taken(state, message, heir);
+                taken(state, heir);
                 Some(Popped::Message(Taken { need, age, message, noted }))
             }
             Asked::Waits(place) => {

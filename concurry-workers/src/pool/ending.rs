@@ -9,29 +9,44 @@ use std::time::Duration;
 use concurry_core::clock::{Clock, Timestamp};
 use concurry_core::park;
 use concurry_core::sync::lock;
+use tracing::Span;
 
 use super::cancelled::sweep;
 use super::comeback::BackingOff;
 use super::notes::Noted;
 use super::queue::{Queue, State};
 use super::stats::{Times, WorkerStates};
+use super::trace::Names;
 use crate::worker::Queued;
 
 impl<M: Queued> Queue<M> {
-    /// A call that does not wait here, but runs in its caller, begins: with what is noted of it. None when the queue is
-    /// closed.
-    pub(crate) fn begin(&self, age: Option<u64>, method: impl Fn() -> &'static str) -> Option<Noted> {
+    /// A call that does not wait here comes, to run in its caller. False when the queue is closed; then too it has to
+    /// [leave](Self::leaves).
+    #[inline]
+    pub(crate) fn enters(&self) -> bool {
+        self.presence.enters()
+    }
+
+    /// What is noted of a call that runs in its caller.
+    pub(crate) fn begin(&self, age: Option<u64>, method: impl Fn() -> &'static str) -> Noted {
         let span = self.options.names.first(method);
-        let mut state = self.state();
-        if !state.open {
+        let mut state = lock(&self.state);
+        let age = age.unwrap_or_else(|| state.age());
+        state.notes.begin(age, span)
+    }
+
+    /// What is noted of the call of this number, of those that run in their callers; none when nobody wants a span of it.
+    #[inline]
+    pub(crate) fn begin_here(&self, number: u64) -> Option<Noted> {
+        if Names::are_wanted() {
             return None;
         }
-        state.running += 1;
-        let age = age.unwrap_or_else(|| state.age());
-        Some(state.notes.begin(age, span))
+        let is_measured = self.inbox.measures(number);
+        Some(if is_measured { lock(&self.state).notes.begin(0, Span::none()) } else { None })
     }
 
     /// A call that did not wait here has run in its caller.
+    #[inline]
     pub(crate) fn ran_here(&self, noted: Noted) {
         if noted.is_some() {
             let ended = lock(&self.state).notes.ran(noted);
@@ -40,18 +55,19 @@ impl<M: Queued> Queue<M> {
     }
 
     /// A call that did not wait here leaves its caller; whether nothing runs then, and nothing more will.
+    #[inline]
     pub(crate) fn leaves(&self) -> bool {
-        let mut state = self.state();
-        state.running -= 1;
-        let has_ended = !state.open && state.running == 0;
-        tell(state);
-        has_ended
+        self.presence.leaves() && self.is_left()
+    }
+
+    fn is_left(&self) -> bool {
+        tell(lock(&self.state));
+        self.has_ended()
     }
 
     /// Whether nothing runs, and nothing more will.
     pub(crate) fn has_ended(&self) -> bool {
-        let state = self.state();
-        !state.open && state.running == 0
+        self.presence.has_ended()
     }
 
     /// A call that worker `number` took is finished.
@@ -85,6 +101,7 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.open = false;
+        self.presence.shut();
         // It is shut for good with that, and nothing is left in it.
         state.take_in();
         let idle = state.idle.take();
@@ -98,6 +115,7 @@ impl<M: Queued> Queue<M> {
         let mut state = self.state();
         state.stopped = true;
         state.open = false;
+        self.presence.shut();
         state.take_in();
         let mut calls = state.lanes.take();
         let backing_off = std::mem::take(&mut state.backing_off);
@@ -152,6 +170,7 @@ impl<M: Queued> Queue<M> {
 
     pub(super) fn observe(&self, context: &Context<'_>, condition: impl Fn(&State<M>) -> bool) -> Poll<()> {
         let mut state = self.state();
+        self.presence.is_watched(true);
         if condition(&state) {
             return Poll::Ready(());
         }
@@ -202,6 +221,7 @@ pub(super) fn tell<M>(mut state: MutexGuard<'_, State<M>>) {
     }
     let idle = if is_over { state.idle.take() } else { Vec::new() };
     let observers = std::mem::take(&mut state.observers);
+    state.presence.is_watched(false);
     drop(state);
     idle.into_iter().chain(observers).for_each(Waker::wake);
 }

@@ -6,14 +6,16 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use concurry_core::call::{Call, CallError, Origin, Promise, channel_of};
+use concurry_core::mode::ExecutionMode;
+use concurry_core::panics;
 use concurry_core::retry::Retry;
 
 use super::serving::serves;
 use super::{PoolStats, Queue, Route};
-use crate::attempt::refuse;
+use crate::attempt::{Ran, refuse};
 use crate::error::InitError;
 use crate::retry::{self, Recipe, Rules};
-use crate::runtime::Runtime;
+use crate::runtime::{Here, Runtime};
 use crate::worker::Worker;
 
 /// A pool of workers. The typed handle of a worker derefs to this.
@@ -44,6 +46,7 @@ struct Owner<W: Worker> {
     runtime: Arc<dyn Runtime<W>>,
     queue: Box<dyn HasQueue<W>>,
     rules: Rules,
+    is_sync: bool,
     /// What the pool's calls find it by.
     origin: Origin,
 }
@@ -68,14 +71,61 @@ impl<W: Worker> Drop for Owner<W> {
 
 impl<W: Worker> PoolHandle<W> {
     pub(crate) fn new(runtime: Arc<dyn Runtime<W>>, queue: Arc<Queue<W::Message>>, rules: Rules) -> Self {
-        let origin = queue.origin();
-        Self { owner: Arc::new(Owner { runtime, queue: Box::new(queue), rules, origin }), affinity: None }
+        let (origin, is_sync) = (queue.origin(), queue.mode() == ExecutionMode::Sync);
+        let queue = Box::new(queue);
+        Self { owner: Arc::new(Owner { runtime, queue, rules, is_sync, origin }), affinity: None }
     }
 
     /// Makes the two ends of a call of this pool.
     #[doc(hidden)]
     pub fn channel<T, E>(&self) -> (Promise<T, E>, Call<T, E>) {
         channel_of(self.owner.origin)
+    }
+
+    /// A call of a method that needs nothing but its worker and `args`, if that can be run here and now: in mode sync, and if it
+    /// is not to be tried again. Otherwise the arguments come back, and are submitted as a message.
+    ///
+    /// # Errors
+    ///
+    /// The arguments.
+    #[doc(hidden)]
+    #[inline]
+    pub fn run_here<A, T, E>(
+        &self,
+        method: u16,
+        args: A,
+        run: impl FnOnce(&mut W, A) -> Result<T, E>,
+    ) -> Result<Call<T, E>, A> {
+        if !self.owner.is_sync || self.is_retried(method) {
+            return Err(args);
+        }
+        let (mut given, mut outcome) = (Some((args, run)), None);
+        let here = self.owner.runtime.run_here(&mut |worker| {
+            let Some((args, run)) = given.take() else { return Ran::Failed };
+            match panics::catch(|| run(worker, args)) {
+                Ok(result) => {
+                    let ran = Ran::of(&result);
+                    outcome = Some(result.map_err(CallError::Failed));
+                    ran
+                }
+                Err(panic) => {
+                    outcome = Some(Err(CallError::Panicked(panic)));
+                    Ran::Panicked
+                }
+            }
+        });
+        match (here, given) {
+            (Here::AsMessage, Some((args, _))) => Err(args),
+            (Here::Refused(error), given) => {
+                panics::discard(given.map(|(args, _)| args));
+                Ok(Call::ended(Err(error.widen())))
+            }
+            _ => Ok(Call::ended(outcome.unwrap_or_else(|| Err(CallError::Stopped)))),
+        }
+    }
+
+    fn is_retried(&self, method: u16) -> bool {
+        self.owner.rules.get(usize::from(method)).is_some_and(Option::is_some)
     }
 
     /// Submits a call; a pool that is stopped answers it at once.

@@ -46,8 +46,7 @@ impl<M> Inbox<M> {
     pub(super) fn put(&self, message: M) -> Result<(), M> {
         let mut within = lock(&self.within);
         let age = within.last_age + 1;
-        let is_measured = age & self.mask.load(Ordering::Relaxed) == 0;
-        if within.is_shut || within.room == 0 || is_measured {
+        if within.is_shut || within.room == 0 || self.measures(age) {
             return Err(message);
         }
         within.room -= 1;
@@ -58,6 +57,12 @@ impl<M> Inbox<M> {
             self.has_news.store(true, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Whether a call of this age is measured.
+    #[inline]
+    pub(super) fn measures(&self, age: u64) -> bool {
+        age & self.mask.load(Ordering::Relaxed) == 0
     }
 
     /// Whether there may be a call that nobody has looked at.
@@ -121,6 +126,7 @@ mod tests {
     }
 
     fn push(queue: &Queue<u32>, message: u32) -> Result<(), u32> {
+        let Err(message) = queue.put(Route::default(), message) else { return Ok(()) };
         match queue.push(Route::default(), message) {
             Ok(_) => Ok(()),
             Err(Refused::Closed(back) | Refused::Full(back, _) | Refused::WouldDeadlock(back)) => Err(back),

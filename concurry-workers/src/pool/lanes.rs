@@ -78,6 +78,12 @@ impl<M> Lanes<M> {
         age
     }
 
+    /// Whether there are calls that not any worker may take.
+    #[inline]
+    pub(super) fn has_others(&self) -> bool {
+        !self.others.is_empty()
+    }
+
     /// Whether no call waits that any worker may take, as far as is known here.
     #[inline]
     pub(super) fn has_no_free(&self) -> bool {

@@ -13,6 +13,7 @@
 //! * `submitting`: how calls get in, and what a full queue does.
 //! * `staffing`: how many workers there shall be.
 //! * `comeback`: calls that come back to the queue, to be tried again.
+//! * `presence`: calls that run in their callers.
 //! * `returns`: what is known of them.
 //! * `notes`: what is noted of calls beside them: times, spans.
 //! * `trace`: the span of a call.
@@ -38,6 +39,7 @@ mod inbox;
 mod lane;
 mod lanes;
 mod notes;
+mod presence;
 mod queue;
 #[cfg(test)]
 mod queue_tests;

@@ -15,7 +15,6 @@ use std::task::{Context, Poll, Waker};
 use concurry_core::balancing::LoadBalancing;
 use concurry_core::call::{Explains, Origin, Registered};
 use concurry_core::clock::Clock;
-#[cfg(test)]
 use concurry_core::mode::ExecutionMode;
 use concurry_core::park;
 use concurry_core::sync::lock;
@@ -33,6 +32,7 @@ use super::idle::Idle;
 use super::inbox::Inbox;
 use super::lanes::{Found, Lanes, Need};
 use super::notes::{Noted, Notes};
+use super::presence::Presence;
 use super::returns::Returns;
 use super::staffing::{Help, Hire, Staffing};
 use super::trace::Names;
@@ -68,6 +68,8 @@ impl QueueOptions {
 pub(crate) struct Queue<M> {
     pub(super) state: Apart<Mutex<State<M>>>,
     pub(super) inbox: Arc<Inbox<M>>,
+    /// Calls that run in their callers.
+    pub(super) presence: Arc<Presence>,
     pub(super) options: QueueOptions,
     /// Starts the worker of this number, if workers are made when calls come.
     pub(super) hire: OnceLock<Hire>,
@@ -93,6 +95,7 @@ pub(super) struct State<M> {
     pub(super) stopped: bool,
     /// Calls taken by a worker and not yet finished.
     pub(super) running: usize,
+    pub(super) presence: Arc<Presence>,
     /// Calls taken by a worker that runs another one as yet.
     pub(super) ahead: Ahead,
     /// Workers that are there: they, and only they, take calls.
@@ -175,7 +178,7 @@ impl<M> State<M> {
 
     /// Whether every call that was submitted has been answered.
     pub(super) fn is_empty(&self) -> bool {
-        self.lanes.is_empty() && self.running == 0 && self.returns.is_empty()
+        self.lanes.is_empty() && self.running == 0 && self.presence.is_empty() && self.returns.is_empty()
     }
 
     /// Whether there is, and will be, nothing for a worker to do.
@@ -239,6 +242,7 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn new(options: QueueOptions) -> Arc<Self> {
         let notes = Notes::new(Arc::clone(&options.clock));
         let inbox = Arc::new(Inbox::new(notes.mask()));
+        let presence = Arc::default();
         let is_plain = options.balancing == LoadBalancing::SharedQueue && options.staffing.idle.is_none();
         let state = State {
             lanes: Lanes::new(),
@@ -249,6 +253,7 @@ impl<M: Queued> Queue<M> {
             notes,
             stopped: false,
             running: 0,
+            presence: Arc::clone(&presence),
             ahead: Ahead::default(),
             workers: Workers::new(options.balancing),
             within: Within::default(),
@@ -263,6 +268,7 @@ impl<M: Queued> Queue<M> {
             registered: Registered::new(Weak::clone(me) as Weak<dyn Explains>),
             state: Apart(Mutex::new(state)),
             inbox,
+            presence,
             #[cfg(feature = "metrics")]
             metered: Metered::of(&options.names),
             options,
@@ -273,6 +279,10 @@ impl<M: Queued> Queue<M> {
     /// What the pool is known by to those who serve it.
     pub(crate) fn number(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+
+    pub(crate) fn mode(&self) -> ExecutionMode {
+        self.options.names.mode
     }
 
     /// What the pool's calls find it by.
@@ -347,7 +357,7 @@ impl<M: Queued> Queue<M> {
                 Some(Found::Call(need, age, message)) => {
                     state.workers.is_busy(number);
                     let noted = state.begins(number, need, age, &message);
-                    let message = taken(state, message, None);
+                    taken(state, None);
                     return Poll::Ready(Popped::Message(Taken { need, age, message, noted }));
                 }
                 Some(Found::Ask(need, age, message)) => {
@@ -379,27 +389,41 @@ impl<M: Queued> Queue<M> {
     }
 
     /// The call that worker `number` took is finished, and it takes the next one, if it need not wait for that.
-    pub(crate) fn next(self: &Arc<Self>, number: usize, noted: Noted) -> Option<(M, Noted)> {
+    pub(crate) fn next(&self, number: usize, noted: Noted) -> Option<(M, Noted)> {
+        let mut next = None;
+        let noted = self.next_into(number, noted, &mut next);
+        next.map(|message| (message, noted))
+    }
+
+    /// As [`next`](Self::next), into a place that is empty.
+    pub(crate) fn next_into(&self, number: usize, noted: Noted, into: &mut Option<M>) -> Noted {
         let mut state = lock(&self.state);
         let ended = state.ran(number, noted);
         if state.lanes.has_no_free() && self.inbox.has_news() {
             state.take_in();
         }
         let next = if state.has_surplus() { None } else { state.lanes.pop_free() };
-        let next = if let Some((age, message)) = next {
-            let noted = state.begins(number, Need::default(), age, &message);
-            Some((taken(state, message, None), noted))
+        let mut noted = None;
+        if let Some((age, message)) = next {
+            let message = into.insert(message);
+            noted = state.begins(number, Need::default(), age, message);
+            taken(state, None);
         } else {
             tell(state);
-            None
-        };
-        self.tell_of(ended);
-        next
+        }
+        if ended.is_some() {
+            self.tell_of(ended);
+        }
+        noted
     }
 }
 
 /// A worker takes a call: there is room for another one.
-pub(super) fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, message: M, heir: Option<Waker>) -> M {
+pub(super) fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, heir: Option<Waker>) {
+    if state.open && state.submitters.is_empty() && !state.lanes.has_others() {
+        drop(state);
+        return wake(heir);
+    }
     let submitter = state.submitters.pop_front();
     let places = state.unask();
     if state.is_over() {
@@ -411,5 +435,4 @@ pub(super) fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, message: M, 
     drop(places);
     wake(heir);
     wake(submitter);
-    message
 }

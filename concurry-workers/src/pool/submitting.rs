@@ -8,6 +8,7 @@ use concurry_core::when_full::WhenFull;
 use super::cancelled::sweep;
 use super::queue::Queue;
 use super::serving::{serves, worker_of};
+use super::trace::Names;
 use crate::worker::Queued;
 
 /// Where a call belongs.
@@ -39,21 +40,24 @@ pub(crate) enum Refused<M> {
 }
 
 impl<M: Queued> Queue<M> {
+    /// Puts `message` down beside the queue, if it needs nothing but a place at the end; or gives it back, to be
+    /// [pushed](Self::push).
+    #[inline]
+    pub(crate) fn put(&self, route: Route, mut message: M) -> Result<(), M> {
+        let is_plain = route.is_plain()
+            && !Names::are_wanted()
+            && message.admission().is_none()
+            && worker_of(self.number()).is_none();
+        if is_plain { self.inbox.put(message) } else { Err(message) }
+    }
+
     /// Appends `message`, or puts it to the place of its `age` if it has one. When the queue is full it waits, or gives back
     /// what has to leave.
     ///
     /// Calls that back off count as well: they are the pool's backlog. They themselves never wait for room.
-    pub(crate) fn push(&self, route: Route, mut message: M) -> Result<Option<M>, Refused<M>> {
+    pub(crate) fn push(&self, route: Route, message: M) -> Result<Option<M>, Refused<M>> {
         let span = self.options.names.first(|| message.method());
         let worker = worker_of(self.number());
-        let is_plain =
-            route.is_plain() && worker.is_none() && span.is_disabled() && message.admission().is_none();
-        if is_plain {
-            match self.inbox.put(message) {
-                Ok(()) => return Ok(None),
-                Err(back) => message = back,
-            }
-        }
         let mut registered: Option<Waker> = None;
         loop {
             let mut state = self.state();

@@ -37,6 +37,12 @@ macro_rules! call_span {
 }
 
 impl Names {
+    /// Whether somebody wants spans of calls, here.
+    #[inline]
+    pub(super) fn are_wanted() -> bool {
+        tracing::span_enabled!(target: "concurry", Level::DEBUG)
+    }
+
     /// The span of the first attempt at a call, whose caller this thread is.
     #[inline]
     pub(super) fn first(&self, method: impl Fn() -> &'static str) -> Span {
@@ -53,5 +59,5 @@ impl Names {
 
 /// The caller's span, to be the parent of later attempts; none when nobody wants spans of calls.
 pub(crate) fn caller() -> Span {
-    if tracing::span_enabled!(target: "concurry", Level::DEBUG) { Span::current() } else { Span::none() }
+    if Names::are_wanted() { Span::current() } else { Span::none() }
 }

@@ -25,6 +25,7 @@ use concurry_core::call::CallError;
 use concurry_core::mode::ExecutionMode;
 use concurry_limits::LimitPool;
 
+use crate::attempt::Ran;
 use crate::error::InitError;
 use crate::pool::{PoolStats, Queue, Route};
 use crate::process::Settings;
@@ -52,6 +53,16 @@ pub struct Setup<W: Worker> {
 /// Starts a runtime.
 pub type Start<W> = fn(Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError>;
 
+/// What became of a method that was to be run in its caller.
+pub enum Here {
+    /// It has run.
+    Ran,
+    /// It has not: it is to be submitted, as a message.
+    AsMessage,
+    /// It has not, and will not.
+    Refused(CallError),
+}
+
 /// The workers of one pool, in whatever mode.
 pub trait Runtime<W: Worker>: Send + Sync {
     /// Takes a call, or gives it back when the pool takes no more. One with an age may come back, or be withdrawn.
@@ -60,6 +71,11 @@ pub trait Runtime<W: Worker>: Send + Sync {
     ///
     /// The message, to be refused.
     fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message>;
+    /// Runs a method here and now, which needs nothing but the worker, if that is how the pool runs its calls.
+    fn run_here(&self, method: &mut dyn FnMut(&mut W) -> Ran) -> Here {
+        let _ = method;
+        Here::AsMessage
+    }
     /// Why calls are refused.
     fn refusal(&self) -> CallError;
     /// Takes no more calls; those that wait are still run.

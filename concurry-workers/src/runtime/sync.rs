@@ -2,6 +2,9 @@
 //!
 //! Callers on several threads take turns. A worker that calls itself would wait for itself: that call is answered with
 //! [`CallError::WouldDeadlock`]. The last to leave a pool that takes no more calls ends its worker.
+//!
+//! Most calls need neither message nor cell: the method is called as such, and its outcome goes into the call (`run_here`). What has
+//! a retry, limits or a span goes the way of all modes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +14,7 @@ use concurry_core::call::CallError;
 use concurry_core::panics::discard;
 use concurry_core::sync::lock;
 
-use super::{Runtime, Setup, Shared, restart};
+use super::{Here, Runtime, Setup, Shared, restart};
 use crate::attempt::{Ran, marking, refuse};
 use crate::error::InitError;
 use crate::pool::serving::serves;
@@ -20,9 +23,16 @@ use crate::worker::{Message, Worker};
 
 struct Sync<W: Worker> {
     shared: Arc<Shared<W>>,
-    worker: Mutex<Option<W>>,
+    turn: Mutex<Turn<W>>,
     /// Whether a method runs right now.
     busy: AtomicBool,
+}
+
+/// What the caller has whose turn it is.
+struct Turn<W> {
+    worker: Option<W>,
+    /// How many calls were run without a message.
+    count: u64,
 }
 
 /// Makes the one worker, here.
@@ -30,13 +40,15 @@ pub(crate) fn start<W: Worker + Send>(setup: Setup<W>) -> Result<Arc<dyn Runtime
     let shared = Shared::new(setup);
     let worker = shared.construct(0)?;
     shared.queue.worker_started(0);
-    Ok(Arc::new(Sync { shared, worker: Mutex::new(Some(worker)), busy: AtomicBool::new(false) }))
+    let turn = Mutex::new(Turn { worker: Some(worker), count: 0 });
+    Ok(Arc::new(Sync { shared, turn, busy: AtomicBool::new(false) }))
 }
 
 /// A call from its submission to its end, with its turns in it.
 struct Stay<'a, W: Worker>(&'a Sync<W>);
 
 impl<W: Worker> Drop for Stay<'_, W> {
+    #[inline]
     fn drop(&mut self) {
         if self.0.shared.queue.leaves() {
             self.0.end();
@@ -45,30 +57,55 @@ impl<W: Worker> Drop for Stay<'_, W> {
 }
 
 impl<W: Worker> Sync<W> {
+    /// A call comes; none when no more may.
+    #[inline]
+    fn enter(&self) -> Option<Stay<'_, W>> {
+        let is_let_in = self.shared.queue.enters();
+        Some(Stay(self)).filter(|_| is_let_in)
+    }
+
     /// Runs one attempt; gives it back when there is no worker.
     fn run(&self, mut message: W::Message, mut noted: Noted) -> Result<(), W::Message> {
         if let Some((_, admission)) = message.admission() {
             Note::within(&mut noted, || admission.block(self.shared.queue.limits()));
         }
-        let mut slot = lock(&self.worker);
-        let Some(worker) = slot.as_mut() else { return Err(message) };
+        let mut turn = lock(&self.turn);
+        let Some(worker) = turn.worker.as_mut() else { return Err(message) };
+        let ran = self.take_turn(&mut noted, || marking(None, || worker.run(message)));
+        self.ran(&mut turn, ran, noted);
+        Ok(())
+    }
+
+    /// Runs a method of the worker.
+    #[inline]
+    fn take_turn(&self, noted: &mut Noted, method: impl FnOnce() -> Ran) -> Ran {
         let _serving = self.shared.serve();
         self.busy.store(true, Ordering::Relaxed);
-        if let Some(note) = &mut noted {
+        if let Some(note) = noted {
             note.is_taken(self.shared.queue.clock().now());
         }
-        let ran = Note::within(&mut noted, || marking(None, || worker.run(message)));
+        Note::within(noted, method)
+    }
+
+    /// A method was run.
+    #[inline]
+    fn ran(&self, turn: &mut Turn<W>, ran: Ran, noted: Noted) {
         if ran == Ran::Panicked {
-            slot.take().into_iter().for_each(discard);
-            match restart(&self.shared, 0) {
-                Ok(worker) => *slot = Some(worker),
-                Err(error) => self.shared.worker_ended(0, Some(&error)),
-            }
+            self.renew(turn);
         }
         self.shared.count(ran, &noted);
         self.shared.queue.ran_here(noted);
         self.busy.store(false, Ordering::Relaxed);
-        Ok(())
+    }
+
+    #[cold]
+    fn renew(&self, turn: &mut Turn<W>) {
+        let _serving = self.shared.serve();
+        turn.worker.take().into_iter().for_each(discard);
+        match restart(&self.shared, 0) {
+            Ok(worker) => turn.worker = Some(worker),
+            Err(error) => self.shared.worker_ended(0, Some(&error)),
+        }
     }
 
     /// Ends the worker when nobody runs it any more, nor will.
@@ -79,7 +116,7 @@ impl<W: Worker> Sync<W> {
     }
 
     fn end(&self) {
-        let worker = lock(&self.worker).take();
+        let worker = lock(&self.turn).worker.take();
         if let Some(worker) = worker {
             discard(worker);
             self.shared.worker_ended(0, None);
@@ -89,10 +126,8 @@ impl<W: Worker> Sync<W> {
 
 impl<W: Worker + Send> Runtime<W> for Sync<W> {
     fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
-        let Some(noted) = self.shared.queue.begin(route.age, || message.method()) else {
-            return Err(message);
-        };
-        let _stay = Stay(self);
+        let Some(_stay) = self.enter() else { return Err(message) };
+        let noted = self.shared.queue.begin(route.age, || message.method());
         if serves(self.shared.queue.number()) {
             refuse::<W>(message, CallError::WouldDeadlock);
             return Ok(());
@@ -105,6 +140,20 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
             }
         }
         Ok(())
+    }
+
+    fn run_here(&self, method: &mut dyn FnMut(&mut W) -> Ran) -> Here {
+        let Some(_stay) = self.enter() else { return Here::Refused(self.refusal()) };
+        if serves(self.shared.queue.number()) {
+            return Here::Refused(CallError::WouldDeadlock);
+        }
+        let mut turn = lock(&self.turn);
+        turn.count += 1;
+        let Some(mut noted) = self.shared.queue.begin_here(turn.count) else { return Here::AsMessage };
+        let Some(worker) = turn.worker.as_mut() else { return Here::Refused(self.refusal()) };
+        let ran = self.take_turn(&mut noted, || method(worker));
+        self.ran(&mut turn, ran, noted);
+        Here::Ran
     }
 
     fn refusal(&self) -> CallError {

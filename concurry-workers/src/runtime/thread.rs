@@ -141,20 +141,22 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
         // Where calls come one after the other, whoever submits the next one need not wake it.
         let start = clock.now();
         let is_awake = spin.until(&*clock, start, || shared.queue.has_news());
-        let Popped::Message((message, noted)) = shared.queue.pop(index, &|| false) else { break };
+        let Popped::Message((message, mut noted)) = shared.queue.pop(index, &|| false) else { break };
         if !is_awake {
             spin.waited(clock.now() - start);
         }
-        let mut next = Some((message, noted));
-        while let Some((message, mut noted)) = next.take() {
-            let ran = Note::within(&mut noted, || contained(|| worker.run(message)));
+        // It stays where it is until its method takes it: to move it costs about as much as a lock.
+        let mut call = Some(message);
+        while call.is_some() {
+            let run = || call.take().map_or(Ran::Returned, |message| worker.run(message));
+            let ran = Note::within(&mut noted, || contained(run));
             shared.count(ran, &noted);
             if ran == Ran::Panicked {
-                shared.queue.finished(index, noted);
+                shared.queue.finished(index, noted.take());
                 discard(worker);
                 worker = restart(shared, index)?;
             } else {
-                next = shared.queue.next(index, noted);
+                noted = shared.queue.next_into(index, noted.take(), &mut call);
             }
         }
     }
@@ -164,10 +166,13 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
 
 impl<W: Worker> Runtime<W> for Threads<W> {
     fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
-        if self.shared.mode == ExecutionMode::Process {
-            return submitting(|| self.shared.submit(route, message));
+        match self.shared.queue.put(route, message) {
+            Ok(()) => Ok(()),
+            Err(message) if self.shared.mode == ExecutionMode::Process => {
+                submitting(|| self.shared.submit(route, message))
+            }
+            Err(message) => self.shared.submit(route, message),
         }
-        self.shared.submit(route, message)
     }
 
     fn refusal(&self) -> CallError {

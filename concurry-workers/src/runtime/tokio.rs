@@ -299,6 +299,10 @@ fn run_here<W: Worker>(mut running: Running<W>, crashed: &Arc<AtomicBool>, metho
 
 impl<W: Worker> Runtime<W> for Tasks<W> {
     fn submit(&self, route: Route, message: W::Message) -> Result<(), W::Message> {
+        let message = match self.shared.queue.put(route, message) {
+            Ok(()) => return Ok(()),
+            Err(message) => message,
+        };
         self.shared.submit(route, message)
     }
 

@@ -95,7 +95,10 @@ impl TaskWorkerHandle {
         T: Send + 'static,
         F: FnOnce(&LimitPool) -> T + Send + 'static,
     {
-        self.submit_task(|promise| Box::new(Closure { promise, body: task }))
+        match self.pool.run_here(0, task, |worker, task| Ok(task(&worker.limits))) {
+            Ok(call) => call,
+            Err(task) => self.submit_task(|promise| Box::new(Closure { promise, body: task })),
+        }
     }
 
     /// Submits a future: in mode async a task side by side with others, in the other modes run to its end on its worker.
