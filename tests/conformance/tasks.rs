@@ -206,6 +206,20 @@ fn a_map_that_is_cancelled_ends_after_the_chunk_that_runs() {
 }
 
 #[test]
+fn who_would_help_with_a_map_that_is_cancelled_waits_no_more() {
+    let tasks = TaskWorker::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    let (first, let_go, _) = held_map(&tasks);
+    let owned = Arc::new(());
+    let shared = Arc::clone(&owned);
+    let second = tasks.map(0..10, move |n| n + Arc::strong_count(&shared));
+    assert_eq!((tasks.stats().queued, Arc::strong_count(&owned)), (1, 2));
+    assert!(second.cancel());
+    assert_eq!((tasks.stats().queued, Arc::strong_count(&owned)), (0, 1));
+    let_go.send(()).unwrap();
+    assert_eq!(first.result().unwrap().len(), 100_000);
+}
+
+#[test]
 fn a_map_of_a_pool_that_is_stopped_ends_after_the_chunk_that_runs() {
     let tasks = TaskWorker::options(ExecutionMode::Thread, (), 1).init().unwrap();
     let (call, let_go, begun) = held_map(&tasks);

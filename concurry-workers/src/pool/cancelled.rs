@@ -52,6 +52,13 @@ impl<M: Queued> State<M> {
 }
 
 impl<M: Queued> Queue<M> {
+    /// Nobody needs some of those that wait, parts of one call: they leave now.
+    pub(crate) fn lets_go(&self) {
+        let mut state = self.state();
+        state.cancelled += 1;
+        sweep(state);
+    }
+
     /// One of the pool's calls was cancelled: perhaps one that waits.
     pub(super) fn counts_cancelled(&self) {
         let mut state = self.state();

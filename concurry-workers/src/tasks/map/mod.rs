@@ -55,6 +55,13 @@ where
     F: Fn(I::Item) -> U + Send + Sync + 'static,
 {
     let (promise, call) = channel();
+    let queue = pool.weak_queue();
+    call.on_done(move |outcome| {
+        // Helpers may wait that have nothing to do any more.
+        if let (Err(_), Some(queue)) = (outcome, queue.upgrade()) {
+            queue.lets_go();
+        }
+    });
     let expected = items.size_hint().0;
     let map = Arc::new(Map {
         f,
