@@ -26,6 +26,39 @@ impl Adder {
     }
 }
 
+/// The same with all that a worker can have, and its calls do not use.
+#[worker]
+struct Able {
+    sum: u64,
+}
+
+#[worker]
+impl Able {
+    pub fn new() -> Self {
+        Self { sum: 0 }
+    }
+
+    pub fn add(&mut self, n: u64) -> u64 {
+        self.sum = self.sum.wrapping_add(n);
+        self.sum
+    }
+
+    /// It could be tried again, and the pool has no retry.
+    pub fn try_add(&mut self, n: u64) -> Result<u64, String> {
+        Ok(self.add(n))
+    }
+
+    #[retry(attempts = 3)]
+    pub fn again(&mut self, n: u64) -> Result<u64, String> {
+        Ok(self.add(n))
+    }
+
+    #[limited(tokens = n)]
+    pub fn limited(&mut self, n: u64) -> u64 {
+        self.add(n)
+    }
+}
+
 /// The bare primitives: a thread that takes a number and a oneshot from a crossbeam channel.
 struct Bare {
     calls: crossbeam_channel::Sender<(u64, oneshot::Sender<u64>)>,
@@ -82,6 +115,7 @@ fn main() {
         ],
     );
 
+    not_used();
     in_flight(&thread);
     many_workers();
 
@@ -96,6 +130,36 @@ fn main() {
             repeat("concurry: Process", 500, || round_trip(&process)),
         ],
     );
+}
+
+/// What is there and not used: a call beside the same call of a worker that has nothing else.
+fn not_used() {
+    const COUNT: u32 = 100_000;
+    for mode in [ExecutionMode::Sync, ExecutionMode::Thread] {
+        let limits = || LimitSet::builder().limit(ResourceLimit::new("tokens", 1_000)).build().expect("it is valid");
+        let bare = Adder::options(mode, (), 1).init().expect("it starts");
+        let able = Able::options(mode, limits(), 1).init().expect("it starts");
+        let bare = |count: u32| {
+            let calls: Vec<_> = (0..u64::from(count)).map(|n| bare.add(n)).collect();
+            gather(calls).result().expect("none fails").len()
+        };
+        let plain = |count: u32| {
+            let calls: Vec<_> = (0..u64::from(count)).map(|n| able.add(n)).collect();
+            gather(calls).result().expect("none fails").len()
+        };
+        let fallible = |count: u32| {
+            let calls: Vec<_> = (0..u64::from(count)).map(|n| able.try_add(n)).collect();
+            gather(calls).result().expect("none fails").len()
+        };
+        group(
+            &format!("calls, pipelined, mode {}, what is there and not used", mode.name()),
+            vec![
+                batch("a worker with one method, a pool with nothing", COUNT, bare),
+                batch("beside retries and #[limited], a pool with limits", COUNT, plain),
+                batch("the same, of a method that may fail", COUNT, fallible),
+            ],
+        );
+    }
 }
 
 /// A thousand calls in flight, beside the actor crates and what one writes by hand.
