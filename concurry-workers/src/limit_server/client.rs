@@ -10,7 +10,7 @@ use concurry_limits::remote::RemoteSetInfo;
 use super::stream::Stream;
 use super::{LimitAddress, MOST_TOKEN};
 use crate::process::frame::{Frame, Kind, PROTOCOL};
-use crate::process::remote_limits::RemoteConnection;
+use crate::process::remote_limits::{NoLookout, Questions, RemoteConnection};
 use crate::process::transport::{Sink, SocketSink, SocketSource, Source};
 
 /// `LimitSet::connect`: a limit set that lives in another program.
@@ -61,25 +61,22 @@ impl ConnectLimits for LimitSet {
         }
         let welcome: Result<RemoteSetInfo, String> = frame.open()?;
         let info = welcome.map_err(|reason| io::Error::new(io::ErrorKind::PermissionDenied, reason))?;
-        let connection = Arc::new(RemoteConnection::new(Arc::new(Mutex::new(sink)), ShutDown(stream)));
-        // The reader must not keep the connection alive: with the last set, the stream is shut down, and it ends.
-        let reader = Arc::downgrade(&connection);
+        let questions = Arc::<Questions>::default();
+        // The reader has the questions alone: with the last set, the stream is shut down, and it ends.
+        let answers = Arc::clone(&questions);
         thread::Builder::new().name("concurry-limits".to_owned()).spawn(move || {
             let reason = loop {
                 match source.receive() {
-                    Ok(Some(frame)) => match reader.upgrade() {
-                        Some(connection) => connection.receive(&frame),
-                        None => return,
-                    },
+                    Ok(Some(frame)) => answers.answered(frame),
                     Ok(None) => break "the limit server has ended".to_owned(),
                     Err(error) => break error.to_string(),
                 }
             };
-            if let Some(connection) = reader.upgrade() {
-                connection.end(&reason);
-            }
+            answers.end(&reason);
         })?;
-        Ok(Self::remote(connection, 0, info))
+        let outbox = Arc::new(Mutex::new(sink));
+        let connection = RemoteConnection::new(outbox, questions, Arc::new(NoLookout), ShutDown(stream));
+        Ok(Self::remote(Arc::new(connection), 0, info))
     }
 }
 

@@ -230,7 +230,7 @@ fn serve(stream: Stream, shared: &Shared) -> io::Result<()> {
     }
     stream.set_read_timeout(None)?;
     let (outbox, to_send) = unbounded();
-    let limits = LimitsServer::new(vec![shared.set.clone()], outbox, May::Use);
+    let limits = LimitsServer::new(vec![shared.set.clone()], Box::new(outbox), May::Use);
     let writer = thread::Builder::new()
         .name("concurry-limit-writer".to_owned())
         .spawn(move || write(sink, &to_send))?;

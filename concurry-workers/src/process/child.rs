@@ -1,8 +1,8 @@
 //! The child's side: reads what it shall be, constructs the worker, runs calls one after the other, answers.
 //!
-//! Three parties share the connection: this thread, which runs the worker; a reader thread, which hands out calls and
-//! grants as they come; and any thread that acquires or releases, which writes. When the parent is gone, the reader ends
-//! the process at once: nobody is left to work for.
+//! Three parties share the connection: this thread, which runs the worker; a reader thread, which hands out what comes while a
+//! method runs; and any thread that acquires or releases, which writes, and in rings looks for its answer itself. When the
+//! parent is gone, the process ends at once: nobody is left to work for.
 //!
 //! Calls come before the one that runs is done. Each is begun in the memory that is shared with the parent, unless it was
 //! taken back there; and each answer is on its way before the next call begins, so that no death can take it along.
@@ -19,7 +19,7 @@ use crossbeam_channel::{Sender, unbounded};
 use super::answers::{Finished, not_sent};
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::memory::Memory;
-use super::remote_limits::RemoteConnection;
+use super::remote_limits::{Lookout, NoLookout, Questions, RemoteConnection};
 use super::running::Running;
 use super::transport::{Sink, SocketSink, SocketSource, Source, Transport, take};
 use super::{codec, hook, registry, turns};
@@ -39,8 +39,15 @@ pub(super) struct Session {
     outbox: Outbox,
     source: Box<dyn Source>,
     memory: Arc<Memory>,
-    /// Where calls come from, if not with everything else.
-    calls: Option<NextFrame>,
+    /// What comes another way than with everything else, if anything does.
+    apart: Option<Apart>,
+}
+
+/// What comes by rings.
+struct Apart {
+    calls: NextFrame,
+    #[cfg(target_os = "linux")]
+    aside: super::transport::aside::Aside,
 }
 
 /// Waits for the next frame for the worker; `None` when there is to be none.
@@ -76,29 +83,52 @@ fn open(stream: UnixStream) -> io::Result<Session> {
     };
     let memory = Arc::new(Memory::open(file, transport.memory())?);
     let mut source = SocketSource::new(stream.try_clone()?);
-    let (outbox, calls) = ends(transport, stream, &memory);
+    let (outbox, apart) = ends(transport, stream, &memory);
     let Some(frame) = source.receive()? else { hook::vanish() };
     if frame.kind != Kind::Hello || frame.tag != PROTOCOL {
         let text = format!("the pool speaks protocol {} and this child {PROTOCOL}", frame.tag);
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
-    Ok(Session { hello: frame.open()?, outbox, source: Box::new(source), memory, calls })
+    Ok(Session { hello: frame.open()?, outbox, source: Box::new(source), memory, apart })
 }
 
-/// Where answers go, and where calls come from, if not from the socket.
-fn ends(transport: Transport, stream: UnixStream, memory: &Arc<Memory>) -> (Outbox, Option<NextFrame>) {
+/// Where answers go, and what does not come by the socket.
+fn ends(transport: Transport, stream: UnixStream, memory: &Arc<Memory>) -> (Outbox, Option<Apart>) {
     #[cfg(target_os = "linux")]
     if transport == Transport::Ring {
-        let (sink, mut source) = super::transport::ring::child_end(memory);
+        use super::transport::ring::{ChildEnd, child_end};
+        let ChildEnd { sink, mut source, aside } = child_end(memory);
         let next = move || {
             let next = source.receive();
             next.inspect_err(|error| eprintln!("concurry: a worker's process cannot read its calls: {error}"))
                 .ok()
         };
-        return (Arc::new(Mutex::new(sink)), Some(Box::new(next)));
+        return (Arc::new(Mutex::new(sink)), Some(Apart { calls: Box::new(next), aside }));
     }
     let _ = (transport, memory);
     (Arc::new(Mutex::new(SocketSink(stream))), None)
+}
+
+/// Has heard what comes while a method runs, by threads of its own; where calls come from, and who looks for answers.
+fn listen(
+    source: Box<dyn Source>,
+    apart: Option<Apart>,
+    questions: &Arc<Questions>,
+    running: &Arc<Running>,
+) -> (NextFrame, Arc<dyn Lookout>) {
+    let (to_worker, inbox) = unbounded();
+    let reader = (Arc::clone(questions), Arc::clone(running));
+    std::thread::spawn(move || read(source, &reader.0, &reader.1, &to_worker));
+    #[cfg(target_os = "linux")]
+    if let Some(Apart { calls, aside }) = apart {
+        let (questions, running) = (Arc::clone(questions), Arc::clone(running));
+        let listening = Arc::new(super::listening::Listening { aside, questions, running });
+        let lookout = Arc::clone(&listening);
+        std::thread::spawn(move || listening.listen());
+        return (calls, lookout);
+    }
+    drop(apart);
+    (Box::new(move || inbox.recv().ok()), Arc::new(NoLookout))
 }
 
 /// Tells the parent whether there is a worker; the exit code.
@@ -109,18 +139,15 @@ fn report(outbox: &Outbox, outcome: &Result<(), Failure>) -> i32 {
 
 /// Serves `W`; the exit code.
 pub(super) fn serve<W: Worker>(session: Session) -> i32 {
-    let Session { hello, outbox, source, memory, calls } = session;
+    let Session { hello, outbox, source, memory, apart } = session;
     let args = match W::decode_args(&hello.args) {
         Ok(args) => args,
         Err(error) => return report(&outbox, &Err(Failure::Unsuitable(error.to_string()))),
     };
-    let remote = Arc::new(RemoteConnection::new(Arc::clone(&outbox), ()));
+    let (running, questions) = (Arc::<Running>::default(), Arc::<Questions>::default());
+    let (mut next, lookout) = listen(source, apart, &questions, &running);
+    let remote = Arc::new(RemoteConnection::new(Arc::clone(&outbox), questions, lookout, ()));
     let limits = limit_pool(hello, &remote);
-    let (to_worker, inbox) = unbounded();
-    let running = Arc::<Running>::default();
-    let reader = (Arc::clone(&remote), Arc::clone(&running));
-    std::thread::spawn(move || read(source, &reader.0, &reader.1, &to_worker));
-    let mut next = calls.unwrap_or_else(|| Box::new(move || inbox.recv().ok()));
 
     let mut worker: W = match construct(|| args.clone(), limits.clone()) {
         Ok(worker) => worker,
@@ -217,14 +244,13 @@ fn failure(error: InitError) -> Failure {
     }
 }
 
-/// The reader thread.
-fn read(mut source: Box<dyn Source>, remote: &RemoteConnection, running: &Running, calls: &Sender<Frame>) {
+/// The thread that reads from the socket.
+fn read(mut source: Box<dyn Source>, questions: &Questions, running: &Running, calls: &Sender<Frame>) {
     loop {
         match source.receive() {
             Ok(Some(frame)) => match frame.kind {
                 Kind::Call | Kind::Lend | Kind::Stop => drop(calls.send(frame)),
-                Kind::Cancel => running.cancel(frame.id),
-                _ => remote.receive(&frame),
+                _ => hear(frame, questions, running),
             },
             Ok(None) => hook::vanish(),
             Err(error) => {
@@ -232,6 +258,14 @@ fn read(mut source: Box<dyn Source>, remote: &RemoteConnection, running: &Runnin
                 hook::vanish();
             }
         }
+    }
+}
+
+/// What a pool says beside calls reaches whom it is for.
+pub(super) fn hear(frame: Frame, questions: &Questions, running: &Running) {
+    match frame.kind {
+        Kind::Cancel => running.cancel(frame.id),
+        _ => questions.answered(frame),
     }
 }
 

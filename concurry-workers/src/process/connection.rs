@@ -1,8 +1,8 @@
 //! The parent's side of one child: its start, its frames, its end.
 //!
-//! One thread owns the connection: it waits for what comes, serves limits, and is the first to see that the child is gone. A
-//! writer sends what others have to say, so that nobody who grants a limit ever blocks on a child that does not read. Calls go
-//! by the [`Link`], from whatever thread has one.
+//! One thread owns the connection: it waits for what comes, serves limits, and is the first to see that the child is gone.
+//! Calls go by the [`Link`], from whatever thread has one, and grants from whatever thread makes them; neither ever blocks on a
+//! child that does not read. Over a socket, a writer is between.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use concurry_core::call::{CallError, NotSent, Panicked, WorkerDied};
 use concurry_core::panics::{catch, contain};
 use concurry_limits::{LimitPool, LimitSetAcquisition};
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::unbounded;
 
 use super::answers::Reply;
 use super::codec;
@@ -23,7 +23,8 @@ use super::limits_server::{LimitsServer, May};
 use super::memory::Memory;
 use super::output::Output;
 use super::transport::{
-    Arrival, Calls, Incoming, Nudge, SocketCalls, SocketIncoming, Transport, write_as_they_come,
+    Arrival, Calls, Incoming, Nudge, Outlet, Sink, SocketCalls, SocketIncoming, SocketSink, Transport,
+    write_as_they_come,
 };
 use super::turns::{self, Turns};
 use crate::attempt::Ran;
@@ -35,39 +36,46 @@ pub(crate) struct Connection {
     incoming: Box<dyn Incoming>,
     limits: Arc<LimitsServer>,
     _output: Option<Output>,
-    /// It ends with the child.
-    _watcher: Option<Helper>,
-    /// It ends with the last who could send by it, or with the child; so it is the last one here.
-    _writer: Helper,
+    /// It ends with the child, and at the latest with the last who could send by it; so it is the last one here.
+    _helper: Helper,
 }
 
 /// The pool's ends of a transport.
 struct Ends {
     incoming: Box<dyn Incoming>,
     calls: Box<dyn Calls>,
+    /// Where that goes which is heard while a method runs: one for limits, and one for the link.
+    outlets: [Box<dyn Outlet>; 2],
     nudge: Arc<dyn Nudge>,
-    /// Sees the end of the child, where what is read does not tell it.
-    watcher: Option<Helper>,
+    /// Sends what goes over a socket; or sees the end of the child, where what is read does not tell it.
+    helper: Helper,
 }
 
 impl Ends {
-    fn new(
-        transport: Transport,
-        stream: &UnixStream,
-        memory: &Arc<Memory>,
-        outbox: &Sender<Frame>,
-    ) -> io::Result<Self> {
+    fn new(transport: Transport, stream: &UnixStream, memory: &Arc<Memory>) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if transport == Transport::Ring {
-            let (incoming, calls, nudge, watch) =
-                super::transport::ring::pool_end(memory, stream.try_clone()?);
-            let watcher = Some(Helper::start("concurry-watcher", watch)?);
-            return Ok(Self { incoming: Box::new(incoming), calls: Box::new(calls), nudge, watcher });
+            use super::transport::ring::{PoolEnd, pool_end};
+            let (PoolEnd { incoming, calls, aside, nudge }, watch) = pool_end(memory, stream.try_clone()?);
+            return Ok(Self {
+                incoming: Box::new(incoming),
+                calls: Box::new(calls),
+                outlets: [Box::new(Arc::clone(&aside)), Box::new(aside)],
+                nudge,
+                helper: Helper::start("concurry-watcher", watch)?,
+            });
         }
         let _ = (transport, memory);
+        let (outbox, to_send) = unbounded();
         let (incoming, nudge) = SocketIncoming::new(stream.try_clone()?)?;
-        let calls = Box::new(SocketCalls(outbox.clone()));
-        Ok(Self { incoming: Box::new(incoming), calls, nudge, watcher: None })
+        let stream = stream.try_clone()?;
+        Ok(Self {
+            incoming: Box::new(incoming),
+            calls: Box::new(SocketCalls(outbox.clone())),
+            outlets: [Box::new(outbox.clone()), Box::new(outbox)],
+            nudge,
+            helper: Helper::start("concurry-writer", move || write_as_they_come(stream, &to_send))?,
+        })
     }
 }
 
@@ -97,8 +105,8 @@ pub(crate) struct Link {
     nudge: Arc<dyn Nudge>,
     turns: Turns,
     limits: Arc<LimitsServer>,
-    /// What is read while a method runs.
-    outbox: Sender<Frame>,
+    /// What is heard while a method runs.
+    outlet: Box<dyn Outlet>,
     group: Arc<Group>,
 }
 
@@ -165,12 +173,12 @@ impl Connection {
         is_started: &dyn Fn(Arc<Group>),
     ) -> Result<(Self, Link), Ended> {
         let hello = Frame::of(Kind::Hello, 0, PROTOCOL, &hello).map_err(Ended::Unsent)?;
-        let (mut connection, link, outbox) =
+        let (mut connection, link, stream) =
             Self::start(launch.launch().map_err(Ended::Start)?, limits).map_err(Ended::Start)?;
         is_started(link.group());
-        // When the writer has ended, the child is gone, and its end says so.
-        drop(outbox.send(hello));
-        drop(outbox);
+        // Nobody else has anything to say yet. When this fails, the child is gone, and its end says so.
+        drop(SocketSink(&stream).send(&hello));
+        drop(stream);
         match connection.until_ready() {
             Some(Ok(())) => Ok((connection, link)),
             Some(Err(Failure::Constructor(texts))) => Err(Ended::Failed(Box::new(FarError::chain(texts)))),
@@ -181,23 +189,15 @@ impl Connection {
         }
     }
 
-    fn start(launched: Launched, limits: &LimitPool) -> io::Result<(Self, Link, Sender<Frame>)> {
+    fn start(launched: Launched, limits: &LimitPool) -> io::Result<(Self, Link, UnixStream)> {
         let Launched { life, stream, memory, transport, output } = launched;
-        let (outbox, to_send) = unbounded();
-        let limits = LimitsServer::new(limits.sets().to_vec(), outbox.clone(), May::Steer);
-        let Ends { incoming, calls, nudge, watcher } = Ends::new(transport, &stream, &memory, &outbox)?;
+        let Ends { incoming, calls, outlets: [for_limits, outlet], nudge, helper } =
+            Ends::new(transport, &stream, &memory)?;
+        let limits = LimitsServer::new(limits.sets().to_vec(), for_limits, May::Steer);
         let turns = Turns::new(memory);
-        let link = Link {
-            calls,
-            nudge,
-            turns,
-            limits: Arc::clone(&limits),
-            outbox: outbox.clone(),
-            group: life.group(),
-        };
-        let writer = Helper::start("concurry-writer", move || write_as_they_come(stream, &to_send))?;
-        let connection = Self { life, incoming, limits, _output: output, _watcher: watcher, _writer: writer };
-        Ok((connection, link, outbox))
+        let link = Link { calls, nudge, turns, limits: Arc::clone(&limits), outlet, group: life.group() };
+        let connection = Self { life, incoming, limits, _output: output, _helper: helper };
+        Ok((connection, link, stream))
     }
 
     fn until_ready(&mut self) -> Option<Result<(), Failure>> {
@@ -297,7 +297,7 @@ impl Link {
     /// Tells the child that nobody needs the result of a call that it runs.
     pub(crate) fn cancel(&self, id: u64) {
         // A child that is gone runs it no more.
-        drop(self.outbox.send(Frame::new(Kind::Cancel, id, 0, Vec::new())));
+        self.outlet.say(Frame::new(Kind::Cancel, id, 0, Vec::new()));
     }
 
     /// Takes back what was acquired for a call that was taken back.

@@ -2,7 +2,7 @@
 
 pub(crate) use super::frame::Frame;
 pub(crate) use super::limits_server::{LimitsServer, May};
-pub(crate) use super::transport::fuzzing::{read_ring, read_socket};
+pub(crate) use super::transport::fuzzing::{read_ring, read_socket, write_ring};
 
 use super::frame::{AcquireRequest, Failure, GrantAnswer, Hello, StatsAnswer, Usage};
 

@@ -1,7 +1,7 @@
 //! The parent's side of limits: a child's wishes stand in the owner's queue like everybody's.
 //!
 //! A wish that must wait costs no thread: it is a future that is polled when its grant wakes it, on the thread that made the
-//! grant possible; the answer goes to the child's outbox, which never blocks. What a child holds is listed here, and is
+//! grant possible; the answer goes out from there, which never blocks. What a child holds is listed here, and is
 //! given back when the child releases it or is gone.
 
 use std::collections::HashMap;
@@ -13,16 +13,16 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_limits::remote::{RemoteGrant, Steering, SteeringAnswer, serve, steer};
 use concurry_limits::{Acquire, LimitError, LimitSet, LimitSetAcquisition};
-use crossbeam_channel::Sender;
 
 use super::child::body;
 use super::frame::{AcquireRequest, Frame, GrantAnswer, Kind, StatsAnswer, Usage};
+use super::transport::Outlet;
 use concurry_core::sync::lock;
 
 /// The limits of one child.
 pub(crate) struct LimitsServer {
     sets: Vec<LimitSet>,
-    outbox: Sender<Frame>,
+    outlet: Box<dyn Outlet>,
     may: May,
     table: Mutex<Table>,
 }
@@ -61,8 +61,8 @@ const POLLING: u8 = 1;
 const AGAIN: u8 = 2;
 
 impl LimitsServer {
-    pub(crate) fn new(sets: Vec<LimitSet>, outbox: Sender<Frame>, may: May) -> Arc<Self> {
-        Arc::new(Self { sets, outbox, may, table: Mutex::default() })
+    pub(crate) fn new(sets: Vec<LimitSet>, outlet: Box<dyn Outlet>, may: May) -> Arc<Self> {
+        Arc::new(Self { sets, outlet, may, table: Mutex::default() })
     }
 
     /// A frame about limits has come from the child.
@@ -207,7 +207,7 @@ impl LimitsServer {
 
     fn send(&self, kind: Kind, id: u64, body: Vec<u8>) {
         // When nobody listens, the child is gone, and `close` gives back what it held.
-        drop(self.outbox.send(Frame::new(kind, id, 0, body)));
+        self.outlet.say(Frame::new(kind, id, 0, body));
     }
 }
 

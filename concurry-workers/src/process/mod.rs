@@ -15,6 +15,7 @@
 //! * [`hook`]: what turns a started executable into a child, before its `main`.
 //! * `constructors`: the loader's list of what runs before `main`, and our place in it.
 //! * `child`: the child's side: constructs, runs, answers.
+//! * `listening`: the child's side of what comes while a method runs.
 //! * `running`: the child's side of a cancellation.
 //! * `remote_limits`: the child's side of limits: asks their owner.
 //! * `connection`: the parent's side of one child: its calls and its end.
@@ -36,6 +37,8 @@ mod io_errors;
 mod launch;
 mod life;
 pub(crate) mod limits_server;
+#[cfg(target_os = "linux")]
+mod listening;
 mod memory;
 mod options;
 mod output;

@@ -10,7 +10,9 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use concurry_core::clock::{self, Timestamp};
 use concurry_core::park;
 use concurry_limits::remote::{RemoteAcquire, RemoteLimits, Steering, SteeringAnswer, Wait};
 use concurry_limits::{Feedback, LimitError, LimitSetStats};
@@ -23,14 +25,37 @@ use concurry_core::sync::lock;
 pub(crate) struct RemoteConnection {
     outbox: Outbox,
     next_id: AtomicU64,
-    questions: Arc<Mutex<Questions>>,
+    questions: Arc<Questions>,
+    lookout: Arc<dyn Lookout>,
     /// What ends with the last set that uses the connection.
     _ends_with_it: Box<dyn Send + Sync>,
 }
 
+/// Looks for answers on the thread that waits for one, where that is possible.
+pub(crate) trait Lookout: Send + Sync {
+    /// Looks for a while whether the answer to this question comes; whatever else comes meanwhile reaches whom it is for.
+    fn look(&self, id: u64) -> Option<Frame>;
+    /// The wait took so long in which a look was in vain.
+    fn waited(&self, time: Duration);
+}
+
+/// Where another thread reads all that comes.
+pub(crate) struct NoLookout;
+
+impl Lookout for NoLookout {
+    fn look(&self, _: u64) -> Option<Frame> {
+        None
+    }
+
+    fn waited(&self, _: Duration) {}
+}
+
 /// What was asked and not answered.
 #[derive(Default)]
-struct Questions {
+pub(crate) struct Questions(Mutex<Asking>);
+
+#[derive(Default)]
+struct Asking {
     standing: HashMap<u64, Question>,
     /// Why there will be no answers any more.
     ended: Option<String>,
@@ -43,22 +68,12 @@ struct Question {
     waker: Option<Waker>,
 }
 
-impl RemoteConnection {
-    /// Sends by `outbox`; `ends_with_it` is dropped with the connection.
-    pub(crate) fn new(outbox: Outbox, ends_with_it: impl Send + Sync + 'static) -> Self {
-        Self {
-            outbox,
-            next_id: AtomicU64::new(0),
-            questions: Arc::default(),
-            _ends_with_it: Box::new(ends_with_it),
-        }
-    }
-
-    /// The reader thread has an answer. One that nobody waits for was taken back.
-    pub(crate) fn receive(&self, frame: &Frame) {
-        let waker = match lock(&self.questions).standing.get_mut(&frame.id) {
+impl Questions {
+    /// An answer has come. One that nobody waits for was taken back.
+    pub(crate) fn answered(&self, frame: Frame) {
+        let waker = match lock(&self.0).standing.get_mut(&frame.id) {
             Some(question) => {
-                question.answer = Some(frame.clone());
+                question.answer = Some(frame);
                 question.waker.take()
             }
             None => None,
@@ -71,46 +86,89 @@ impl RemoteConnection {
     /// The owner is gone: whoever waits for an answer is told, and so is whoever asks later.
     pub(crate) fn end(&self, reason: &str) {
         let standing = {
-            let mut questions = lock(&self.questions);
-            questions.ended.get_or_insert_with(|| reason.to_owned());
-            std::mem::take(&mut questions.standing)
+            let mut asking = lock(&self.0);
+            asking.ended.get_or_insert_with(|| reason.to_owned());
+            std::mem::take(&mut asking.standing)
         };
         for waker in standing.into_values().filter_map(|question| question.waker) {
             waker.wake();
         }
     }
 
+    /// The question of this id is about to be asked.
+    fn stands(&self, id: u64) -> Result<(), LimitError> {
+        let mut asking = lock(&self.0);
+        if let Some(reason) = &asking.ended {
+            return Err(gone(reason.clone()));
+        }
+        asking.standing.insert(id, Question::default());
+        Ok(())
+    }
+
+    /// It is not asked any more; whether it stood.
+    fn falls(&self, id: u64) -> bool {
+        lock(&self.0).standing.remove(&id).is_some()
+    }
+
+    /// The answer to a question, if there is one or none can come; `waker` is woken when there is one.
+    fn poll(&self, id: u64, waker: Option<&Waker>) -> Option<Result<Frame, LimitError>> {
+        let mut asking = lock(&self.0);
+        let Some(question) = asking.standing.get_mut(&id) else {
+            return Some(Err(gone(asking.ended.clone().unwrap_or_default())));
+        };
+        let Some(answer) = question.answer.take() else {
+            if let Some(waker) = waker {
+                question.waker = Some(waker.clone());
+            }
+            return None;
+        };
+        asking.standing.remove(&id);
+        Some(Ok(answer))
+    }
+}
+
+impl RemoteConnection {
+    /// Sends by `outbox`; answers come to `questions`, or are found by `lookout`. `ends_with_it` is dropped with the
+    /// connection.
+    pub(crate) fn new(
+        outbox: Outbox,
+        questions: Arc<Questions>,
+        lookout: Arc<dyn Lookout>,
+        ends_with_it: impl Send + Sync + 'static,
+    ) -> Self {
+        Self { outbox, next_id: AtomicU64::new(0), questions, lookout, _ends_with_it: Box::new(ends_with_it) }
+    }
+
     fn send(&self, frame: &Frame) -> Result<(), LimitError> {
         lock(&self.outbox).send(frame).map_err(|error| gone(error.to_string()))
     }
 
-    /// Asks; the answer comes to the id that is returned.
-    fn ask(&self, kind: Kind, tag: u32, body: Vec<u8>) -> Result<u64, LimitError> {
+    /// Asks; the answer is what is returned.
+    fn ask(&self, kind: Kind, tag: u32, body: Vec<u8>) -> Result<Asked, LimitError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        {
-            let mut questions = lock(&self.questions);
-            if let Some(reason) = &questions.ended {
-                return Err(gone(reason.clone()));
-            }
-            questions.standing.insert(id, Question::default());
-        }
+        self.questions.stands(id)?;
         self.send(&Frame::new(kind, id, tag, body)).inspect_err(|_| {
-            lock(&self.questions).standing.remove(&id);
+            self.questions.falls(id);
         })?;
-        Ok(id)
+        Ok(Asked {
+            id: Some(id),
+            questions: Arc::clone(&self.questions),
+            lookout: Some(Arc::clone(&self.lookout)),
+            vainly_since: None,
+            cancel: None,
+        })
     }
 
     /// Asks, and waits for the answer on this thread.
     fn answer(&self, kind: Kind, tag: u32, body: Vec<u8>) -> Result<Frame, LimitError> {
-        let id = self.ask(kind, tag, body)?;
-        park::block_on(Asked { id: Some(id), questions: Arc::clone(&self.questions), cancel: None })
+        park::block_on(self.ask(kind, tag, body)?)
     }
 }
 
 impl fmt::Debug for RemoteConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteConnection")
-            .field("questions", &lock(&self.questions).standing.len())
+            .field("questions", &lock(&self.questions.0).standing.len())
             .finish_non_exhaustive()
     }
 }
@@ -118,8 +176,30 @@ impl fmt::Debug for RemoteConnection {
 /// Waits for the answer to one question; dropped early, it takes the question back.
 struct Asked {
     id: Option<u64>,
-    questions: Arc<Mutex<Questions>>,
+    questions: Arc<Questions>,
+    /// Until it has looked.
+    lookout: Option<Arc<dyn Lookout>>,
+    /// Who has looked in vain, and when that began.
+    vainly_since: Option<(Arc<dyn Lookout>, Timestamp)>,
     cancel: Option<Outbox>,
+}
+
+impl Asked {
+    /// Looks for the answer, once.
+    fn look(&mut self, id: u64) -> Option<Result<Frame, LimitError>> {
+        let lookout = self.lookout.take()?;
+        if let Some(answer) = self.questions.poll(id, None) {
+            // It came before it was waited for.
+            return Some(answer);
+        }
+        let start = clock::system().now();
+        let answer = lookout.look(id);
+        match answer {
+            Some(_) => drop(self.questions.falls(id)),
+            None => self.vainly_since = Some((lookout, start)),
+        }
+        answer.map(Ok)
+    }
 }
 
 impl Future for Asked {
@@ -127,30 +207,22 @@ impl Future for Asked {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(id) = self.id else { return Poll::Pending };
-        let answer = {
-            let mut questions = lock(&self.questions);
-            let Some(question) = questions.standing.get_mut(&id) else {
-                let reason = questions.ended.clone().unwrap_or_default();
-                drop(questions);
-                self.id = None;
-                return Poll::Ready(Err(gone(reason)));
-            };
-            let Some(answer) = question.answer.take() else {
-                question.waker = Some(context.waker().clone());
-                return Poll::Pending;
-            };
-            questions.standing.remove(&id);
-            answer
+        let answer = self.look(id).or_else(|| self.questions.poll(id, Some(context.waker())));
+        let Some(answer) = answer else {
+            return Poll::Pending;
         };
         self.id = None;
-        Poll::Ready(Ok(answer))
+        if let Some((lookout, start)) = self.vainly_since.take() {
+            lookout.waited(clock::system().now() - start);
+        }
+        Poll::Ready(answer)
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
         if let Some(id) = self.id.take() {
-            let stood = lock(&self.questions).standing.remove(&id).is_some();
+            let stood = self.questions.falls(id);
             if let (Some(outbox), true) = (&self.cancel, stood) {
                 // When this fails the parent is gone, and has given everything back itself.
                 drop(lock(outbox).send(&Frame::new(Kind::CancelAcquire, id, 0, Vec::new())));
@@ -170,10 +242,10 @@ fn unreadable(error: std::io::Error) -> LimitError {
 impl RemoteLimits for RemoteConnection {
     fn acquire(&self, sets: &[u32], amounts: Vec<(String, u64)>, wait: Wait) -> RemoteAcquire {
         let request = AcquireRequest { sets: sets.to_vec(), amounts, wait };
-        let asked = self.ask(Kind::Acquire, 0, body(&request)).map(|id| Asked {
-            id: Some(id),
-            questions: Arc::clone(&self.questions),
-            cancel: Some(Arc::clone(&self.outbox)),
+        let asked = self.ask(Kind::Acquire, 0, body(&request));
+        let asked = asked.map(|mut asked| {
+            asked.cancel = Some(Arc::clone(&self.outbox));
+            asked
         });
         Box::pin(async move { asked?.await?.open::<GrantAnswer>().map_err(unreadable)? })
     }

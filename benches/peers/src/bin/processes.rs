@@ -81,7 +81,18 @@ fn main() {
             batch("concurry: Process, socket", 100, |count| large(&socket, &bytes, count)),
         ],
     );
-    let set = LimitSet::builder().limit(ResourceLimit::new("slots", 8)).build().expect("it is valid");
+    let slots = || LimitSet::builder().limit(ResourceLimit::new("slots", 8)).build().expect("it is valid");
+    let (by_ring, by_socket) = (echo(Transport::Ring, 1, &slots()), echo(Transport::Socket, 1, &slots()));
+    group(
+        "processes, a limit acquired and released by one of them",
+        vec![
+            repeat("bare ring, round trip", 2_000, || bare.borrow_mut().round_trip()),
+            batch("concurry: Process, ring", 4_000, |count| by_ring.acquire(count).result()),
+            batch("concurry: Process, socket", 2_000, |count| by_socket.acquire(count).result()),
+        ],
+    );
+    drop((by_ring, by_socket));
+    let set = slots();
     let (by_ring, by_socket) = (echo(Transport::Ring, 2, &set), echo(Transport::Socket, 2, &set));
     let both = |pool: &EchoHandle, count: u32| {
         gather([pool.acquire(count / 2), pool.acquire(count / 2)]).result().expect("none fails")

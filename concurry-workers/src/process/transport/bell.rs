@@ -28,7 +28,7 @@ impl Bell {
     }
 
     /// Counts the times that it was rung.
-    fn count(&self) -> &AtomicU32 {
+    pub(super) fn count(&self) -> &AtomicU32 {
         self.memory.half(self.at)
     }
 
@@ -41,6 +41,25 @@ impl Bell {
         fence(Ordering::SeqCst);
         if self.sleeps().load(Ordering::Relaxed) != 0 && self.sleeps().swap(0, Ordering::SeqCst) != 0 {
             self.force();
+        }
+    }
+
+    /// Has the sleeper woken by what is said from now on; what was said before must be looked for after this.
+    pub(super) fn arm(&self) {
+        self.sleeps().store(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Somebody looks, so that nobody needs to be woken.
+    pub(super) fn disarm(&self) {
+        self.sleeps().store(0, Ordering::SeqCst);
+    }
+
+    /// Sleeps, unless it was rung since `count` was read.
+    pub(super) fn sleep_since(&self, count: u32) -> io::Result<()> {
+        match futex::wait(self.count(), futex::Flags::empty(), count, None) {
+            Ok(()) | Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -69,16 +88,12 @@ impl Bell {
     fn sleep(&self, is_ready: &mut impl FnMut() -> bool) -> io::Result<()> {
         loop {
             let count = self.count().load(Ordering::SeqCst);
-            self.sleeps().store(1, Ordering::SeqCst);
-            fence(Ordering::SeqCst);
+            self.arm();
             if is_ready() {
-                self.sleeps().store(0, Ordering::SeqCst);
+                self.disarm();
                 return Ok(());
             }
-            match futex::wait(self.count(), futex::Flags::empty(), count, None) {
-                Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
+            self.sleep_since(count)?;
             if is_ready() {
                 return Ok(());
             }

@@ -2,11 +2,15 @@
 //!
 //! * `socket`: a Unix socket pair, or any other stream.
 //! * `ring`: shared memory, on Linux.
+//! * `outflow`: the pool's writing end of a stream to its child.
+//! * `aside`: the child's reading end of what is said beside calls.
 //! * `stream`: bytes and frames in shared memory, one direction.
 //! * `bell`: sleeping, and being woken by another process.
 //! * `chosen`: which of them a pool uses.
 //! * `handover`: what a child is given besides its socket.
 
+#[cfg(target_os = "linux")]
+pub(super) mod aside;
 #[cfg(target_os = "linux")]
 mod bell;
 mod chosen;
@@ -14,12 +18,16 @@ mod chosen;
 pub(super) mod fuzzing;
 mod handover;
 #[cfg(target_os = "linux")]
+mod outflow;
+#[cfg(target_os = "linux")]
 pub(super) mod ring;
 mod socket;
 #[cfg(target_os = "linux")]
 mod stream;
 
 use std::io;
+
+use crossbeam_channel::Sender;
 
 use super::frame::Frame;
 
@@ -70,4 +78,17 @@ pub(super) trait Calls: Send + Sync {
     fn is_flowing(&self) -> bool;
     /// Sends more of what was taken, if there is room for it.
     fn flow(&self);
+}
+
+/// The pool's half for what it says beside calls, which never blocks.
+pub(crate) trait Outlet: Send + Sync {
+    /// Takes a frame, to be sent in the order in which they come. When the other side is gone, it is for nobody.
+    fn say(&self, frame: Frame);
+}
+
+impl Outlet for Sender<Frame> {
+    fn say(&self, frame: Frame) {
+        // When the writer has ended, the other side is gone, and the reader says so.
+        drop(self.send(frame));
+    }
 }

@@ -1,100 +1,59 @@
-//! Frames through memory that a pool and its child share: two streams, one a direction, and a bell for each who sleeps.
+//! Frames through memory that a pool and its child share: two streams to the child, one for its calls and one for what
+//! must arrive while it runs one; a stream back for all that it says; and a bell for each who sleeps.
 //!
-//! Promises: frames arrive whole and in order, whatever their size; a reader that is slow holds the writer back and loses
-//! nothing; all that a child has written is read, also when it was killed; and its end is seen at once, by the end of its
-//! socket, which stays for that, for the first words and for what is told about limits. What the pool sends never blocks: what
-//! finds no room is sent by the owner of the connection, as the child makes room.
+//! Promises: frames arrive whole and in the order of their stream, whatever their size; a reader that is slow holds the writer
+//! back and loses nothing; all that a child has written is read, also when it was killed; and its end is seen at once, by the
+//! end of its socket, which stays for that and for the first words. What the pool sends never blocks: what finds no room is
+//! sent by the owner of the connection, as the child makes room.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use concurry_core::spin::Spin;
-use concurry_core::sync::lock;
 
+use super::aside::Aside;
 use super::bell::Bell;
+use super::outflow::Outflow;
 use super::stream::{Place, Reader, Writer};
-use super::{Arrival, Calls, Incoming, Nudge, Sink};
-use crate::process::codec;
+use super::{Arrival, Incoming, Nudge, Sink};
 use crate::process::frame::Frame;
 use crate::process::memory::Memory;
 
-/// The bytes that may be on their way in each direction.
+/// The bytes of calls that may be on their way, and of what the child says.
 const CAPACITY: usize = 2 << 20;
+/// Those of what is said beside calls, which is little.
+const LITTLE: usize = 64 << 10;
 /// Words that are written by different sides lie this far apart: two cache lines, since those are fetched in pairs.
 const APART: usize = 128;
 /// The words come before the bytes.
 const WORDS: usize = 4096;
 
 /// How much memory a ring takes.
-pub(in crate::process) const SIZE: usize = WORDS + 2 * CAPACITY;
+pub(in crate::process) const SIZE: usize = WORDS + 2 * CAPACITY + LITTLE;
 
+/// Calls, to the child.
 const DOWN: Place = Place { tail: APART, head: 2 * APART, bytes: WORDS, capacity: CAPACITY };
+/// All that the child says.
 const UP: Place = Place { tail: 3 * APART, head: 4 * APART, bytes: WORDS + CAPACITY, capacity: CAPACITY };
+/// To the child, what does not wait for the call that runs.
+const ASIDE: Place =
+    Place { tail: 8 * APART, head: 9 * APART, bytes: WORDS + 2 * CAPACITY, capacity: LITTLE };
 /// The owner of the connection sleeps here: until something comes, there is room for what goes, or somebody nudges it.
 const OWNER: usize = 5 * APART;
 /// The child's worker: until a call comes.
 const CHILD: usize = 6 * APART;
 /// Whoever writes in the child: until there is room.
 const ROOM: usize = 7 * APART;
-
-/// The pool's half for calls.
-pub(in crate::process) struct RingCalls {
-    out: Mutex<Out>,
-    /// Something waits for room.
-    is_stuck: AtomicBool,
-    child: Bell,
-}
-
-struct Out {
-    writer: Writer,
-    /// Frames, and how much of each is written.
-    waiting: VecDeque<(Frame, usize)>,
-}
-
-impl RingCalls {
-    fn is_unstuck(&self) -> bool {
-        // Whatever is wrong with the ring, the one who asks finds out when it sends.
-        self.is_stuck.load(Ordering::Relaxed) && lock(&self.out).writer.has_room()
-    }
-
-    fn push(&self, out: &mut Out) {
-        while let Some((first, written)) = out.waiting.front_mut() {
-            // A ring that is broken is found out by the owner, who ends the child.
-            if !matches!(out.writer.write(first, written), Ok(true)) {
-                break;
-            }
-            out.waiting.pop_front().into_iter().for_each(|(frame, _)| codec::put_aside(frame.body));
-        }
-        self.is_stuck.store(!out.waiting.is_empty(), Ordering::Relaxed);
-        self.child.ring();
-    }
-}
-
-impl Calls for Arc<RingCalls> {
-    fn send(&self, frame: Frame) {
-        let mut out = lock(&self.out);
-        out.waiting.push_back((frame, 0));
-        self.push(&mut out);
-    }
-
-    fn is_flowing(&self) -> bool {
-        !self.is_stuck.load(Ordering::Relaxed)
-    }
-
-    fn flow(&self) {
-        if self.is_stuck.load(Ordering::Relaxed) {
-            self.push(&mut lock(&self.out));
-        }
-    }
-}
+/// The child's listener: until something is said beside calls, and nobody looks.
+const LISTENER: usize = 10 * APART;
 
 /// The pool's receiving half.
 pub(in crate::process) struct RingIncoming {
     reader: Reader,
-    calls: Arc<RingCalls>,
+    calls: Arc<Outflow>,
+    aside: Arc<Outflow>,
     signs: Arc<Signs>,
     room: Bell,
     spin: Spin,
@@ -115,31 +74,40 @@ impl Nudge for Signs {
     }
 }
 
-/// The pool's end of a ring; what is returned last waits for the end of the child, on a thread of its own.
+/// The pool's end of a ring.
+pub(in crate::process) struct PoolEnd {
+    pub(in crate::process) incoming: RingIncoming,
+    pub(in crate::process) calls: Arc<Outflow>,
+    pub(in crate::process) aside: Arc<Outflow>,
+    pub(in crate::process) nudge: Arc<dyn Nudge>,
+}
+
+/// The pool's end of a ring, and what waits for the end of the child, on a thread of its own.
 pub(in crate::process) fn pool_end(
     memory: &Arc<Memory>,
     mut life: UnixStream,
-) -> (RingIncoming, Arc<RingCalls>, Arc<dyn Nudge>, impl FnOnce() + Send + use<>) {
-    let out = Out { writer: Writer::new(memory, DOWN), waiting: VecDeque::new() };
-    let child = Bell::new(memory, CHILD);
-    let calls = Arc::new(RingCalls { out: Mutex::new(out), is_stuck: AtomicBool::new(false), child });
-    let owner = Bell::new(memory, OWNER);
-    let signs = Arc::new(Signs { nudged: AtomicBool::new(false), gone: AtomicBool::new(false), owner });
+) -> (PoolEnd, impl FnOnce() + Send + use<>) {
+    let owner = || Bell::new(memory, OWNER);
+    let calls = Outflow::new(memory, DOWN, CHILD, owner());
+    let aside = Outflow::new(memory, ASIDE, LISTENER, owner());
+    let signs =
+        Arc::new(Signs { nudged: AtomicBool::new(false), gone: AtomicBool::new(false), owner: owner() });
     let incoming = RingIncoming {
         reader: Reader::new(memory, UP),
         calls: Arc::clone(&calls),
+        aside: Arc::clone(&aside),
         signs: Arc::clone(&signs),
         room: Bell::new(memory, ROOM),
         spin: Spin::new(),
     };
-    let nudge = Arc::clone(&signs);
+    let nudge: Arc<dyn Nudge> = Arc::clone(&signs) as _;
     let watch = move || {
         // The child says nothing here, so whatever comes is its end.
         while matches!(life.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}
         signs.gone.store(true, Ordering::SeqCst);
         signs.owner.force();
     };
-    (incoming, calls, nudge, watch)
+    (PoolEnd { incoming, calls, aside, nudge }, watch)
 }
 
 impl Incoming for RingIncoming {
@@ -149,6 +117,7 @@ impl Incoming for RingIncoming {
             if self.signs.nudged.load(Ordering::SeqCst) && self.signs.nudged.swap(false, Ordering::SeqCst) {
                 return Ok(Arrival::Nudge);
             }
+            self.aside.push();
             let frame = self.reader.read()?;
             if self.reader.publish() {
                 self.room.ring();
@@ -163,15 +132,18 @@ impl Incoming for RingIncoming {
                 // Nothing was there after it was gone.
                 return Ok(Arrival::Gone);
             }
+            self.calls.check()?;
+            self.aside.check()?;
             if self.calls.is_unstuck() {
                 return Ok(Arrival::Nudge);
             }
-            let Self { reader, calls, signs, spin, .. } = self;
+            let Self { reader, calls, aside, signs, spin, .. } = self;
             signs.owner.wait(spin, || {
                 reader.has_more()
                     || signs.nudged.load(Ordering::SeqCst)
                     || signs.gone.load(Ordering::SeqCst)
-                    || calls.is_unstuck()
+                    || calls.needs_owner()
+                    || aside.needs_owner()
             })?;
         }
     }
@@ -198,7 +170,14 @@ pub(in crate::process) struct RingSource {
 }
 
 /// The child's end of a ring. The end of the pool is seen by its socket.
-pub(in crate::process) fn child_end(memory: &Arc<Memory>) -> (RingSink, RingSource) {
+pub(in crate::process) struct ChildEnd {
+    pub(in crate::process) sink: RingSink,
+    pub(in crate::process) source: RingSource,
+    pub(in crate::process) aside: Aside,
+}
+
+/// The child's end of a ring.
+pub(in crate::process) fn child_end(memory: &Arc<Memory>) -> ChildEnd {
     let owner = || Bell::new(memory, OWNER);
     let sink = RingSink {
         writer: Writer::new(memory, UP),
@@ -212,7 +191,7 @@ pub(in crate::process) fn child_end(memory: &Arc<Memory>) -> (RingSink, RingSour
         child: Bell::new(memory, CHILD),
         spin: Spin::new(),
     };
-    (sink, source)
+    ChildEnd { sink, source, aside: Aside::new(memory, ASIDE, LISTENER, owner()) }
 }
 
 impl Sink for RingSink {

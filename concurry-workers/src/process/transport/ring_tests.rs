@@ -6,14 +6,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::process::frame::Kind;
+use crate::process::transport::Calls;
 
 struct Ends {
     incoming: RingIncoming,
-    calls: Arc<RingCalls>,
+    calls: Arc<Outflow>,
+    said: Arc<Outflow>,
     nudge: Arc<dyn Nudge>,
     watcher: thread::JoinHandle<()>,
     sink: RingSink,
     source: RingSource,
+    aside: Aside,
     /// The child's end of the socket.
     life: UnixStream,
     memory: Arc<Memory>,
@@ -22,9 +25,9 @@ struct Ends {
 fn ends() -> Ends {
     let memory = Arc::new(Memory::create(SIZE).unwrap());
     let (here, life) = UnixStream::pair().unwrap();
-    let (incoming, calls, nudge, watch) = pool_end(&memory, here);
-    let (sink, source) = child_end(&memory);
-    Ends { incoming, calls, nudge, watcher: thread::spawn(watch), sink, source, life, memory }
+    let (PoolEnd { incoming, calls, aside: said, nudge }, watch) = pool_end(&memory, here);
+    let ChildEnd { sink, source, aside } = child_end(&memory);
+    Ends { incoming, calls, said, nudge, watcher: thread::spawn(watch), sink, source, aside, life, memory }
 }
 
 fn frame(id: u64, length: usize) -> Frame {
@@ -115,6 +118,48 @@ fn an_owner_that_sleeps_hears_a_nudge_an_end_and_room() {
     assert!(heard.into_iter().any(|gone| gone));
 }
 
+/// A child that says that it has read what was never written is found out by the owner, also one that sleeps.
+#[test]
+fn a_broken_position_is_an_error_whichever_stream_it_is_of() {
+    for place in [DOWN, ASIDE] {
+        let Ends { mut incoming, calls, said, memory, life, watcher, .. } = ends();
+        let owner = thread::spawn(move || {
+            loop {
+                match incoming.next() {
+                    Ok(Arrival::Nudge) => {}
+                    outcome => return outcome.is_err(),
+                }
+            }
+        });
+        memory.word(place.head).store(1 << 40, Ordering::SeqCst);
+        // What is sent blindly finds room; in the end one looks where the reader is.
+        for id in 0..3 {
+            calls.send(frame(id, CAPACITY));
+            said.put(frame(id, LITTLE));
+        }
+        assert!(owner.join().unwrap(), "{place:?}");
+        drop(life);
+        watcher.join().unwrap();
+    }
+}
+
+#[test]
+fn what_is_said_beside_calls_goes_on_as_the_child_reads_it() {
+    let Ends { mut incoming, said, aside, life, watcher, .. } = ends();
+    for id in 0..8 {
+        said.put(frame(id, LITTLE / 2));
+    }
+    let owner = thread::spawn(move || while !matches!(incoming.next().unwrap(), Arrival::Gone) {});
+    let mut ids = Vec::new();
+    while ids.len() < 8 {
+        aside.look(&mut |frame| ids.push(frame.id)).unwrap();
+    }
+    assert_eq!(ids, (0..8).collect::<Vec<_>>());
+    drop(life);
+    watcher.join().unwrap();
+    owner.join().unwrap();
+}
+
 proptest! {
     /// A child can write what it wants: it is an error, or frames, or nothing; never a panic, and never without end.
     #[test]
@@ -123,11 +168,15 @@ proptest! {
         head in prop_oneof![0..10u64, any::<u64>()],
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
-        let Ends { mut incoming, calls, memory, life, watcher, .. } = ends();
+        let Ends { mut incoming, calls, said, memory, life, watcher, .. } = ends();
         memory.write(UP.bytes, &bytes);
         memory.word(UP.tail).store(tail, Ordering::SeqCst);
         memory.word(DOWN.head).store(head, Ordering::SeqCst);
+        memory.word(ASIDE.head).store(head, Ordering::SeqCst);
         calls.send(frame(1, 100));
+        for id in 0..3 {
+            said.put(frame(id, LITTLE));
+        }
         drop(life);
         watcher.join().unwrap();
         // A frame takes more than 16 bytes, and a nudge that there is room comes once.

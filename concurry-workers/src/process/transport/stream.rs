@@ -35,8 +35,13 @@ impl Place {
 fn between(head: u64, tail: u64, capacity: usize) -> io::Result<usize> {
     match usize::try_from(tail.wrapping_sub(head)) {
         Ok(bytes) if bytes <= capacity => Ok(bytes),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the other side broke the shared ring")),
+        _ => Err(broken()),
     }
+}
+
+/// What the other side says of where it is cannot be.
+pub(super) fn broken() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the other side broke the shared ring")
 }
 
 /// The writing half.
