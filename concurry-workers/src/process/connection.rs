@@ -230,12 +230,12 @@ impl Connection {
     /// The next arrival that is not about limits.
     fn receive(&mut self) -> io::Result<Arrival> {
         loop {
-            let arrival = self.incoming.next()?;
-            let Arrival::Frame(frame) = &arrival else { return Ok(arrival) };
-            if matches!(frame.kind, Kind::Ready | Kind::Answer) {
-                return Ok(arrival);
-            }
-            catch(|| self.limits.receive(frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
+            let frame = match self.incoming.next()? {
+                Arrival::Frame(frame) if !matches!(frame.kind, Kind::Ready | Kind::Answer) => frame,
+                arrival => return Ok(arrival),
+            };
+            catch(|| self.limits.receive(&frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
+            codec::put_aside(frame.body);
         }
     }
 

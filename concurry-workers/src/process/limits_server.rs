@@ -1,6 +1,6 @@
 //! The parent's side of limits: a child's wishes stand in the owner's queue like everybody's.
 //!
-//! A wish that must wait costs no thread: it is a future that is polled when its grant wakes it, on the thread that made the
+//! A wish that can be granted is granted where it is read. One that must wait costs no thread: it is a future that is polled when its grant wakes it, on the thread that made the
 //! grant possible; the answer goes out from there, which never blocks. What a child holds is listed here, and is
 //! given back when the child releases it or is gone.
 
@@ -130,9 +130,15 @@ impl LimitsServer {
         let chosen: Option<Vec<LimitSet>> =
             sets.iter().map(|set| self.sets.get(*set as usize).cloned()).collect();
         let Some(chosen) = chosen else {
-            return self.answer(id, &sets, Err(unknown_set(sets.first().copied().unwrap_or_default())));
+            let unknown = unknown_set(sets.first().copied().unwrap_or_default());
+            return self.answer(id, &sets, Err(unknown), |_| true);
         };
-        let future = serve(&chosen, amounts, wait);
+        let mut future = serve(&chosen, amounts, wait);
+        // Most need not wait. Whoever polls a future that waits once more replaces the waker.
+        let asked = Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(outcome) = asked {
+            return self.answer(id, &sets, outcome, |_| true);
+        }
         let wish = Arc::new(Wish {
             id,
             server: Arc::downgrade(self),
@@ -181,14 +187,20 @@ impl LimitsServer {
         }
     }
 
-    fn answer(&self, id: u64, sets: &[u32], outcome: Result<LimitSetAcquisition, LimitError>) {
+    /// Tells the child the outcome of a wish, unless it `is_wanted` no more.
+    fn answer(
+        &self,
+        id: u64,
+        sets: &[u32],
+        outcome: Result<LimitSetAcquisition, LimitError>,
+        is_wanted: impl FnOnce(&mut Table) -> bool,
+    ) {
         let answer: GrantAnswer = match outcome {
             Ok(acquisition) => {
                 let set = sets.get(acquisition.set_index()).copied().unwrap_or_default();
                 let grant = RemoteGrant { id, set, items: acquisition.export() };
                 let mut table = lock(&self.table);
-                let wanted = !table.closed && table.wishes.remove(&id).is_some();
-                if !wanted {
+                if table.closed || !is_wanted(&mut table) {
                     // Cancelled, or the child died, while the grant was on its way here.
                     drop(table);
                     acquisition.undo();
@@ -198,7 +210,9 @@ impl LimitsServer {
                 Ok(grant)
             }
             Err(error) => {
-                lock(&self.table).wishes.remove(&id);
+                if !is_wanted(&mut lock(&self.table)) {
+                    return;
+                }
                 Err(error)
             }
         };
@@ -240,7 +254,7 @@ impl Wish {
             *slot = None;
             outcome
         };
-        server.answer(self.id, &self.sets, outcome);
+        server.answer(self.id, &self.sets, outcome, |table| table.wishes.remove(&self.id).is_some());
     }
 }
 

@@ -17,7 +17,10 @@ use concurry_core::park;
 use concurry_limits::remote::{RemoteAcquire, RemoteLimits, Steering, SteeringAnswer, Wait};
 use concurry_limits::{Feedback, LimitError, LimitSetStats};
 
+use serde::de::DeserializeOwned;
+
 use super::child::{Outbox, body};
+use super::codec;
 use super::frame::{AcquireRequest, Frame, GrantAnswer, Kind, StatsAnswer};
 use concurry_core::sync::lock;
 
@@ -35,7 +38,7 @@ pub(crate) struct RemoteConnection {
 pub(crate) trait Lookout: Send + Sync {
     /// Looks for a while whether the answer to this question comes; whatever else comes meanwhile reaches whom it is for.
     fn look(&self, id: u64) -> Option<Frame>;
-    /// The wait took so long in which a look was in vain.
+    /// After a look in vain it took so long until there was an answer.
     fn waited(&self, time: Duration);
 }
 
@@ -139,15 +142,17 @@ impl RemoteConnection {
         Self { outbox, next_id: AtomicU64::new(0), questions, lookout, _ends_with_it: Box::new(ends_with_it) }
     }
 
-    fn send(&self, frame: &Frame) -> Result<(), LimitError> {
-        lock(&self.outbox).send(frame).map_err(|error| gone(error.to_string()))
+    fn send(&self, frame: Frame) -> Result<(), LimitError> {
+        lock(&self.outbox).send(&frame).map_err(|error| gone(error.to_string()))?;
+        codec::put_aside(frame.body);
+        Ok(())
     }
 
     /// Asks; the answer is what is returned.
     fn ask(&self, kind: Kind, tag: u32, body: Vec<u8>) -> Result<Asked, LimitError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.questions.stands(id)?;
-        self.send(&Frame::new(kind, id, tag, body)).inspect_err(|_| {
+        self.send(Frame::new(kind, id, tag, body)).inspect_err(|_| {
             self.questions.falls(id);
         })?;
         Ok(Asked {
@@ -179,7 +184,7 @@ struct Asked {
     questions: Arc<Questions>,
     /// Until it has looked.
     lookout: Option<Arc<dyn Lookout>>,
-    /// Who has looked in vain, and when that began.
+    /// Who has looked in vain, and since when.
     vainly_since: Option<(Arc<dyn Lookout>, Timestamp)>,
     cancel: Option<Outbox>,
 }
@@ -192,13 +197,12 @@ impl Asked {
             // It came before it was waited for.
             return Some(answer);
         }
-        let start = clock::system().now();
-        let answer = lookout.look(id);
-        match answer {
-            Some(_) => drop(self.questions.falls(id)),
-            None => self.vainly_since = Some((lookout, start)),
-        }
-        answer.map(Ok)
+        let Some(answer) = lookout.look(id) else {
+            self.vainly_since = Some((lookout, clock::system().now()));
+            return None;
+        };
+        self.questions.falls(id);
+        Some(Ok(answer))
     }
 }
 
@@ -235,8 +239,11 @@ fn gone(reason: String) -> LimitError {
     LimitError::Disconnected { reason }
 }
 
-fn unreadable(error: std::io::Error) -> LimitError {
-    gone(error.to_string())
+/// What an answer says.
+fn opened<T: DeserializeOwned>(answer: Frame) -> Result<T, LimitError> {
+    let opened = answer.open().map_err(|error| gone(error.to_string()));
+    codec::put_aside(answer.body);
+    opened
 }
 
 impl RemoteLimits for RemoteConnection {
@@ -247,24 +254,24 @@ impl RemoteLimits for RemoteConnection {
             asked.cancel = Some(Arc::clone(&self.outbox));
             asked
         });
-        Box::pin(async move { asked?.await?.open::<GrantAnswer>().map_err(unreadable)? })
+        Box::pin(async move { opened::<GrantAnswer>(asked?.await?)? })
     }
 
     fn settle(&self, grant: u64, usage: Vec<(u32, u64)>, warn: bool) {
         // When this fails the parent is gone, and has given everything back itself.
-        drop(self.send(&Frame::new(Kind::Settle, grant, u32::from(warn), body(&usage))));
+        drop(self.send(Frame::new(Kind::Settle, grant, u32::from(warn), body(&usage))));
     }
 
     fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError> {
-        self.answer(Kind::StatsRequest, set, Vec::new())?.open::<StatsAnswer>().map_err(unreadable)?
+        opened::<StatsAnswer>(self.answer(Kind::StatsRequest, set, Vec::new())?)?
     }
 
     fn feedback(&self, set: u32, feedback: Feedback) {
         // When this fails the owner is gone, and with it the set that was to be told.
-        drop(self.send(&Frame::new(Kind::Feedback, 0, set, body(&feedback))));
+        drop(self.send(Frame::new(Kind::Feedback, 0, set, body(&feedback))));
     }
 
     fn steer(&self, set: u32, steering: Steering) -> SteeringAnswer {
-        self.answer(Kind::Steer, set, body(&steering))?.open::<SteeringAnswer>().map_err(unreadable)?
+        opened::<SteeringAnswer>(self.answer(Kind::Steer, set, body(&steering))?)?
     }
 }

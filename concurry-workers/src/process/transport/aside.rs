@@ -85,7 +85,7 @@ impl Aside {
         turn.end(&self.listener, take)
     }
 
-    /// A wait in which a look was in vain has taken so long.
+    /// After a look in vain it took so long until what was looked for came.
     pub(in crate::process) fn waited(&self, time: Duration) {
         // Who has the turn learns by itself.
         if let Ok(mut turn) = self.turn.try_lock() {
