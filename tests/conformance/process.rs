@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use concurry::clock;
 use concurry::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -145,14 +146,14 @@ fn a_kill_in_the_middle_of_a_call_reaches_the_caller_and_frees_what_was_held() {
     eventually(|| set.stats().limit("gate").unwrap().waiting == 1);
     assert_eq!(set.stats().limit("doors").unwrap().in_use, 1);
 
-    let killed = SystemTime::now();
+    let killed = clock::system().now();
     kill(process);
     match call.result_timeout(Duration::from_secs(60)) {
         Err(CallError::WorkerDied(died)) => assert_eq!(died.signal(), Some(9)),
         other => panic!("{other:?}"),
     }
     let doors = set.acquire_timeout([("doors", 1), ("gate", 0)], Duration::from_secs(60)).unwrap();
-    println!("answered and freed {:?} after the kill began", killed.elapsed().unwrap());
+    println!("answered and freed {:?} after the kill began", clock::system().now() - killed);
     assert_eq!(set.stats().limit("gate").unwrap().waiting, 0, "its wish to acquire is gone too");
     drop((doors, closed));
     // A new process has taken its place.
@@ -177,12 +178,12 @@ fn a_kill_is_noticed_within_a_tenth_of_a_second() {
                     .unwrap();
             let call = pool.hold(amounts([("doors", 1), ("gate", 0)]), amounts([("gate", 1), ("doors", 0)]));
             eventually(|| set.stats().limit("gate").unwrap().waiting == 1);
-            let killed = SystemTime::now();
+            let killed = clock::system().now();
             rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
             assert!(matches!(call.result(), Err(CallError::WorkerDied(_))));
             drop(set.acquire([("doors", 1), ("gate", 0)]).unwrap());
             drop(closed);
-            killed.elapsed().unwrap()
+            clock::system().now() - killed
         })
         .min()
         .unwrap();
