@@ -1,7 +1,7 @@
 //! How exactly a thread sleeps.
 //!
-//! Linux lets a sleep end some fifty microseconds late, the *timer slack* of the thread, so that several sleepers can be woken at once.
-//! Who sleeps to an instant at which a limit admits it gives that up for the time.
+//! Linux lets a sleep end some fifty microseconds late, the *timer slack* of the thread, so that several sleepers can be woken
+//! at once. Who sleeps to an instant at which a limit admits it gives that up for the time.
 
 #[cfg(target_os = "linux")]
 use std::num::NonZeroU64;

@@ -1,8 +1,10 @@
 //! The engine of a set: one lock around the board, the clock, and what has to happen after the lock was released.
 //!
 //! Everything goes through [`Engine::act`]: it locks, reads the clock once, lets the board act, releases, and only then
-//! wakes and arms the timer. What a set of one limit can do in its [`Lane`] does not even lock. A waker may run anything, so none is called under the lock; and a manual clock may fire a
-//! timer request while it is made, so none is made under the lock either.
+//! wakes and arms the timer. A waker may run anything, so none is called under the lock; and a manual clock may fire a timer
+//! request while it is made, so none is made under the lock either.
+//!
+//! What a set of one limit can do in its [`Lane`] does not even lock, nor does giving back what is held of one of several.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, Weak};
