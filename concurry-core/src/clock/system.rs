@@ -31,6 +31,10 @@ use crate::sync::lock;
 #[derive(Debug)]
 pub struct SystemClock {
     counter: quanta::Clock,
+    /// The nanoseconds of 2^32 of its ticks.
+    scale: u64,
+    /// For so many ticks the counter carries a reading on.
+    carried: u64,
     origin: Instant,
     timer: Arc<TimerList>,
     thread: OnceLock<()>,
@@ -62,8 +66,13 @@ impl SystemClock {
     pub fn shared() -> Arc<Self> {
         static SHARED: OnceLock<Arc<SystemClock>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(|| {
+            let counter = quanta::Clock::new();
+            let scale = counter.delta_as_nanos(0, 1 << 32).max(1);
+            let carried = (CARRIED << 32) / scale;
             Arc::new(Self {
-                counter: quanta::Clock::new(),
+                counter,
+                scale,
+                carried,
                 origin: os_now(),
                 timer: Arc::default(),
                 thread: OnceLock::new(),
@@ -74,7 +83,8 @@ impl SystemClock {
 
     /// Asks the system for the time; the counter, carrying the last reading on, has told `time + passed` meanwhile.
     #[cold]
-    fn read(&self, raw: u64, time: u64, passed: u64) -> Timestamp {
+    fn read(&self, raw: u64, read_at: u64, time: u64) -> Timestamp {
+        let passed = self.counter.delta_as_nanos(read_at, raw);
         let read = u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
         // What the counter has told meanwhile may be a little ahead; time does not go back.
         let now = if time > 0 { read.max(time + CARRIED.min(passed)) } else { read };
@@ -122,12 +132,12 @@ impl Clock for SystemClock {
         let raw = self.counter.raw();
         // A thread that is being torn down has no thread-local left; it asks the system each time.
         let (read_at, time) = READING.try_with(Cell::get).unwrap_or_default();
-        let passed = self.counter.delta_as_nanos(read_at, raw);
-        // Before the first reading, more than that has passed since the counter began.
-        if passed < CARRIED {
-            return Timestamp::from_nanos(time + passed);
+        // Before the first reading, more than that has passed since the counter began. One that goes back is read anew as well.
+        let ticks = raw.wrapping_sub(read_at);
+        if ticks < self.carried {
+            return Timestamp::from_nanos(time + ((ticks * self.scale) >> 32));
         }
-        self.read(raw, time, passed)
+        self.read(raw, read_at, time)
     }
 
     fn wake_at(&self, at: Timestamp, waker: Waker) -> WakeGuard {
