@@ -20,13 +20,15 @@ pub(super) struct Place {
     pub(super) tail: usize,
     pub(super) head: usize,
     pub(super) bytes: usize,
+    /// A power of two.
     pub(super) capacity: usize,
 }
 
 impl Place {
     /// The offset of a position, and how many bytes follow it before the end.
     fn at(self, position: u64) -> (usize, usize) {
-        let within = usize::try_from(position % self.capacity as u64).unwrap_or(0);
+        debug_assert!(self.capacity.is_power_of_two(), "so that no division is needed");
+        let within = usize::try_from(position & (self.capacity as u64 - 1)).unwrap_or(0);
         (self.bytes + within, self.capacity - within)
     }
 }
@@ -100,7 +102,9 @@ impl Writer {
         let (offset, before_end) = self.place.at(self.tail);
         let (first, second) = bytes.split_at(bytes.len().min(before_end));
         self.memory.write(offset, first);
-        self.memory.write(self.place.bytes, second);
+        if !second.is_empty() {
+            self.memory.write(self.place.bytes, second);
+        }
         self.tail = self.tail.wrapping_add(bytes.len() as u64);
     }
 }
@@ -193,7 +197,9 @@ impl Reader {
         let first = bytes.len().min(before_end);
         let (first, second) = bytes.split_at_mut(first);
         self.memory.read(offset, first);
-        self.memory.read(self.place.bytes, second);
+        if !second.is_empty() {
+            self.memory.read(self.place.bytes, second);
+        }
         self.head = self.head.wrapping_add(bytes.len() as u64);
     }
 
@@ -202,7 +208,9 @@ impl Reader {
         let (offset, before_end) = self.place.at(self.head);
         let first = count.min(before_end);
         self.memory.append(offset, first, bytes);
-        self.memory.append(self.place.bytes, count - first, bytes);
+        if first < count {
+            self.memory.append(self.place.bytes, count - first, bytes);
+        }
         self.head = self.head.wrapping_add(count as u64);
     }
 }

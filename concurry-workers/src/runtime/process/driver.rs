@@ -174,7 +174,7 @@ impl<W: Worker> Driver<W> {
                 }
                 continue;
             }
-            let mut calls = Vec::new();
+            let mut calls = Vec::with_capacity(room);
             let is_short = calls_at_hand < FEW;
             if queue.take_ahead(self.number, room, is_short, &mut calls) == Outlook::PutBack {
                 if !self.put_back() {
@@ -233,7 +233,6 @@ impl<W: Worker> Driver<W> {
         (method, args): (u16, Vec<u8>),
         acquired: Option<LimitSetAcquisition>,
     ) {
-        let now = self.clock.now();
         let (bytes, is_lent) = (args.len(), acquired.is_some());
         let frame = match Link::frame(method, args) {
             Ok(frame) => frame,
@@ -257,7 +256,7 @@ impl<W: Worker> Driver<W> {
         }
         let (id, unlent) = link.call(frame, acquired);
         if flight.sent.is_empty() {
-            flight.window.begins(now);
+            flight.window.begins(self.clock.now());
         }
         flight.bytes += bytes;
         flight.sent.push_back(Sent { id, bytes, is_lent, call });
