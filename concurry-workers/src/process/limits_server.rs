@@ -1,8 +1,8 @@
 //! The parent's side of limits: a child's wishes stand in the owner's queue like everybody's.
 //!
-//! A wish that can be granted is granted where it is read. One that must wait costs no thread: it is a future that is polled when its grant wakes it, on the thread that made the
-//! grant possible; the answer goes out from there, which never blocks. What a child holds is listed here, and is
-//! given back when the child releases it or is gone.
+//! A wish that can be granted is granted where it is read. One that must wait costs no thread: it is a future that is polled
+//! when its grant wakes it, on the thread that made the grant possible; the answer goes out from there, which never blocks.
+//! What a child holds is listed here, and is given back when the child releases it or is gone.
 
 use std::collections::HashMap;
 use std::future::Future;
