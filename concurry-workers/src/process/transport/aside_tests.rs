@@ -45,6 +45,8 @@ fn a_listener_is_woken_unless_somebody_looks_who_leaves_nothing_unread() {
     let before = aside.listen(&mut |_| ()).unwrap();
     said.put(frame(1));
     assert_eq!(rings(&listener), before + 1, "nobody looks");
+    // As though it had come just before the listener was to be woken.
+    listener.arm();
     aside
         .look(&mut |frame| {
             ids.push(frame.id);
