@@ -409,6 +409,10 @@ impl<M: Queued> Queue<M> {
             noted = state.begins(number, Need::default(), age, message);
             taken(state, None);
         } else {
+            if state.lanes.has_others() {
+                // Calls may wait for a worker that is free: it is to be so at once.
+                self.inbox.tell();
+            }
             tell(state);
         }
         if ended.is_some() {
