@@ -3,6 +3,10 @@
 //! To be woken takes some ten microseconds, in which nobody works. Who looks for that long before it sleeps takes twice as long
 //! as it must at most, and where answers come soon each side finds the other awake. So a wait begins with a look, unless the
 //! last ones have told that it is in vain, and never on a single processor.
+//!
+//! Where more threads want to run than there are processors, who looks stands in line with all of them for milliseconds, while one
+//! who sleeps is let in as soon as it is woken. A look in which others have had the processor tells that, and the next waits begin
+//! without one.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,6 +18,8 @@ const MOST: Duration = Duration::from_micros(50);
 const LEAST: Duration = Duration::from_micros(1);
 /// A wait that is over by then, with the waking, would have been a look.
 const SHORT: Duration = Duration::from_micros(150);
+/// How many waits begin without a look after one in which others have had the processor.
+const CROWDED: u32 = 1_000;
 
 /// How long one who waits looks before it sleeps.
 ///
@@ -33,6 +39,8 @@ const SHORT: Duration = Duration::from_micros(150);
 #[derive(Debug, Clone)]
 pub struct Spin {
     budget: Duration,
+    /// So many waits are to begin without a look.
+    without: u32,
 }
 
 impl Default for Spin {
@@ -44,12 +52,13 @@ impl Default for Spin {
 impl Spin {
     /// With no experience yet.
     pub const fn new() -> Self {
-        Self { budget: MOST }
+        Self { budget: MOST, without: 0 }
     }
 
     /// Looks until `is_ready` says true, from `start` on and not for long; whether it did.
     pub fn until(&mut self, clock: &dyn Clock, start: Timestamp, mut is_ready: impl FnMut() -> bool) -> bool {
-        if is_alone() {
+        if is_alone() || self.without > 0 {
+            self.without = self.without.saturating_sub(1);
             return is_ready();
         }
         let end = start + self.budget;
@@ -63,7 +72,11 @@ impl Spin {
             }
             // Whoever is to make it ready may need this very processor.
             std::thread::yield_now();
-            if clock.now() >= end {
+            let now = clock.now();
+            if now >= end {
+                if now >= end + SHORT {
+                    self.without = CROWDED;
+                }
                 return is_ready();
             }
         }
@@ -95,6 +108,32 @@ mod tests {
         assert_eq!(spin.budget, LEAST);
         spin.waited(Duration::from_micros(120));
         assert_eq!(spin.budget, MOST);
+    }
+
+    #[test]
+    fn who_has_given_the_processor_to_others_for_long_sleeps_the_next_times() {
+        if is_alone() {
+            return;
+        }
+        let clock = ManualClock::new();
+        let mut spin = Spin::new();
+        let looks = |spin: &mut Spin, pause| {
+            let mut looks = 0;
+            let ready = spin.until(&clock, clock.now(), || {
+                looks += 1;
+                if looks == 10 {
+                    clock.advance(pause);
+                }
+                looks == 100
+            });
+            (ready, looks)
+        };
+        assert!(looks(&mut spin, MOST).1 > 1 && looks(&mut spin, MOST).1 > 1);
+        assert!(looks(&mut spin, MOST + SHORT).1 > 1);
+        for _ in 0..CROWDED {
+            assert_eq!(looks(&mut spin, Duration::ZERO), (false, 1));
+        }
+        assert_eq!(looks(&mut spin, Duration::ZERO), (true, 100));
     }
 
     #[test]
