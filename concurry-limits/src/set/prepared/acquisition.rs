@@ -11,7 +11,8 @@ use crate::set::LimitSet;
 use crate::usage;
 use crate::{Feedback, LimitError, LimitSetAcquisition, Request};
 
-/// What was acquired by a [`PreparedRequest`]: a guard that gives it back, as a [`LimitSetAcquisition`] is.
+/// What was acquired by a [`PreparedRequest`](super::PreparedRequest): a guard that gives it back, as a
+/// [`LimitSetAcquisition`] is.
 ///
 /// # Examples
 ///
