@@ -108,9 +108,10 @@ impl Reporter {
 
     /// One more call is done; `failed_now` when it is this one that failed.
     pub(super) fn report(&self, failed_now: bool) {
-        let failures = usize::from(failed_now);
-        let failed = self.failed.fetch_add(failures, Ordering::SeqCst) + failures;
+        self.failed.fetch_add(usize::from(failed_now), Ordering::SeqCst);
         let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
+        // Read last, so that whoever tells of the last call tells of all failures; others may see one of a call to come.
+        let failed = self.failed.load(Ordering::SeqCst).min(done);
         match &self.kind {
             #[cfg(feature = "progress")]
             Running::Bar(bar) => {
@@ -180,5 +181,35 @@ mod tests {
     fn a_rate_is_shown_rounded() {
         let shown = [0.0, 0.123_456, 9.949, 9.951, 1234.5678].map(rate);
         assert_eq!(shown, ["0.0/s", "0.1/s", "9.9/s", "10/s", "1235/s"]);
+    }
+}
+
+#[cfg(test)]
+mod counts {
+    use std::sync::Mutex;
+
+    use super::{Progress, Reporter};
+    use crate::sync::lock;
+
+    #[test]
+    fn whoever_tells_of_the_last_call_tells_of_all_failures_and_nobody_of_more_than_are_done() {
+        static WRONG: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+        const CALLS: usize = 100_000;
+        let progress = Progress::callback(|update| {
+            let is_last = update.done == update.total;
+            if update.failed > update.done || (is_last && update.failed < update.total) {
+                lock(&WRONG).push((update.done, update.failed));
+            }
+        });
+        for _ in 0..10 {
+            let reporter = Reporter::start(progress.clone(), CALLS);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| (0..CALLS / 4).for_each(|_| reporter.report(true)));
+                }
+            });
+        }
+        let wrong = std::mem::take(&mut *lock(&WRONG));
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 }
