@@ -170,7 +170,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     /// field by field. Each attempt gets a clone of the arguments.
     ///
     /// While a call backs off it holds neither a worker nor a limit, and then it takes its old place in the queue. In mode
-    /// sync the caller waits.
+    /// sync the caller waits. `init` fails when no method returns a `Result`.
     ///
     /// ```
     /// use concurry_core::retry::Retry;

@@ -11,6 +11,7 @@ use concurry::clock::{Clock, ManualClock};
 use concurry::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::constructors::Unit;
 use super::{eventually, every_mode, every_mode_in_background};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -290,6 +291,26 @@ every_mode! {
         assert!(matches!(error, InitError::NotClonable { .. }), "{error}");
         assert!(error.to_string().contains("Unique") && error.to_string().contains("`keep`"), "{error}");
         drop(Keeper::options(mode, (), 1).init().unwrap());
+    }
+
+    fn a_retry_of_a_pool_whose_methods_cannot_fail_is_an_error(mode: ExecutionMode) {
+        let error = Unit::options(mode, (), 1).retry(Retry::fixed(2)).init().unwrap_err();
+        assert!(matches!(error, InitError::InvalidOption { option: "retry", .. }), "{error}");
+        assert!(error.to_string().contains("no method of it returns a `Result`"), "{error}");
+        // The configuration is for all pools.
+        let mut config = Config::default();
+        config.pool.retry.attempts = Some(2);
+        with_config(config, || Unit::options(mode, (), 1).init().unwrap());
+    }
+
+    fn a_wait_that_an_error_asks_for_counts_against_the_budget(mode: ExecutionMode) {
+        for wait in [HOUR + Duration::from_nanos(1), Duration::MAX] {
+            let options = Flaky::options(mode, tries(), 1).retry(Retry::fixed(3).wait(AT_ONCE).budget(HOUR));
+            let flaky = options.clock(Arc::new(ManualClock::new())).init().unwrap();
+            let CallError::RetriesExhausted(exhausted) = flaky.told_to_wait(wait).result().unwrap_err() else { panic!() };
+            let [attempt] = exhausted.attempts() else { panic!("{exhausted}") };
+            assert_eq!(attempt.verdict(), AttemptVerdict::OutOfTime);
+        }
     }
 }
 

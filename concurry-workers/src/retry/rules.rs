@@ -29,6 +29,13 @@ pub(crate) fn rules(
     configured: &RetryOverrides,
     methods: &[MethodRetry],
 ) -> Result<Rules, InitError> {
+    if retry.is_some() && methods.is_empty() {
+        return Err(InitError::InvalidOption {
+            option: "retry",
+            value: format!("set for `{worker}`"),
+            expected: "no method of it returns a `Result`: nothing could be tried again",
+        });
+    }
     let base = configured.applied_to(Retry::default());
     let retry = retry.or_else(|| configured.attempts.map(|_| base));
     if let Some(retry) = retry {
