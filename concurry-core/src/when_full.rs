@@ -21,6 +21,6 @@ pub enum WhenFull {
     /// back.
     Reject,
     /// The call that waits for longest ends with [`CallError::Displaced`](crate::call::CallError::Displaced), and
-    /// the new one takes its room.
+    /// the new one takes its room. A call that waits to be tried again waits since it was submitted.
     DropOldest,
 }

@@ -1,8 +1,10 @@
 //! Which worker a call goes to, and what a full queue does (SPEC §2).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use concurry::clock::ManualClock;
 use concurry::prelude::*;
 
 use super::workers::TestError;
@@ -159,5 +161,25 @@ every_mode_in_background! {
         let outcomes = gather(calls).outcomes();
         assert!(outcomes[..2].iter().all(|outcome| matches!(outcome, Err(CallError::Displaced))), "{outcomes:?}");
         assert_eq!([outcomes[2].as_ref().unwrap(), outcomes[3].as_ref().unwrap()], ["call 2", "call 3"]);
+    }
+
+    fn a_call_that_backs_off_is_the_oldest_that_is_dropped(mode: ExecutionMode) {
+        let clock = ManualClock::new();
+        let pool = Numbered::options(mode, (), 1)
+            .retry(Retry::fixed(2).wait(HOUR).max_wait(HOUR).jitter(0.0))
+            .clock(Arc::new(clock.clone()))
+            .max_queued_calls(2)
+            .when_full(WhenFull::DropOldest)
+            .init()
+            .unwrap();
+        let calls = [pool.fallible(String::new()), pool.fallible(String::new())];
+        eventually(|| pool.stats().retried == 2);
+        assert_eq!(pool.echo("call ".into(), 3).result().unwrap(), "call 3");
+        let [oldest, next] = calls;
+        assert!(matches!(oldest.result(), Err(CallError::Displaced)));
+        assert_eq!((next.is_done(), pool.stats().queued), (false, 1));
+        clock.advance(HOUR);
+        assert!(matches!(next.result(), Err(CallError::RetriesExhausted(_))));
+        assert_eq!(clock.next_wake(), None);
     }
 }

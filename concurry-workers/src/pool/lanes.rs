@@ -174,9 +174,14 @@ impl<M> Lanes<M> {
         found
     }
 
+    /// The age of the oldest call.
+    pub(super) fn oldest_age(&self) -> Option<u64> {
+        self.others.values().filter_map(Lane::age).chain(self.free.age()).min()
+    }
+
     /// The oldest of all that waits, taken out.
     pub(super) fn pop_oldest(&mut self) -> Option<(Need, u64, M)> {
-        let age = self.others.values().filter_map(Lane::age).chain(self.free.age()).min()?;
+        let age = self.oldest_age()?;
         self.withdraw(age).map(|(need, message)| (need, age, message))
     }
 

@@ -6,7 +6,9 @@ use concurry_core::park;
 use concurry_core::when_full::WhenFull;
 
 use super::cancelled::sweep;
-use super::queue::Queue;
+use super::comeback::BackingOff;
+use super::notes::Noted;
+use super::queue::{Queue, State};
 use super::serving::{serves, worker_of};
 use super::trace::Names;
 use crate::worker::Queued;
@@ -37,6 +39,35 @@ pub(crate) enum Refused<M> {
     Full(M, usize),
     /// It is full, and this thread serves the pool.
     WouldDeadlock(M),
+}
+
+/// The oldest call, which makes room for a new one: to be let go of outside of the lock.
+enum Displaced<M> {
+    Waited(M),
+    BackedOff(BackingOff<M>),
+}
+
+impl<M> Displaced<M> {
+    fn into_message(self) -> M {
+        match self {
+            Self::Waited(message) => message,
+            Self::BackedOff(call) => call.into_message(),
+        }
+    }
+}
+
+impl<M: Queued> State<M> {
+    /// Takes out the oldest call that waits, be it for a worker or for its time.
+    fn displace(&mut self) -> Option<(Displaced<M>, Noted)> {
+        let first = self.backing_off.first_key_value().map(|(age, _)| *age);
+        if first.is_some() && self.lanes.oldest_age().is_none_or(|age| first < Some(age)) {
+            let (age, call) = self.backing_off.pop_first()?;
+            return Some((Displaced::BackedOff(call), self.leaves(age)));
+        }
+        let (need, age, message) = self.lanes.pop_oldest()?;
+        self.relieve(need);
+        Some((Displaced::Waited(message), self.leaves(age)))
+    }
 }
 
 impl<M: Queued> Queue<M> {
@@ -87,12 +118,9 @@ impl<M: Queued> Queue<M> {
                         continue;
                     }
                     WhenFull::Reject => return Err(Refused::Full(message, capacity)),
-                    WhenFull::DropOldest => match state.lanes.pop_oldest() {
-                        Some((need, age, oldest)) => {
-                            state.relieve(need);
-                            displaced = Some((oldest, state.leaves(age)));
-                        }
-                        // All that count back off: there is nothing older to take out.
+                    WhenFull::DropOldest => match state.displace() {
+                        Some(oldest) => displaced = Some(oldest),
+                        // Their limits are being asked for all that wait.
                         None => return Err(Refused::Full(message, capacity)),
                     },
                 }
@@ -105,7 +133,7 @@ impl<M: Queued> Queue<M> {
             state.take_in();
             drop(state);
             self.help(help);
-            return Ok(displaced.map(|(message, _)| message));
+            return Ok(displaced.map(|(call, _)| call.into_message()));
         }
     }
 }
