@@ -22,6 +22,7 @@ mod constructors;
 mod drops;
 mod explaining;
 mod from_within;
+mod leaving;
 mod limits;
 mod panics;
 mod pools;

@@ -94,6 +94,24 @@ every_mode_in_background! {
         assert_eq!(pool.number().result().unwrap(), 0);
     }
 
+    fn a_call_that_nobody_is_there_for_is_not_put_behind_another_however_calls_are_spread(mode: ExecutionMode) {
+        use LoadBalancing::{LeastActive, LeastTotal, Random, RoundRobin, SharedQueue};
+        for balancing in [SharedQueue, RoundRobin, LeastActive, LeastTotal, Random] {
+            let gate = gate();
+            let held = gate.acquire(()).unwrap();
+            let pool = Staff::options(mode, &gate, 4).on_demand(IDLE).load_balancing(balancing).init().unwrap();
+            let mut slow = vec![pool.wait()];
+            eventually(|| waiting(&gate) == 1);
+            // These come at once.
+            slow.extend([pool.wait(), pool.wait()]);
+            eventually(|| waiting(&gate) == 3);
+            assert_eq!(pool.number().result().unwrap(), 3, "{balancing:?}");
+            drop(held);
+            let numbers: HashSet<usize> = gather(slow).result().unwrap().into_iter().collect();
+            assert_eq!(numbers.len(), 3);
+        }
+    }
+
     fn workers_come_with_calls_and_go_when_none_comes(mode: ExecutionMode) {
         let (gate, clock) = (gate(), ManualClock::new());
         let held = gate.acquire(()).unwrap();

@@ -89,12 +89,11 @@ impl<M: Queued> Queue<M> {
         state.workers.ended(number);
         let hand = (state.ahead.ended(number), state.idle.remove(number));
         state.workers.arrives(number);
-        let places = state.lanes.release(number);
+        let handed_over = state.hand_over(number);
         let others = state.unask();
-        let heir = if state.lanes.is_empty() { None } else { state.wake_one() };
         tell(state);
-        drop((places, others, hand));
-        wake(heir);
+        drop((others, hand));
+        self.pass_on(handed_over);
     }
 
     /// Lets nothing more in; what waits is still handed out.
@@ -137,7 +136,13 @@ impl<M: Queued> Queue<M> {
         let mut state = self.state();
         // One that somebody is about to send comes back.
         let is_over = state.is_over() && !state.ahead.has_calls(number);
-        !is_over && !state.is_surplus(number)
+        if is_over || !state.is_surplus(number) {
+            return !is_over;
+        }
+        let handed_over = state.hand_over(number);
+        drop(state);
+        self.pass_on(handed_over);
+        false
     }
 
     /// Blocks for `wait`, or until the queue is stopped.
@@ -147,9 +152,9 @@ impl<M: Queued> Queue<M> {
         park::block_on_until(stopped, &**clock, clock.now() + wait);
     }
 
-    /// Whether calls are let in.
-    pub(crate) fn is_open(&self) -> bool {
-        self.state().open
+    /// Whether nothing is to be run any more, now or later.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state().is_over()
     }
 
     /// Whether no worker is left to take a call.

@@ -239,10 +239,10 @@ impl<M: Message> Lanes<M> {
         self.others.values_mut().filter_map(Lane::unask).collect()
     }
 
-    /// A worker has ended: what waits for it may be taken by any. The places in the queue of the limits, to be dropped
-    /// outside of the lock.
-    pub(super) fn release(&mut self, number: usize) -> Vec<Standing> {
-        let mut places = Vec::new();
+    /// A worker takes no more calls: what waits for it may be taken by any. How many calls that are, and the places in the queue
+    /// of the limits, to be dropped outside of the lock.
+    pub(super) fn release(&mut self, number: usize) -> (usize, Vec<Standing>) {
+        let (mut calls, mut places) = (0, Vec::new());
         let needs: Vec<Need> =
             self.others.keys().filter(|need| need.worker == Some(number)).copied().collect();
         for need in needs {
@@ -251,10 +251,11 @@ impl<M: Message> Lanes<M> {
             places.extend(lane.unask());
             for (age, message) in lane.take() {
                 self.len -= 1;
+                calls += 1;
                 self.place(Need { worker: None, ..need }, age, message);
             }
         }
-        places
+        (calls, places)
     }
 }
 
@@ -289,7 +290,7 @@ mod tests {
             assert!(lanes.place(need, age, message));
         }
         assert_eq!([found(&mut lanes, 0), found(&mut lanes, 0)], [Some("a1"), Some("any")]);
-        assert!(lanes.release(1).is_empty());
+        assert!(lanes.release(1).1.is_empty());
         assert_eq!([found(&mut lanes, 0), found(&mut lanes, 0)], [Some("b1"), Some("a2")]);
         assert!(lanes.is_empty() && found(&mut lanes, 0).is_none());
     }
@@ -346,7 +347,7 @@ mod tests {
         let need = Need { worker: Some(0), limited: Some(0) };
         lanes.place(need, 1, "limited");
         let Some(Found::Ask(need, age, message)) = lanes.find(0) else { panic!("it needs limits") };
-        assert!(lanes.release(0).is_empty());
+        assert!(lanes.release(0).1.is_empty());
         assert!(matches!(lanes.asked(need, age, message, false), Asked::Waits(None)));
         assert!(matches!(lanes.find(1), Some(Found::Ask(LIMITED, 1, "limited"))));
     }

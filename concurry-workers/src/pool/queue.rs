@@ -120,7 +120,7 @@ impl<M: Queued> State<M> {
     pub(super) fn place(&mut self, affinity: Option<u64>, age: u64, mut message: M, span: Span) -> Help {
         self.notes.waits(age, span);
         let limited = message.admission().map(|(method, _)| method);
-        let need = Need { worker: self.workers.choose(affinity), limited };
+        let need = Need { worker: self.worker_of(affinity), limited };
         self.place_for(need, age, message)
     }
 
@@ -339,19 +339,22 @@ impl<M: Queued> Queue<M> {
             let mut state = self.state();
             state.idle.remove(number);
             state.workers.arrives(number);
-            let ends = if interrupted() {
-                Some(Popped::Interrupted)
-            } else {
-                state.is_surplus(number).then_some(Popped::Closed)
-            };
-            if let Some(ends) = ends {
+            if interrupted() {
                 // A wake-up meant for a call may have come to this worker: another idle one takes it.
                 let heir = if state.lanes.has_for(number) { state.wake_one() } else { None };
                 let places = state.unask();
                 drop(state);
                 drop(places);
                 wake(heir);
-                return Poll::Ready(ends);
+                return Poll::Ready(Popped::Interrupted);
+            }
+            if state.is_surplus(number) {
+                let handed_over = state.hand_over(number);
+                let places = state.unask();
+                drop(state);
+                drop(places);
+                self.pass_on(handed_over);
+                return Poll::Ready(Popped::Closed);
             }
             match state.lanes.find(number) {
                 Some(Found::Call(need, age, message)) => {

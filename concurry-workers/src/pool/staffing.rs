@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::ending::{tell, wake};
 use super::queue::{Queue, State};
+use crate::admission::Standing;
 use crate::worker::Queued;
 
 /// How many workers a pool has.
@@ -41,6 +42,16 @@ pub(super) struct Help {
     pub(super) hired: Option<usize>,
 }
 
+/// What comes of the calls that waited for one worker: not under the lock.
+pub(super) struct HandedOver {
+    /// Their places in the queue of the limits.
+    places: Vec<Standing>,
+    /// Idle workers, one for each call.
+    heirs: Vec<Waker>,
+    /// The numbers of workers that are to be started.
+    hired: Vec<usize>,
+}
+
 /// Starts the worker of a number, which counts as being there already.
 pub(crate) type Hire = Box<dyn Fn(usize) + Send + Sync>;
 
@@ -59,13 +70,37 @@ impl<M> State<M> {
         leaves
     }
 
+    /// The worker that a call is for, if it is for a certain one. None when there is a call already for each who is free, and
+    /// another worker may come: it is not put behind one of those then.
+    pub(super) fn worker_of(&mut self, affinity: Option<u64>) -> Option<usize> {
+        let is_one_too_many = self.lanes.len() >= self.workers.coming() + self.idle.len();
+        let is_for_any = affinity.is_none() && self.may_hire() && is_one_too_many;
+        if is_for_any { None } else { self.workers.choose(affinity) }
+    }
+
+    /// Whether workers come with calls, and there are not as many yet as there may be.
+    fn may_hire(&self) -> bool {
+        self.staffing.idle.is_some() && !self.stopped && self.workers.there() < self.staffing.target
+    }
+
     /// The number of a worker that is to be started for the calls that wait, if there is to be one.
     pub(super) fn hire(&mut self) -> Option<usize> {
-        let comes_with_calls = self.staffing.idle.is_some() && !self.stopped;
-        let is_short = comes_with_calls
-            && self.workers.there() < self.staffing.target
-            && self.lanes.len() > self.workers.coming() + self.idle.len();
+        let is_short = self.may_hire() && self.lanes.len() > self.workers.coming() + self.idle.len();
         is_short.then(|| self.workers.hire())
+    }
+}
+
+impl<M: Queued> State<M> {
+    /// What waits for a worker that takes no more calls may be taken by any.
+    pub(super) fn hand_over(&mut self, number: usize) -> HandedOver {
+        let (calls, places) = self.lanes.release(number);
+        // One at least, since a wake-up for a call may have come to the worker that is no more.
+        let heirs = if self.lanes.is_empty() { 0 } else { calls.max(1) };
+        HandedOver {
+            places,
+            heirs: (0..heirs).map_while(|_| self.wake_one()).collect(),
+            hired: (0..calls).map_while(|_| self.hire()).collect(),
+        }
     }
 }
 
@@ -86,6 +121,15 @@ impl<M: Queued> Queue<M> {
         wake(help.idle);
         if let (Some(number), Some(hire)) = (help.hired, self.hire.get()) {
             hire(number);
+        }
+    }
+
+    /// Gives up the places, and wakes and starts the workers, not under the lock.
+    pub(super) fn pass_on(&self, HandedOver { places, heirs, hired }: HandedOver) {
+        drop(places);
+        heirs.into_iter().for_each(Waker::wake);
+        for number in hired {
+            self.help(Help { idle: None, hired: Some(number) });
         }
     }
 

@@ -111,7 +111,7 @@ impl<W: Worker> Shared<W> {
             }
             return;
         }
-        if self.queue.hires() && self.queue.is_open() {
+        if self.queue.hires() && !self.queue.is_over() {
             // The next call has a worker made; what waited for this one is told why there is none.
             let waiting = if reason.is_some() { self.queue.take_waiting() } else { Vec::new() };
             let reason = reason.map(ToString::to_string).unwrap_or_default();
