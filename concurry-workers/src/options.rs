@@ -33,9 +33,12 @@ pub enum Workers {
     /// process may use processors in thread and process mode.
     #[default]
     Default,
-    /// This many, 1 or more.
+    /// This many, 1 to 65536; with [`on_demand`](WorkerOptions::on_demand) any number from 1, which is a bound then.
     Exactly(usize),
 }
+
+/// The most workers that are made at once: more than any system has threads for.
+pub(crate) const MOST_AT_ONCE: usize = 1 << 16;
 
 impl From<usize> for Workers {
     fn from(count: usize) -> Self {
@@ -215,6 +218,9 @@ impl<W: Worker, A> WorkerOptions<W, A> {
         let idle = self.on_demand.or(config.on_demand).filter(|_| self.mode != ExecutionMode::Sync);
         let processes = self.processes.resolve(self.mode, &config)?;
         let staffing = Staffing { target: workers, idle };
+        if staffing.at_first() > MOST_AT_ONCE {
+            return Err(too_many("max_workers", workers));
+        }
         let queue = Queue::new(QueueOptions {
             capacity,
             when_full: self.when_full.or(config.when_full).unwrap_or_default(),
@@ -236,6 +242,15 @@ impl<W: Worker, A> WorkerOptions<W, A> {
         };
         let runtime: Arc<_> = runtime::start::<W>(setup)?;
         Ok(PoolHandle::new(runtime, queue, rules).into())
+    }
+}
+
+/// More workers are asked for than are made at once.
+pub(crate) fn too_many(option: &'static str, workers: usize) -> InitError {
+    InitError::InvalidOption {
+        option,
+        value: workers.to_string(),
+        expected: "65536 are the most, except for a pool whose workers come with calls (`on_demand`)",
     }
 }
 

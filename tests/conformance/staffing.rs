@@ -94,6 +94,27 @@ every_mode_in_background! {
         assert_eq!(pool.number().result().unwrap(), 0);
     }
 
+    fn more_workers_than_can_be_are_an_error(mode: ExecutionMode) {
+        let error = Staff::options(mode, (), usize::MAX).init().unwrap_err().to_string();
+        assert!(error.contains("max_workers is 18446744073709551615"), "{error}");
+        let pool = Staff::options(mode, (), 1).init().unwrap();
+        let error = pool.resize(usize::MAX).unwrap_err().to_string();
+        assert!(error.contains("workers is 18446744073709551615"), "{error}");
+        assert_eq!((pool.number().result().unwrap(), pool.workers()), (0, 1));
+        // Where they come with calls, that is no bound.
+        let pool = Staff::options(mode, (), usize::MAX).on_demand(IDLE).init().unwrap();
+        pool.resize(usize::MAX).unwrap();
+        assert_eq!((pool.number().result().unwrap(), pool.workers()), (0, 1));
+    }
+
+    fn a_pool_that_has_ended_does_not_grow(mode: ExecutionMode) {
+        let pool = Staff::options(mode, (), 1).init().unwrap();
+        pool.stop();
+        let error = pool.resize(2).unwrap_err().to_string();
+        assert!(error.contains("stopped"), "{error}");
+        assert_eq!(pool.workers(), 0);
+    }
+
     fn a_call_that_nobody_is_there_for_is_not_put_behind_another_however_calls_are_spread(mode: ExecutionMode) {
         use LoadBalancing::{LeastActive, LeastTotal, Random, RoundRobin, SharedQueue};
         for balancing in [SharedQueue, RoundRobin, LeastActive, LeastTotal, Random] {

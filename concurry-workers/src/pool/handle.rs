@@ -14,6 +14,7 @@ use super::serving::serves;
 use super::{PoolStats, Queue, Route};
 use crate::attempt::{Ran, refuse};
 use crate::error::InitError;
+use crate::options::{MOST_AT_ONCE, too_many};
 use crate::retry::{self, Recipe, Rules};
 use crate::runtime::{Here, Runtime};
 use crate::worker::Worker;
@@ -248,14 +249,25 @@ impl<W: Worker> PoolHandle<W> {
     ///
     /// # Errors
     ///
-    /// [`InitError`] for 0 workers, in mode sync for any number but 1, and when a worker could not be made; there are as many
-    /// as before then.
+    /// [`InitError`] for 0 workers or more than 65536 (with `on_demand` there is no such bound), in mode sync for any number but
+    /// 1, for a pool that is stopped, and when a worker could not be made; there are as many as before then.
     pub fn resize(&self, workers: usize) -> Result<(), InitError> {
         if workers == 0 {
             return Err(InitError::InvalidOption {
                 option: "workers",
                 value: "0".to_owned(),
                 expected: "a pool needs at least one worker",
+            });
+        }
+        let queue = self.owner.queue.queue();
+        if workers > MOST_AT_ONCE && !queue.hires() {
+            return Err(too_many("workers", workers));
+        }
+        if queue.is_stopped() {
+            return Err(InitError::InvalidOption {
+                option: "workers",
+                value: workers.to_string(),
+                expected: "the pool is stopped, or has given up, and gets no new ones",
             });
         }
         self.owner.runtime.resize(workers)
