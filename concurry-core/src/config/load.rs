@@ -1,5 +1,6 @@
 //! The levels that stand outside of the program: the file, and the environment.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use figment::error::{Actual, Kind};
@@ -36,18 +37,25 @@ impl Provider for Environment {
     }
 
     fn data(&self) -> figment::error::Result<Map<Profile, Dict>> {
-        let mut options = Dict::new();
-        for (name, text) in std::env::vars_os() {
-            let name = name.to_string_lossy().to_lowercase();
-            let Some(key) = name.strip_prefix(&PREFIX.to_lowercase()).filter(|key| !NO_OPTIONS.contains(key))
-            else {
-                continue;
-            };
-            let value = value_of(&text.to_string_lossy());
-            insert(&mut options, &key.split("__").collect::<Vec<_>>(), value);
-        }
-        Ok(Profile::Default.collect(options))
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        Ok(Profile::Default.collect(options(variables)))
     }
+}
+
+/// The options that these variables name. In the order of their names, so that a section as a whole (`CONCURRY_POOL`) comes before
+/// an option of it, which holds over that.
+fn options(variables: impl Iterator<Item = (String, String)>) -> Dict {
+    let mut variables: Vec<_> = variables.map(|(name, value)| (name.to_lowercase(), value)).collect();
+    variables.sort();
+    let mut options = Dict::new();
+    for (name, value) in variables {
+        let key = name.strip_prefix(&PREFIX.to_lowercase()).filter(|key| !NO_OPTIONS.contains(key));
+        if let Some(key) = key {
+            insert(&mut options, &key.split("__").collect::<Vec<_>>(), value_of(&value));
+        }
+    }
+    options
 }
 
 /// What a text means: what it would as a value in the file, or else itself.
@@ -162,5 +170,23 @@ fn shown(actual: &Actual) -> String {
     match actual {
         Actual::Str(text) => format!("{text:?}"),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, Figment, options};
+
+    #[test]
+    fn a_section_and_an_option_of_it_are_both_heard_in_whatever_order_they_stand() {
+        let whole = ("CONCURRY_POOL", "{ max_workers = 3, max_queued_calls = 7 }");
+        let part = ("CONCURRY_POOL__MAX_WORKERS", "4");
+        for variables in [[whole, part], [part, whole]] {
+            let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let config: Config = Figment::from(figment::providers::Serialized::defaults(options(variables)))
+                .extract()
+                .expect("both are options");
+            assert_eq!((config.pool.max_workers, config.pool.max_queued_calls), (Some(4), Some(7)));
+        }
     }
 }
