@@ -216,6 +216,24 @@ every_transport! {
         assert_eq!(subject.pool.stats().queued, 0);
     }
 
+    fn a_call_that_waits_for_limits_has_begun(transport: Transport) {
+        let gate = gate();
+        let subject = Subject::new(transport, &gate, 1);
+        let clock = concurry::clock::system();
+        for _ in 0..20 {
+            let closed = gate.acquire(()).unwrap();
+            let first = subject.pool.process_id();
+            // It holds up whoever completes it, until what the next call wishes is there as well.
+            let held_up = std::sync::Arc::clone(&clock);
+            first.on_done(move |_| held_up.park_until(Some(held_up.now() + Duration::from_millis(2))));
+            let slow = subject.pool.hold(amounts([("gate", 1)]));
+            eventually(|| gate.stats().limits[0].waiting == 1);
+            eventually(|| (subject.pool.stats().running, subject.pool.stats().queued) == (1, 0));
+            drop(closed);
+            slow.result().unwrap();
+        }
+    }
+
     fn what_is_cancelled_before_it_has_begun_is_not_run(transport: Transport) {
         let gate = gate();
         let subject = Subject::new(transport, &gate, 1);

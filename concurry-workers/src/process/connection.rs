@@ -116,6 +116,8 @@ pub(crate) enum Event {
     Answer(Frame),
     /// Somebody here wants the owner's attention.
     Nudge,
+    /// What it said about limits was dealt with.
+    Served,
     /// It is gone, and what it held of limits was given back.
     Gone,
 }
@@ -203,9 +205,9 @@ impl Connection {
     fn until_ready(&mut self) -> Option<Result<(), Failure>> {
         loop {
             match self.receive() {
-                Ok(Arrival::Frame(frame)) if frame.kind == Kind::Ready => return frame.open().ok(),
-                Ok(Arrival::Nudge) => {}
-                Ok(Arrival::Frame(_) | Arrival::Gone) | Err(_) => return None,
+                Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Ready => return frame.open().ok(),
+                Ok(Some(Arrival::Nudge) | None) => {}
+                Ok(Some(Arrival::Frame(_) | Arrival::Gone)) | Err(_) => return None,
             }
         }
     }
@@ -213,10 +215,11 @@ impl Connection {
     /// Waits for what comes next; what is about limits is dealt with here.
     pub(crate) fn next(&mut self) -> Event {
         match self.receive() {
-            Ok(Arrival::Frame(frame)) if frame.kind == Kind::Answer => return Event::Answer(frame),
-            Ok(Arrival::Nudge) => return Event::Nudge,
-            Ok(Arrival::Gone) => {}
-            Ok(Arrival::Frame(frame)) => {
+            Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Answer => return Event::Answer(frame),
+            Ok(Some(Arrival::Nudge)) => return Event::Nudge,
+            Ok(None) => return Event::Served,
+            Ok(Some(Arrival::Gone)) => {}
+            Ok(Some(Arrival::Frame(frame))) => {
                 tracing::error!(kind = ?frame.kind, "a worker's process sent what it may not; it is taken for dead");
             }
             Err(error) => {
@@ -227,16 +230,16 @@ impl Connection {
         Event::Gone
     }
 
-    /// The next arrival that is not about limits.
-    fn receive(&mut self) -> io::Result<Arrival> {
-        loop {
-            let frame = match self.incoming.next()? {
-                Arrival::Frame(frame) if !matches!(frame.kind, Kind::Ready | Kind::Answer) => frame,
-                arrival => return Ok(arrival),
-            };
-            catch(|| self.limits.receive(&frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
-            codec::put_aside(frame.body);
-        }
+    /// Waits for the next arrival; none when it was about limits, and is dealt with. The owner is told of that too: it may have
+    /// put something off because more was at hand.
+    fn receive(&mut self) -> io::Result<Option<Arrival>> {
+        let frame = match self.incoming.next()? {
+            Arrival::Frame(frame) if !matches!(frame.kind, Kind::Ready | Kind::Answer) => frame,
+            arrival => return Ok(Some(arrival)),
+        };
+        catch(|| self.limits.receive(&frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
+        codec::put_aside(frame.body);
+        Ok(None)
     }
 
     /// Whether more is at hand, for which nobody need wait.

@@ -85,6 +85,8 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
                 }
             }
             Event::Nudge => driver.is_nudged(),
+            Event::Served if ended.calls() == 0 => continue,
+            Event::Served => {}
             Event::Gone => break,
         }
         if !connection.has_more() || ended.calls() >= BATCH {
