@@ -51,7 +51,8 @@ fn read(path: &Path) -> String {
 
 /// The lines of a file before its tests.
 fn code_lines(path: &Path) -> usize {
-    read(path).lines().take_while(|line| *line != "#[cfg(test)]").count()
+    let text = read(path);
+    text.find("\n#[cfg(test)]\nmod ").map_or(&text[..], |tests| &text[..tests]).lines().count()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A pool: where calls wait, who takes them, and the handle that users hold.
 //!
 //! * `queue`: the one queue of a pool. Calls wait here, not in a worker, so an idle worker always finds the oldest.
+//! * `state`: what all share of it, under its one lock.
 //! * `inbox`: where calls are put down that need nothing but a place.
 //! * `lanes`: which call a worker may take: any, one that was routed to it, one whose limits admit it.
 //! * `apart`: cache lines.
@@ -46,6 +47,7 @@ mod queue_tests;
 mod returns;
 pub(crate) mod serving;
 mod staffing;
+mod state;
 mod stats;
 mod submitting;
 mod trace;
