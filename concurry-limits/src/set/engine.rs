@@ -20,7 +20,7 @@ use super::ledger::{Ledger, Step};
 use super::queue::{Queue, Waiter};
 use super::returns::Returns;
 use super::slot::{Decision, Slot, refusal};
-use super::{Definition, Item, Items, Wish};
+use super::{Definition, Item, Wish};
 use crate::LimitError;
 use crate::sync::{Mutex, lock};
 
@@ -284,11 +284,11 @@ impl Engine {
     #[inline]
     pub(crate) fn settle(&self, items: &[Item]) {
         let mut unspent = items.iter().filter(|item| !self.is_spent(item));
-        while let Some(item) = unspent.next() {
-            if !self.settle_simply(item) {
-                let rest: Items = std::iter::once(item).chain(unspent).copied().collect();
-                return self.settle_in_board(&rest);
-            }
+        match (unspent.next(), unspent.next()) {
+            (None, _) => {}
+            (Some(item), None) if self.settle_simply(item) => {}
+            // Several are given back at one instant, which takes the lock.
+            _ => self.settle_in_board(items),
         }
     }
 
