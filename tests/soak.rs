@@ -144,9 +144,21 @@ fn start(seed: u64, chance: &mut Chance) -> (SubjectHandle, LimitSet, ExecutionM
     (pool, set, mode, format!("{mode}, {full:?}, {balancing}"))
 }
 
+/// Says how the limits stand when something went wrong.
+struct Telling(LimitSet);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{:?}", self.0.stats());
+        }
+    }
+}
+
 fn soak(seed: u64) {
     let mut chance = Chance::of(seed);
     let (pool, set, mode, what) = start(seed, &mut chance);
+    let _telling = Telling(set.clone());
     let ended = Arc::new(AtomicUsize::new(0));
     let (mut calls, mut outcomes) = (Vec::new(), std::collections::BTreeMap::new());
     let count = if mode == ExecutionMode::Process { 400 } else { 2_000 };

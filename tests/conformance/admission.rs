@@ -228,6 +228,22 @@ every_mode_in_background! {
         assert_eq!(in_use(&set, "connections"), 0);
     }
 
+    fn a_call_that_its_own_worker_is_not_free_for_holds_nothing_whoever_else_is_idle(mode: ExecutionMode) {
+        let set = LimitSet::builder().limit(ResourceLimit::new("connections", 1)).build().unwrap();
+        let held = set.acquire(()).unwrap();
+        let waiting = || set.stats().limit("connections").unwrap().waiting;
+        let api = Api::options(mode, &set, 2).init().unwrap();
+        let routed = api.affinity("ada");
+        let declared = routed.counted();
+        eventually(|| waiting() == 1);
+        let taken = routed.takes();
+        eventually(|| api.stats().running == 1 && waiting() == 1);
+        drop(held);
+        assert_eq!((taken.result().unwrap(), declared.result().unwrap()), (1, 1));
+        eventually(|| api.stats().running == 0);
+        assert_eq!(in_use(&set, "connections"), 0);
+    }
+
     fn a_pool_on_demand_has_somebody_there_when_a_call_is_admitted(mode: ExecutionMode) {
         let (set, clock) = tokens();
         let own = ManualClock::new();

@@ -53,6 +53,7 @@ impl<T: Send + 'static, E: Send + std::fmt::Debug + 'static> AnyCall for Call<T,
             Err(CallError::Stopped) => "stopped",
             // The call that follows another one is submitted from within the pool, which does not wait for room.
             Err(CallError::WouldDeadlock) => "would deadlock",
+            Err(CallError::Timeout) => panic!("without an answer: {}", self.explain()),
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -70,7 +71,20 @@ where
     Box::new(call)
 }
 
-/// Runs `body` for the seed that the variable `<NAME>_SEED` has, or for seed after seed as long as `<NAME>_SECONDS` says.
+/// Says with which seed it went wrong, whatever went wrong.
+struct Telling<'a>(&'a str, u64);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self(name, seed) = self;
+            eprintln!("this was {name}_SEED={seed}");
+        }
+    }
+}
+
+/// Runs `body` for the seed that the variable `<NAME>_SEED` has, or for seed after seed as long as `<NAME>_SECONDS` says, from
+/// `<NAME>_FIRST` on if it is there.
 pub fn seeds(name: &str, body: impl Fn(u64)) {
     let variable =
         |what: &str| std::env::var(format!("{name}_{what}")).ok().and_then(|text| text.parse().ok());
@@ -78,10 +92,12 @@ pub fn seeds(name: &str, body: impl Fn(u64)) {
         return body(seed);
     }
     let end = Instant::now() + Duration::from_secs(variable("SECONDS").unwrap_or(20));
-    let first =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() % 1_000_000;
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let first = variable("FIRST").unwrap_or_else(|| now() % 1_000_000);
     for seed in first.. {
+        let telling = Telling(name, seed);
         body(seed);
+        drop(telling);
         if Instant::now() > end {
             println!("{} seeds", seed - first + 1);
             return;

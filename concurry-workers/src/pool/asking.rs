@@ -47,7 +47,7 @@ impl<M: Queued> Queue<M> {
                 // The next one of its lane may be admitted as well, and its own wake-up has been used.
                 let heir = state.heir(need);
                 let noted = state.begins(number, need, age, &message);
-                taken(state, heir);
+                taken(state, number, heir);
                 Some(Popped::Message(Taken { need, age, message, noted }))
             }
             Asked::Waits(place) => {

@@ -90,7 +90,7 @@ impl<M: Queued> Queue<M> {
         let hand = (state.ahead.ended(number), state.idle.remove(number));
         state.workers.arrives(number);
         let handed_over = state.hand_over(number);
-        let others = state.unask();
+        let others = state.unask(number);
         tell(state);
         drop((others, hand));
         self.pass_on(handed_over);

@@ -5,8 +5,8 @@
 //! that was chosen for them, or limits, by the method that declared them. A lane whose next call is not admitted yet is shut
 //! (`lane`); calls of other lanes pass by.
 //!
-//! A call stands in the queue of the limits only while a worker is free to run it. What it was granted otherwise would be held
-//! while all workers are busy, perhaps waiting for that very thing.
+//! A call stands in the queue of the limits only while a worker that may run it is free. What it was granted otherwise would be
+//! held while those are busy, perhaps waiting for that very thing.
 //!
 //! Asking limits runs foreign code, so it is done outside of the queue's lock, by the worker that found the call; meanwhile
 //! the call is out of its lane and still counts as waiting.
@@ -230,13 +230,14 @@ impl<M: Message> Lanes<M> {
         asked
     }
 
-    /// Nobody is free to run what the limits may grant: the calls that stand in their queue leave it. Their places there, to
-    /// be dropped outside of the lock.
-    pub(super) fn unask(&mut self) -> Vec<Standing> {
+    /// For the lanes that `is_left` says nobody is free to run what the limits may grant: the calls that stand in their queue leave
+    /// it. Their places there, to be dropped outside of the lock.
+    pub(super) fn unask(&mut self, is_left: impl Fn(Need) -> bool) -> Vec<Standing> {
         if self.others.is_empty() {
             return Vec::new();
         }
-        self.others.values_mut().filter_map(Lane::unask).collect()
+        let left = self.others.iter_mut().filter(|(need, _)| is_left(**need));
+        left.filter_map(|(_, lane)| lane.unask()).collect()
     }
 
     /// A worker takes no more calls: what waits for it may be taken by any. How many calls that are, and the places in the queue
@@ -358,7 +359,7 @@ mod tests {
         lanes.place(LIMITED, 2, "asked");
         assert_eq!(ask(&mut lanes, false), None);
         lanes.place(LIMITED, 1, "older");
-        assert!(lanes.unask().is_empty(), "these have no admission");
+        assert!(lanes.unask(|_| true).is_empty(), "these have no admission");
         assert_eq!([ask(&mut lanes, true), ask(&mut lanes, true)], [Some("older"), Some("asked")]);
     }
 }

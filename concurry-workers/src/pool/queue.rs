@@ -192,7 +192,7 @@ impl<M: Queued> Queue<M> {
             if interrupted() {
                 // A wake-up meant for a call may have come to this worker: another idle one takes it.
                 let heir = if state.lanes.has_for(number) { state.wake_one() } else { None };
-                let places = state.unask();
+                let places = state.unask(number);
                 drop(state);
                 drop(places);
                 wake(heir);
@@ -200,7 +200,7 @@ impl<M: Queued> Queue<M> {
             }
             if state.is_surplus(number) {
                 let handed_over = state.hand_over(number);
-                let places = state.unask();
+                let places = state.unask(number);
                 drop(state);
                 drop(places);
                 self.pass_on(handed_over);
@@ -210,7 +210,7 @@ impl<M: Queued> Queue<M> {
                 Some(Found::Call(need, age, message)) => {
                     state.workers.is_busy(number);
                     let noted = state.begins(number, need, age, &message);
-                    taken(state, None);
+                    taken(state, number, None);
                     return Poll::Ready(Popped::Message(Taken { need, age, message, noted }));
                 }
                 Some(Found::Ask(need, age, message)) => {
@@ -260,7 +260,7 @@ impl<M: Queued> Queue<M> {
         if let Some((age, message)) = next {
             let message = into.insert(message);
             noted = state.begins(number, Need::default(), age, message);
-            taken(state, None);
+            taken(state, number, None);
         } else {
             if state.lanes.has_others() {
                 // Calls may wait for a worker that is free: it is to be so at once.
@@ -275,14 +275,14 @@ impl<M: Queued> Queue<M> {
     }
 }
 
-/// A worker takes a call: there is room for another one.
-pub(super) fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, heir: Option<Waker>) {
+/// Worker `number` takes a call: there is room for another one.
+pub(super) fn taken<M: Queued>(mut state: MutexGuard<'_, State<M>>, number: usize, heir: Option<Waker>) {
     if state.open && state.submitters.is_empty() && !state.lanes.has_others() {
         drop(state);
         return wake(heir);
     }
     let submitter = state.submitters.pop_front();
-    let places = state.unask();
+    let places = state.unask(number);
     if state.is_over() {
         // Those that were idle because this call was not theirs need not wait for more.
         tell(state);

@@ -54,9 +54,10 @@ pub(super) struct State<M> {
 }
 
 impl<M: Queued> State<M> {
-    /// Gives up the places in the queue of the limits, if no worker is free to run what they grant.
-    pub(super) fn unask(&mut self) -> Vec<Standing> {
-        if self.idle.len() + self.workers.coming() > 0 { Vec::new() } else { self.lanes.unask() }
+    /// Worker `number` is not free any more. Gives up the places in the queue of the limits whose calls no other is free to run.
+    pub(super) fn unask(&mut self, number: usize) -> Vec<Standing> {
+        let nobody_is = self.idle.len() + self.workers.coming() == 0;
+        self.lanes.unask(|need| nobody_is || need.worker == Some(number))
     }
 
     /// Puts a call to its place, and says who is to look for it.
