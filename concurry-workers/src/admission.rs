@@ -2,7 +2,8 @@
 //!
 //! A method with `#[limited(…)]` names amounts of the pool's limits. Its call waits in the pool's queue until they admit it,
 //! occupying no worker, and the method finds what was acquired in its parameter. What was granted to a call that is never
-//! run is taken back as though it had never been asked for.
+//! run is taken back as though it had never been asked for; and so is what was granted to one that then has to wait for its worker:
+//! no call holds what another call may be waiting for on that worker.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,7 +26,7 @@ enum State {
     /// It stands in the queue of the limits.
     Waiting(Box<Standing>),
     /// It is to be run.
-    Granted(Box<LimitSetAcquisition>),
+    Granted(Box<Granted>),
     /// It is not to be run, because of this.
     Refused(CallError),
 }
@@ -37,6 +38,12 @@ pub(crate) struct Standing {
     acquire: Acquire,
 }
 
+/// What was granted, and what it was asked for with.
+struct Granted {
+    needed: Vec<(&'static str, u64)>,
+    acquired: LimitSetAcquisition,
+}
+
 impl Admission {
     /// Of a call that needs these amounts.
     pub fn of(needed: Vec<(&'static str, u64)>) -> Self {
@@ -45,7 +52,7 @@ impl Admission {
 
     /// Of a call to which this was granted elsewhere.
     pub(crate) fn granted(acquired: LimitSetAcquisition) -> Self {
-        Self(State::Granted(Box::new(acquired)))
+        Self(State::Granted(Box::new(Granted { needed: Vec::new(), acquired })))
     }
 
     /// What is asked for, as long as it was not decided on.
@@ -73,10 +80,37 @@ impl Admission {
         match Pin::new(&mut standing.acquire).poll(&mut Context::from_waker(waker)) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(outcome) => {
-                self.decide(outcome);
+                let needed = std::mem::take(&mut standing.needed);
+                self.decide(needed, outcome);
                 Poll::Ready(())
             }
         }
+    }
+
+    /// Asks `limits` once; whether it is decided.
+    pub(crate) fn is_decided(&mut self, limits: &LimitPool) -> bool {
+        let is_decided = self.poll(limits, Waker::noop()).is_ready();
+        if !is_decided {
+            drop(self.leave());
+        }
+        is_decided
+    }
+
+    /// Whoever it is for has to wait for something else first, which may wait for the very thing that was granted: gives it back,
+    /// to be asked for again. Whether something was granted.
+    pub(crate) fn give_way(&mut self) -> bool {
+        let acquired = self.lend();
+        acquired.map(LimitSetAcquisition::undo).is_some()
+    }
+
+    /// Takes out what was granted, of a call that may come back; then it is to be asked for again.
+    pub(crate) fn lend(&mut self) -> Option<LimitSetAcquisition> {
+        if !matches!(self.0, State::Granted(_)) {
+            return None;
+        }
+        let State::Granted(granted) = std::mem::take(&mut self.0) else { return None };
+        self.0 = State::Needed(granted.needed);
+        Some(granted.acquired)
     }
 
     /// Leaves the queue of the limits, to ask anew some time; the place there, which is yet to be dropped.
@@ -92,14 +126,15 @@ impl Admission {
     /// Asks `limits`, and waits on this thread.
     pub(crate) fn block(&mut self, limits: &LimitPool) {
         if let State::Needed(needed) = &mut self.0 {
-            let outcome = limits.acquire(std::mem::take(needed));
-            self.decide(outcome);
+            let needed = std::mem::take(needed);
+            let outcome = limits.acquire(needed.as_slice());
+            self.decide(needed, outcome);
         }
     }
 
-    fn decide(&mut self, outcome: Result<LimitSetAcquisition, LimitError>) {
+    fn decide(&mut self, needed: Vec<(&'static str, u64)>, outcome: Result<LimitSetAcquisition, LimitError>) {
         self.0 = match outcome {
-            Ok(acquired) => State::Granted(Box::new(acquired)),
+            Ok(acquired) => State::Granted(Box::new(Granted { needed, acquired })),
             Err(error) => State::Refused(CallError::NotAdmitted(NotAdmitted::new(Box::new(error)))),
         };
     }
@@ -107,7 +142,7 @@ impl Admission {
     /// What was granted, or why the call is not run.
     pub(crate) fn take(&mut self) -> Result<LimitSetAcquisition, CallError> {
         match std::mem::take(&mut self.0) {
-            State::Granted(acquired) => Ok(*acquired),
+            State::Granted(granted) => Ok(granted.acquired),
             State::Refused(error) => Err(error),
             State::None | State::Needed(_) | State::Waiting(_) => Err(CallError::Stopped),
         }
@@ -116,8 +151,8 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        if let State::Granted(acquired) = std::mem::take(&mut self.0) {
-            acquired.undo();
+        if let State::Granted(granted) = std::mem::take(&mut self.0) {
+            granted.acquired.undo();
         }
     }
 }

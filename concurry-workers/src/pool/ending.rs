@@ -148,8 +148,13 @@ impl<M: Queued> Queue<M> {
     /// Blocks for `wait`, or until the queue is stopped.
     pub(crate) fn pause(&self, wait: Duration) {
         let clock = self.clock();
-        let stopped = poll_fn(|context| self.observe(context, |state| state.stopped));
+        let stopped = poll_fn(|context| self.poll_stopped(context));
         park::block_on_until(stopped, &**clock, clock.now() + wait);
+    }
+
+    /// Ready when the queue is stopped.
+    pub(crate) fn poll_stopped(&self, context: &Context<'_>) -> Poll<()> {
+        self.observe(context, |state| state.stopped)
     }
 
     /// Whether nothing is to be run any more, now or later.

@@ -4,15 +4,19 @@
 //! method. For as long as `&self` methods follow each other they share one read lock, so lending costs them a count; when a
 //! `&mut self` method comes, its loan begins when the last of them has ended.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
+use concurry_core::call::CallError;
 use concurry_core::panics::discard;
 use tokio::sync::RwLock;
 
 use super::{Shared, restart};
 use crate::error::InitError;
-use crate::worker::{ExclusiveGuard, Lent, SharedGuard, Worker};
+use crate::worker::{ExclusiveGuard, Lent, Message, SharedGuard, Worker};
 
 /// A worker under its lock, with the mark that a panic leaves.
 pub(super) struct Slot<W> {
@@ -50,8 +54,28 @@ impl<W: Worker + Send + Sync> Slot<W> {
         Some(guard).filter(|_| !self.crashed.load(Ordering::SeqCst))
     }
 
+    /// Lends the worker to a call. One that has to wait for it holds nothing meanwhile that those may be waiting for who have it.
+    pub(super) async fn lend_to(
+        &mut self,
+        message: &mut W::Message,
+        exclusive: bool,
+        (index, shared): (usize, &Arc<Shared<W>>),
+    ) -> Result<Guard<W>, InitError> {
+        let mut lend = pin!(self.lend(index, exclusive, shared));
+        let at_once = poll_fn(|context| Poll::Ready(lend.as_mut().poll(context))).await;
+        if let Poll::Ready(guard) = at_once {
+            return guard;
+        }
+        let is_to_ask = message.admission().is_some_and(|(_, admission)| admission.give_way());
+        let guard = lend.await?;
+        if is_to_ask {
+            poll_fn(|context| ask_again(shared, message, context)).await;
+        }
+        Ok(guard)
+    }
+
     /// Waits until the worker can be lent, and has it made anew first if it has crashed.
-    pub(super) async fn lend(
+    async fn lend(
         &mut self,
         index: usize,
         exclusive: bool,
@@ -110,4 +134,13 @@ impl<W: Worker + Send + Sync> Slot<W> {
         drop(self.worker.write().await);
         discard(self.worker);
     }
+}
+
+/// Asks for what a call gave back that has its worker now. When the pool is stopped it is not run.
+fn ask_again<W: Worker>(shared: &Shared<W>, message: &mut W::Message, context: &mut Context<'_>) -> Poll<()> {
+    let Some((_, admission)) = message.admission() else { return Poll::Ready(()) };
+    if admission.poll(shared.queue.limits(), context.waker()).is_ready() {
+        return Poll::Ready(());
+    }
+    shared.queue.poll_stopped(context).map(|()| admission.refuse(CallError::Stopped))
 }

@@ -7,7 +7,7 @@
 //! a retry, limits or a span goes the way of all modes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use concurry_core::call::CallError;
@@ -66,14 +66,29 @@ impl<W: Worker> Sync<W> {
 
     /// Runs one attempt; gives it back when there is no worker.
     fn run(&self, mut message: W::Message, mut noted: Noted) -> Result<(), W::Message> {
-        if let Some((_, admission)) = message.admission() {
-            Note::within(&mut noted, || admission.block(self.shared.queue.limits()));
-        }
-        let mut turn = lock(&self.turn);
+        let mut turn = Note::within(&mut noted, || self.wait_for(&mut message));
         let Some(worker) = turn.worker.as_mut() else { return Err(message) };
         let ran = self.take_turn(&mut noted, || marking(None, || worker.run(message)));
         self.ran(&mut turn, ran, noted);
         Ok(())
+    }
+
+    /// Waits for what the call needs of the limits and for its turn, and holds neither while it waits for the other.
+    fn wait_for(&self, message: &mut W::Message) -> MutexGuard<'_, Turn<W>> {
+        let limits = self.shared.queue.limits();
+        loop {
+            let Some((_, admission)) = message.admission() else { return lock(&self.turn) };
+            admission.block(limits);
+            match self.turn.try_lock() {
+                Ok(turn) => return turn,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => admission.give_way(),
+            };
+            let turn = lock(&self.turn);
+            if admission.is_decided(limits) {
+                return turn;
+            }
+        }
     }
 
     /// Runs a method of the worker.

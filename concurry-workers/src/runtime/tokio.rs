@@ -246,11 +246,11 @@ fn first_step<W: Worker>(
 /// if it is for a [`stint`]. Gives the message back when the worker, crashed before, could not be made anew.
 async fn take<W: Worker + Send + Sync>(
     slot: &mut Slot<W>,
-    message: W::Message,
+    mut message: W::Message,
     running: Running<W>,
 ) -> Result<Option<(W::Message, Noted)>, (W::Message, InitError)> {
     let Access { exclusive, is_async } = W::access(&message);
-    let guard = match slot.lend(running.index, exclusive, &running.shared).await {
+    let guard = match slot.lend_to(&mut message, exclusive, (running.index, &running.shared)).await {
         Ok(guard) => guard,
         Err(error) => return Err((message, error)),
     };

@@ -204,12 +204,16 @@ impl<W: Worker> Driver<W> {
 
     /// Sends one call, with what was acquired for it. When it is cancelled, it comes back, or the child is told.
     fn send(&self, mut call: Taken<W::Message>) {
-        let acquired = match call.message.admission().map(|(_, admission)| admission.take()) {
-            Some(Err(error)) => return self.refuse(call, Some(error)),
-            // Taken back if the call turns out not to be wanted.
-            Some(Ok(acquired)) => Some(Admission::granted(acquired)),
-            None => None,
-        };
+        // Taken back if the call turns out not to be wanted.
+        let mut acquired = None;
+        if let Some((_, admission)) = call.message.admission() {
+            acquired = admission.lend().map(Admission::granted);
+            if acquired.is_none()
+                && let Err(error) = admission.take()
+            {
+                return self.refuse(call, Some(error));
+            }
+        }
         let mut noted = call.noted.take();
         let encode = || contain("the encoding of a call", || W::encode(&call.message));
         let encoded = Note::within(&mut noted, encode);
@@ -265,11 +269,9 @@ impl<W: Worker> Driver<W> {
         unlent.into_iter().for_each(LimitSetAcquisition::undo);
     }
 
-    /// Puts a call back that was not sent, with what was acquired for it.
-    fn came_back(&self, mut call: Taken<W::Message>, acquired: Option<LimitSetAcquisition>) {
-        if let (Some((_, admission)), Some(acquired)) = (call.message.admission(), acquired) {
-            *admission = Admission::granted(acquired);
-        }
+    /// Puts a call back that was not sent. What was acquired for it is asked for again.
+    fn came_back(&self, call: Taken<W::Message>, acquired: Option<LimitSetAcquisition>) {
+        acquired.into_iter().for_each(LimitSetAcquisition::undo);
         self.replace(vec![call]);
     }
 
