@@ -31,10 +31,6 @@ use crate::sync::lock;
 #[derive(Debug)]
 pub struct SystemClock {
     counter: quanta::Clock,
-    /// The nanoseconds of 2^32 of its ticks.
-    scale: u64,
-    /// For so many ticks the counter carries a reading on.
-    carried: u64,
     origin: Instant,
     timer: Arc<TimerList>,
     thread: OnceLock<()>,
@@ -44,9 +40,22 @@ pub struct SystemClock {
 /// For how many nanoseconds the counter carries a reading of the system's clock on.
 const CARRIED: u64 = 100_000;
 
+/// A reading of the system's clock, with all that it takes to carry it on: that is one load less for each.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reading {
+    /// What the counter told then.
+    at: u64,
+    /// In nanoseconds.
+    time: u64,
+    /// For so many ticks the counter carries it on.
+    ticks: u64,
+    /// The nanoseconds of 2^32 ticks.
+    scale: u64,
+}
+
 thread_local! {
-    /// The last reading of the system's clock on this thread: the counter, and the time then.
-    static READING: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    /// The last reading on this thread; one that is not carried on before the first.
+    static READING: Cell<Reading> = const { Cell::new(Reading { at: 0, time: 0, ticks: 0, scale: 0 }) };
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -66,13 +75,8 @@ impl SystemClock {
     pub fn shared() -> Arc<Self> {
         static SHARED: OnceLock<Arc<SystemClock>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(|| {
-            let counter = quanta::Clock::new();
-            let scale = counter.delta_as_nanos(0, 1 << 32).max(1);
-            let carried = (CARRIED << 32) / scale;
             Arc::new(Self {
-                counter,
-                scale,
-                carried,
+                counter: quanta::Clock::new(),
                 origin: os_now(),
                 timer: Arc::default(),
                 thread: OnceLock::new(),
@@ -81,15 +85,17 @@ impl SystemClock {
         }))
     }
 
-    /// Asks the system for the time; the counter, carrying the last reading on, has told `time + passed` meanwhile.
+    /// Asks the system for the time; the counter, carrying the last reading on, has told more than that one meanwhile.
     #[cold]
-    fn read(&self, raw: u64, read_at: u64, time: u64) -> Timestamp {
-        let passed = self.counter.delta_as_nanos(read_at, raw);
+    fn read(&self, raw: u64, last: Reading) -> Timestamp {
+        let passed = self.counter.delta_as_nanos(last.at, raw);
         let read = u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
         // What the counter has told meanwhile may be a little ahead; time does not go back.
-        let now = if time > 0 { read.max(time + CARRIED.min(passed)) } else { read };
-        let _ = READING.try_with(|reading| reading.set((raw, now)));
-        Timestamp::from_nanos(now)
+        let time = if last.time > 0 { read.max(last.time + CARRIED.min(passed)) } else { read };
+        let scale = self.counter.delta_as_nanos(0, 1 << 32).max(1);
+        let reading = Reading { at: raw, time, ticks: (CARRIED << 32) / scale, scale };
+        let _ = READING.try_with(|last| last.set(reading));
+        Timestamp::from_nanos(time)
     }
 
     fn start_timer_thread(&self) {
@@ -131,13 +137,13 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let raw = self.counter.raw();
         // A thread that is being torn down has no thread-local left; it asks the system each time.
-        let (read_at, time) = READING.try_with(Cell::get).unwrap_or_default();
-        // Before the first reading, more than that has passed since the counter began. One that goes back is read anew as well.
-        let ticks = raw.wrapping_sub(read_at);
-        if ticks < self.carried {
-            return Timestamp::from_nanos(time + ((ticks * self.scale) >> 32));
+        let last = READING.try_with(Cell::get).unwrap_or_default();
+        // A counter that goes back has the system asked as well.
+        let ticks = raw.wrapping_sub(last.at);
+        if ticks < last.ticks {
+            return Timestamp::from_nanos(last.time + ((ticks * last.scale) >> 32));
         }
-        self.read(raw, read_at, time)
+        self.read(raw, last)
     }
 
     fn wake_at(&self, at: Timestamp, waker: Waker) -> WakeGuard {

@@ -207,13 +207,12 @@ impl Pace {
     /// Takes `cost` units. The span sees to it that the sum fits its bits, and too many admissions carry out of the word.
     #[inline]
     pub(super) fn take(&self, word: u64, cost: u64, now: Timestamp) -> Option<u64> {
-        let now = self.units(now)?;
+        // What does not need the time comes first: to read that takes longest.
         let used = word & TIME;
+        let admitted = (word - used).checked_add(ADMISSION)?;
+        let now = self.units(now)?;
         let time = used.max(now) + cost;
-        if time - now > self.full {
-            return None;
-        }
-        word.checked_add(ADMISSION + (time - used))
+        (time - now <= self.full).then_some(admitted + time)
     }
 
     #[inline]

@@ -32,7 +32,7 @@ pub(crate) struct Engine {
     /// The way past the lock.
     lane: Option<Lane>,
     /// The way back past the lock, of a set that has no lane.
-    returns: Arc<Returns>,
+    returns: Returns,
     /// A bit for each limit of which an amount that was used wholly needs not be settled.
     spent: u128,
     /// A bit for each limit to which it matters when it is settled.
@@ -82,7 +82,7 @@ impl Engine {
         let timed = mask(&|slot| slot.state.goes_by_time());
         let system = Some(SystemClock::shared())
             .filter(|system| std::ptr::addr_eq(Arc::as_ptr(system), Arc::as_ptr(&clock)));
-        let returns = Arc::new(Returns::new(if lane.is_none() { slots.len() } else { 0 }));
+        let returns = Returns::new(if lane.is_none() { slots.len() } else { 0 });
         let ledger = lane.is_none().then(|| Ledger::new(&mut slots, &returns, now));
         let board = Board { slots, queue: Queue::default(), next_timer: None };
         let locked = Mutex::new(Locked { board, ledger, now, timer: Timer::default() });

@@ -6,8 +6,6 @@
 //!
 //! What is held is given back past the lock, in [`Returns`], and subtracted here.
 
-use std::sync::Arc;
-
 use concurry_core::clock::Timestamp;
 use concurry_core::panics::InTurn;
 
@@ -20,7 +18,7 @@ use super::{Item, Wish};
 pub(super) struct Ledger {
     /// One a slot, in their order.
     rows: Box<[Row]>,
-    returns: Arc<Returns>,
+    returns: Returns,
     open: bool,
 }
 
@@ -56,9 +54,9 @@ impl Row {
 
 impl Ledger {
     /// An open ledger for `slots`, which nothing holds back.
-    pub(super) fn new(slots: &mut [Slot], returns: &Arc<Returns>, now: Timestamp) -> Self {
+    pub(super) fn new(slots: &mut [Slot], returns: &Returns, now: Timestamp) -> Self {
         let rows = slots.iter_mut().map(|slot| Row { count: slot.count(now), word: ASKED, next: ASKED });
-        let mut ledger = Self { rows: rows.collect(), returns: Arc::clone(returns), open: false };
+        let mut ledger = Self { rows: rows.collect(), returns: returns.clone(), open: false };
         ledger.open(slots, now);
         ledger
     }

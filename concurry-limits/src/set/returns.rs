@@ -4,15 +4,17 @@
 //! and the ledger subtracts it when it needs the room, or when it is closed. Then the words here are closed too, and
 //! everybody comes to the lock.
 
+use std::sync::Arc;
+
 use crate::sync::{AtomicU64, Ordering};
 
 /// The word of a limit of which nothing is given back here.
 const CLOSED: u64 = u64::MAX;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Returns {
     /// One a slot, in their order.
-    words: Box<[AtomicU64]>,
+    words: Arc<[AtomicU64]>,
 }
 
 impl Returns {

@@ -63,14 +63,15 @@ impl PreparedAcquisition<'_> {
     pub fn update(&mut self, usage: impl Request) -> Result<(), LimitError> {
         if let Held::AsPrepared { here, told: told @ None } = &mut self.held
             && let Some((key, used)) = usage.single()
-            && let Some(place) = usage::place(&here.engine.definition, &here.items, key, used)
+            && let Some(new) = here.told(key, used)
         {
-            *told = Some((place, used));
+            *told = Some(new);
             return Ok(());
         }
         self.update_any(&usage)
     }
 
+    #[inline(never)]
     fn update_any(&mut self, usage: &impl Request) -> Result<(), LimitError> {
         match &mut self.held {
             Held::Nothing { released: false, .. } => Ok(()),

@@ -16,6 +16,7 @@ use crate::{LimitError, Request};
 /// A usage that was told, by its place in the items.
 pub(super) type Told = Option<(usize, u64)>;
 
+#[derive(Clone)]
 pub(super) struct Here {
     pub(super) engine: Arc<Engine>,
     demand: Demand,
@@ -27,8 +28,10 @@ pub(super) struct Here {
     pub(super) items: Items,
     /// A bit for each place whose usage has to be told.
     must_tell: u128,
-    /// The one usage that has to be told, when all of it was used; and whether there is no other.
+    /// The first usage that has to be told, when all of it was used; and whether there is no other.
     tells: (Told, bool),
+    /// The key that this is told of.
+    key: Box<str>,
     /// Those of the items that are to be given back when they were used wholly.
     owed: Items,
     /// Whether a guard that is dropped untouched has nothing to do: nothing is owed, and no usage has to be told.
@@ -43,11 +46,21 @@ impl Here {
         let mut telling = items.iter().enumerate().filter(|(place, _)| must_tell >> place & 1 != 0);
         let first = telling.next().map(|(place, item)| (place, item.requested));
         let tells = (first, telling.next().is_none());
+        let key = first.map_or("", |(place, _)| engine.definition.key(items[place].index())).into();
         let owed: Items = items.iter().filter(|item| !engine.is_spent(item)).copied().collect();
         let done = owed.is_empty() && must_tell == 0;
         let (alone, steps) = (engine.alone(&demand), engine.steps(&demand));
         let engine = Arc::clone(engine);
-        Ok(Self { engine, demand, alone, steps, items, must_tell, tells, owed, done })
+        Ok(Self { engine, demand, alone, steps, items, must_tell, tells, key, owed, done })
+    }
+
+    /// What the usage `used` of `key` tells, if it may be told.
+    #[inline]
+    pub(super) fn told(&self, key: &str, used: u64) -> Told {
+        match self.tells.0 {
+            all @ Some((_, requested)) if used == requested && key == &*self.key => all,
+            _ => usage::place(&self.engine.definition, &self.items, key, used).map(|place| (place, used)),
+        }
     }
 
     /// Takes without the board, if that is possible now. A call, so that the guard is made where it is used.

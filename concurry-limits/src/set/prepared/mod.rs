@@ -4,7 +4,6 @@ mod acquisition;
 mod here;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use acquisition::Held;
@@ -41,8 +40,12 @@ pub struct PreparedRequest {
 }
 
 #[derive(Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "each pointer on the way to a limit costs a load, one after the other"
+)]
 enum Target {
-    Here(Arc<Here>),
+    Here(Here),
     /// The empty set.
     Nowhere(LimitSet),
     /// A set in another process, which looks the keys up itself.
@@ -61,7 +64,7 @@ impl LimitSet {
     /// fit the set; for a set in another process, those are errors of each acquire instead.
     pub fn prepare(&self, request: impl Request) -> Result<PreparedRequest, LimitError> {
         let target = match &self.repr {
-            Repr::Local(engine) => Target::Here(Arc::new(Here::of(engine, &request)?)),
+            Repr::Local(engine) => Target::Here(Here::of(engine, &request)?),
             Repr::Empty(_) => Target::Nowhere(self.clone()),
             Repr::Remote(_) => {
                 let mut amounts = Vec::new();
@@ -149,7 +152,7 @@ impl fmt::Debug for PreparedRequest {
         let mut map = f.debug_map();
         match &self.target {
             Target::Here(here) => {
-                let Here { engine, items, .. } = &**here;
+                let Here { engine, items, .. } = here;
                 map.entries(items.iter().map(|item| (engine.definition.key(item.index()), item.requested)))
             }
             Target::Nowhere(_) => &mut map,
