@@ -60,6 +60,19 @@ every_mode! {
         assert!(matches!(call.result(), Err(CallError::Taken)));
     }
 
+    fn who_looks_at_a_result_does_not_take_it(mode: ExecutionMode) {
+        let counter = Counter::options(mode, (), 1).init(4).unwrap();
+        let call = counter.add();
+        eventually(|| call.is_done());
+        let look = |call: &Call<u64>| call.peek(|outcome| *outcome.as_ref().unwrap());
+        assert_eq!([look(&call), look(&call)], [Some(4), Some(4)]);
+        let panics = std::panic::AssertUnwindSafe(|| call.peek(|_| panic!("who looks")));
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(call.result_timeout(Duration::MAX).unwrap(), 4);
+        assert_eq!(look(&call), None);
+        assert!(matches!(call.result(), Err(CallError::Taken)));
+    }
+
     fn a_callback_sees_the_outcome(mode: ExecutionMode) {
         let counter = Counter::options(mode, (), 1).init(4).unwrap();
         let (tell, told) = mpsc::channel();

@@ -271,14 +271,35 @@ impl<T, E> Cell<T, E> {
 
     /// Runs `callback` when the call closes, or now when it has. Nothing is run when the outcome was taken.
     pub(super) fn on_done(&self, callback: Callback<T, E>) {
-        let Err(callback) = self.add_callback(callback) else { return };
-        let mut state = lock(&self.state);
-        self.has_result.store(false, Ordering::Relaxed);
-        if let State::Done(outcome) = std::mem::replace(&mut *state, State::Taken) {
-            // Closing once more, for this callback alone: whoever asks for the outcome meanwhile waits for it.
-            *state = State::Pending(Pending::closing(callback));
-            drop(state);
+        let outcome = {
+            let mut state = lock(&self.state);
+            let outcome = self.reopen(&mut state);
+            if let State::Pending(pending) = &mut *state {
+                pending.rare().callbacks.push(callback);
+            }
+            outcome
+        };
+        if let Some(outcome) = outcome {
             self.finish(outcome);
+        }
+    }
+
+    /// Has `look` look at the outcome of a call that is done, if it was not taken.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&Outcome<T, E>) -> R) -> Option<R> {
+        let outcome = self.reopen(&mut lock(&self.state))?;
+        let closing = Closing { cell: self, outcome: Some(outcome) };
+        closing.outcome.as_ref().map(look)
+    }
+
+    /// Takes the outcome out of a call that is done, which closes once more: whoever asks for it meanwhile waits.
+    fn reopen(&self, state: &mut State<T, E>) -> Option<Outcome<T, E>> {
+        if !matches!(state, State::Done(_)) {
+            return None;
+        }
+        self.has_result.store(false, Ordering::Relaxed);
+        match std::mem::replace(state, State::Pending(Pending::closing())) {
+            State::Done(outcome) => Some(outcome),
+            State::Pending(_) | State::Taken => None,
         }
     }
 
@@ -302,6 +323,20 @@ fn leave(place: &mut Option<Waker>, waker: &Waker, mine: &mut Option<Waker>) -> 
         return Err(());
     }
     Ok(std::mem::replace(place, mine.take()))
+}
+
+/// A call that closes once more, when this is dropped: also by a panic of who looks.
+struct Closing<'a, T, E> {
+    cell: &'a Cell<T, E>,
+    outcome: Option<Outcome<T, E>>,
+}
+
+impl<T, E> Drop for Closing<'_, T, E> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            self.cell.finish(outcome);
+        }
+    }
 }
 
 impl<T, E> Drop for Cell<T, E> {

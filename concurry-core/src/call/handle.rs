@@ -211,6 +211,29 @@ impl<T, E> Call<T, E> {
         Canceller(Cancellation::of(Some(self.cell())))
     }
 
+    /// Has `look` look at the outcome without taking it, and gives what that says; `None` when the call is not done, its
+    /// outcome was taken, or somebody else looks right now. Whoever asks for the outcome meanwhile waits until `look` has returned, so keep it
+    /// short. A panic of `look` is the caller's, and changes nothing of the call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use concurry_core::call::channel;
+    /// use std::convert::Infallible;
+    ///
+    /// let (promise, call) = channel::<Vec<u64>, Infallible>();
+    /// assert_eq!(call.peek(|outcome| outcome.is_ok()), None);
+    /// promise.complete(Ok(vec![1, 2, 3]));
+    /// assert_eq!(call.peek(|outcome| outcome.as_ref().map_or(0, Vec::len)), Some(3));
+    /// assert_eq!(call.result().unwrap(), [1, 2, 3]);
+    /// ```
+    pub fn peek<R>(&self, look: impl FnOnce(&Outcome<T, E>) -> R) -> Option<R> {
+        match &self.end {
+            End::Shared(cell) => cell.peek(look),
+            End::Here(here) => here.share().peek(look),
+        }
+    }
+
     /// Runs `callback` with the outcome once there is one: on the thread that completes the call, or here and now when
     /// it is done already. Keep it short. A panic in it is logged and goes no further. When the result was taken
     /// before, nothing is run.

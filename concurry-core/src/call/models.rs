@@ -177,3 +177,22 @@ fn who_gathers_is_woken_by_the_last_answer() {
         other.join().unwrap();
     });
 }
+
+#[test]
+fn who_looks_takes_nothing_from_who_waits_or_is_told() {
+    model(|| {
+        let ((promise, call), told) = (call(), Count::new());
+        let call = Arc::new(call);
+        let looks = thread::spawn({
+            let call = Arc::clone(&call);
+            move || call.peek(|outcome| assert!(matches!(outcome, Ok(1))))
+        });
+        let count = told.clone();
+        promise.complete(Ok(1));
+        call.on_done(move |_| count.add());
+        let taken = block_on(poll_fn(|context| call.take(Some(context.waker()))));
+        assert!(matches!(taken, Ok(1)));
+        looks.join().unwrap();
+        assert_eq!(told.get(), 1);
+    });
+}

@@ -45,10 +45,9 @@ impl<T, E> Pending<T, E> {
         Self { closing: false, waiting: Waiting::Waker(None), rare: None }
     }
 
-    /// Of a call that is done, and closing once more for this callback.
-    pub(super) fn closing(callback: Callback<T, E>) -> Self {
-        let rare = Some(Box::new(Rare { callbacks: vec![callback], ..Rare::default() }));
-        Self { closing: true, rare, ..Self::new() }
+    /// Of a call that is done, and closing once more.
+    pub(super) fn closing() -> Self {
+        Self { closing: true, ..Self::new() }
     }
 
     pub(super) fn rare(&mut self) -> &mut Rare<T, E> {
