@@ -30,7 +30,8 @@ pub use concurry_core::call::{
 };
 pub use concurry_core::clock;
 pub use concurry_core::config::{
-    self, Config, ConfigError, GlobalConfig, PoolConfig, ProgressConfig, RestartLimit, with_config,
+    self, Config, ConfigError, GlobalConfig, LimitsConfig, PoolConfig, ProgressConfig, RestartLimit,
+    with_config,
 };
 pub use concurry_core::mode::{ExecutionMode, UnknownMode};
 pub use concurry_core::retry::{Attempt, InvalidRetry, Retry, RetryAlgorithm, RetryOverrides};

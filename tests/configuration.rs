@@ -75,6 +75,8 @@ fn the_file_is_over_the_defaults_and_the_environment_over_the_file() {
         [process]
         max_workers = 3
         max_restarts = { count = 2, within = '1min 30s' }
+        [limits]
+        algorithm = 'gcra'
     ";
     let variables = [
         ("CONCURRY_POOL__MAX_QUEUED_CALLS", "20"),
@@ -82,6 +84,8 @@ fn the_file_is_over_the_defaults_and_the_environment_over_the_file() {
         ("CONCURRY_PROCESS__ON_DEMAND", "30s"),
         ("CONCURRY_THREAD__MAX_RESTARTS", "{ count = 3, within = '5s' }"),
         ("CONCURRY_PROGRESS__BARS", "false"),
+        ("CONCURRY_LIMITS__LOAD_BALANCING", "random"),
+        ("CONCURRY_PROCESS__START_TIMEOUT", "5s"),
     ];
     let loaded = load(file, &variables).unwrap();
     assert_eq!(loaded.pool.max_queued_calls, Some(20));
@@ -99,6 +103,37 @@ fn the_file_is_over_the_defaults_and_the_environment_over_the_file() {
     assert_eq!((process.max_workers, process.on_demand), (Some(3), Some(Duration::from_secs(30))));
     assert_eq!(process.max_queued_calls, Some(20), "what the section does not say");
     assert_eq!(loaded.progress.bars, Some(false));
+    assert_eq!(process.start_timeout, Some(Duration::from_secs(5)));
+    let limits = (loaded.limits.algorithm, loaded.limits.load_balancing);
+    assert_eq!(limits, (Some(RateLimitAlgorithm::Gcra), Some(LimitPoolBalancing::Random)));
+}
+
+/// How many of 10 a second are admitted in half a second after a whole one.
+fn admitted_later(limit: CallLimit) -> usize {
+    let clock = concurry::clock::ManualClock::new();
+    let set = LimitSet::builder().clock(Arc::new(clock.clone())).limit(limit).build().unwrap();
+    let take = || std::iter::repeat_with(|| set.try_acquire(())).take_while(Result::is_ok).count();
+    assert_eq!(take(), 10);
+    clock.advance(Duration::from_millis(500));
+    take()
+}
+
+#[test]
+fn limits_and_pools_of_them_are_as_configured_when_nothing_else_is_said() {
+    let limit = || CallLimit::new(10, Window::SECOND);
+    let text = r#"{"capacity": 10, "window": "second"}"#;
+    let read = || serde_json::from_str::<CallLimit>(text).unwrap();
+    let pool = || LimitPool::new([LimitSet::empty()]).balancing();
+    assert_eq!([admitted_later(limit()), admitted_later(read())], [0, 0], "never more than 10 in any second");
+    assert_eq!(pool(), LimitPoolBalancing::RoundRobin);
+    let mut config = Config::default();
+    config.limits.algorithm = Some(RateLimitAlgorithm::TokenBucket);
+    config.limits.load_balancing = Some(LimitPoolBalancing::EarliestAvailable);
+    with_config(config, || {
+        assert_eq!([admitted_later(limit()), admitted_later(read())], [5, 5], "half of it is there again");
+        assert_eq!(admitted_later(limit().algorithm(RateLimitAlgorithm::SlidingWindow)), 0);
+        assert_eq!(pool(), LimitPoolBalancing::EarliestAvailable);
+    });
 }
 
 #[test]
@@ -165,6 +200,7 @@ fn a_mistake_names_the_place_the_key_and_what_would_do() {
             in_file("[pool]\nmax_restarts = { count = 1 }"),
             ["concurry.toml", "pool.max_restarts", "lacks `within`"],
         ),
+        (in_file("[limits]\nalgorithm = 'bucket'"), ["concurry.toml", "`limits.algorithm`", "token_bucket"]),
         (in_file("pool = 3"), ["concurry.toml", "`pool`", "expected struct PoolConfig"]),
         (in_file("[pool\n"), ["concurry.toml", "is wrong", "line 1"]),
         (
@@ -189,6 +225,8 @@ fn a_mistake_names_the_place_the_key_and_what_would_do() {
 fn what_is_for_processes_alone_is_refused_elsewhere() {
     for (file, parts) in [
         ("[process]\nmax_calls_per_worker = 0", ["`process.max_calls_per_worker` is 0", "more than 0"]),
+        ("[process]\nstart_timeout = '0s'", ["`process.start_timeout` is 0", "more than 0"]),
+        ("[async]\nstart_timeout = '1s'", ["`async.start_timeout`", "is for mode process"]),
         ("[thread]\nmax_worker_age = '1h'", ["`thread.max_worker_age`", "is for mode process"]),
     ] {
         let error = load(file, &[]).unwrap_err();

@@ -9,6 +9,7 @@
 //! * [`balancing`], [`when_full`]: what a pool does with calls, as far as it can be asked for.
 //! * [`config`]: what an option is that nobody names.
 
+pub mod algorithm;
 pub mod balancing;
 pub mod batch;
 pub mod call;
@@ -20,6 +21,7 @@ pub mod modelled;
 #[doc(hidden)]
 pub mod panics;
 pub mod park;
+pub mod pool_balancing;
 pub mod retry;
 #[doc(hidden)]
 pub mod spin;

@@ -130,6 +130,10 @@ fn a_start_that_takes_too_long_is_ended() {
     let options = ProcessOptions::new().start_timeout(Duration::from_millis(30));
     let error = Placed::options(MODE, &gate, 2).process(options).init(true).unwrap_err();
     assert!(matches!(error, InitError::StartTimedOut { .. }), "{error:?}");
+    let mut config = Config::default();
+    config.process.start_timeout = Some(Duration::from_millis(30));
+    let error = with_config(config, || Placed::options(MODE, &gate, 2).init(true).unwrap_err());
+    assert!(matches!(error, InitError::StartTimedOut { .. }), "{error:?}");
     assert_eq!(gate.stats().limits[0].waiting, 0, "nothing is left of it");
     drop(closed);
     let options = ProcessOptions::new().start_timeout(Duration::from_secs(600));

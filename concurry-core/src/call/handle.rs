@@ -71,7 +71,7 @@ impl<T, E> Call<T, E> {
     }
 
     /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
-    fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
+    pub(super) fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
         match &self.end {
             End::Shared(cell) => cell.take(waker),
             End::Here(here) => here.take().map_or_else(|cell| cell.take(waker), Some),

@@ -190,7 +190,8 @@ fn who_looks_takes_nothing_from_who_waits_or_is_told() {
         let count = told.clone();
         promise.complete(Ok(1));
         call.on_done(move |_| count.add());
-        let taken = block_on(poll_fn(|context| call.take(Some(context.waker()))));
+        let taken =
+            block_on(poll_fn(|context| call.take(Some(context.waker())).map_or(Poll::Pending, Poll::Ready)));
         assert!(matches!(taken, Ok(1)));
         looks.join().unwrap();
         assert_eq!(told.get(), 1);

@@ -52,10 +52,11 @@ impl PoolConfig {
             ("max_worker_age", self.max_worker_age.is_some()),
             ("max_worker_memory", self.max_worker_memory.is_some()),
             ("kill_grace", self.kill_grace.is_some()),
+            ("start_timeout", self.start_timeout.is_some()),
         ];
         keys.into_iter().try_for_each(|(key, is_set)| {
             refuse(is_set, &[section, key], || {
-                "is for mode process: workers of other modes neither give way to new ones nor are killed"
+                "is for mode process: workers of other modes neither start for long, nor give way to new ones, nor are killed"
                     .to_owned()
             })
         })
@@ -76,6 +77,7 @@ impl PoolConfig {
         zero("max_calls_per_worker", self.max_calls_per_worker == Some(0), some)?;
         zero("max_worker_age", self.max_worker_age.is_some_and(|age| age.is_zero()), some)?;
         zero("max_worker_memory", self.max_worker_memory == Some(0), some)?;
+        zero("start_timeout", self.start_timeout.is_some_and(|timeout| timeout.is_zero()), some)?;
         let retry = &self.retry;
         refuse(retry.attempts == Some(0), &[section, "retry", "attempts"], || {
             "is 0; a call is tried at least once".to_owned()

@@ -1,4 +1,4 @@
-//! Configuration: what an option of a pool is when the program does not name it.
+//! Configuration: what an option of a pool, or of a limit, is when the program does not name it.
 //!
 //! Each level wins over those before it, option by option:
 //!
@@ -35,7 +35,9 @@ pub(crate) mod time;
 
 use serde::{Deserialize, Serialize};
 
+use crate::algorithm::RateLimitAlgorithm;
 use crate::mode::ExecutionMode;
+use crate::pool_balancing::LimitPoolBalancing;
 
 pub use error::ConfigError;
 pub(crate) use fields::field_by_field;
@@ -55,6 +57,9 @@ pub use pool::{PoolConfig, RestartLimit};
 /// [process]                    # those of mode process; likewise sync, thread, async, ray
 /// max_workers = 4
 /// max_restarts = { count = 10, within = "1min" }
+///
+/// [limits]
+/// algorithm = "token_bucket"
 ///
 /// [progress]
 /// bars = false
@@ -90,8 +95,31 @@ pub struct Config {
     pub process: PoolConfig,
     /// Pools of mode ray, over `pool`.
     pub ray: PoolConfig,
+    /// Limits and pools of them.
+    pub limits: LimitsConfig,
     /// Progress bars.
     pub progress: ProgressConfig,
+}
+
+/// What limits and pools of them are that are made without a word about it.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::algorithm::RateLimitAlgorithm;
+/// use concurry_core::config::Config;
+///
+/// let mut config = Config::default();
+/// config.limits.algorithm = Some(RateLimitAlgorithm::TokenBucket);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LimitsConfig {
+    /// How a rate is counted; `"sliding_window"` by default.
+    pub algorithm: Option<RateLimitAlgorithm>,
+    /// How a pool of limit sets picks one; `"round_robin"` by default.
+    pub load_balancing: Option<LimitPoolBalancing>,
 }
 
 /// How progress is shown.
@@ -134,6 +162,10 @@ impl Config {
             r#async: workers(1),
             process: workers(cpus),
             ray: workers(1),
+            limits: LimitsConfig {
+                algorithm: Some(RateLimitAlgorithm::default()),
+                load_balancing: Some(LimitPoolBalancing::default()),
+            },
             progress: ProgressConfig { bars: Some(true), width: Some(30) },
         }
     }
@@ -182,6 +214,10 @@ impl Config {
             r#async: mode(&self.r#async, &below.r#async),
             process: mode(&self.process, &below.process),
             ray: mode(&self.ray, &below.ray),
+            limits: LimitsConfig {
+                algorithm: self.limits.algorithm.or(below.limits.algorithm),
+                load_balancing: self.limits.load_balancing.or(below.limits.load_balancing),
+            },
             progress: ProgressConfig {
                 bars: self.progress.bars.or(below.progress.bars),
                 width: self.progress.width.or(below.progress.width),

@@ -47,7 +47,7 @@ pub struct PoolConfig {
     /// The wait between the first two of those tries, which doubles with each; 50 ms by default.
     #[serde(with = "time::optional")]
     pub restart_wait: Option<Duration>,
-    /// After how many calls a worker gives way to a new one, 1 or more; never by default. This and the next three are for pools of
+    /// After how many calls a worker gives way to a new one, 1 or more; never by default. This and the next four are for pools of
     /// mode process: in `pool` too they say nothing of others, and in the section of another mode they are an error.
     pub max_calls_per_worker: Option<u64>,
     /// At which age a worker gives way to a new one, more than zero; never by default.
@@ -59,6 +59,9 @@ pub struct PoolConfig {
     /// three before.
     #[serde(with = "time::optional")]
     pub kill_grace: Option<Duration>,
+    /// How long a process may take to start, more than zero; no bound by default. Of mode process too.
+    #[serde(with = "time::optional")]
+    pub start_timeout: Option<Duration>,
     /// How failed calls are tried again. With `attempts`, methods that return a `Result` are, as though each pool had a
     /// `.retry(…)`; without, the other fields are what a `#[retry(…)]` leaves out. A pool with a `.retry(…)` of its own has
     /// all of it from there.
@@ -102,6 +105,7 @@ impl PoolConfig {
             max_worker_age: None,
             max_worker_memory: None,
             kill_grace: Some(Duration::from_secs(1)),
+            start_timeout: None,
             retry: RetryOverrides { attempts: None, ..RetryOverrides::all_of(Retry::default()) },
         }
     }
@@ -109,6 +113,6 @@ impl PoolConfig {
 
 field_by_field! {
     PoolConfig: max_workers, load_balancing, max_queued_calls, when_full, on_demand, max_restarts, restart_tries, restart_wait,
-        max_calls_per_worker, max_worker_age, max_worker_memory, kill_grace;
+        max_calls_per_worker, max_worker_age, max_worker_memory, kill_grace, start_timeout;
     parts: retry
 }

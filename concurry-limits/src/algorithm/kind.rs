@@ -1,10 +1,8 @@
-//! [`RateLimitAlgorithm`]: the names of the algorithms.
+//! What counts by each [`RateLimitAlgorithm`].
 
-use std::fmt;
-use std::str::FromStr;
-
+use concurry_core::algorithm::RateLimitAlgorithm;
 use concurry_core::clock::Timestamp;
-use serde::{Deserialize, Serialize};
+use concurry_core::config::Config;
 
 use super::fixed_window::FixedWindow;
 use super::gcra::Gcra;
@@ -13,101 +11,25 @@ use super::sliding_window::SlidingWindow;
 use super::token_bucket::TokenBucket;
 use crate::{LimitState, Window};
 
-/// How a rate is counted.
-///
-/// In text: the name in any case, with or without separators (`"token_bucket"`, `"TokenBucket"`, `"token-bucket"`).
-///
-/// # Examples
-///
-/// ```
-/// use concurry_limits::RateLimitAlgorithm;
-///
-/// assert_eq!("token_bucket".parse::<RateLimitAlgorithm>()?, RateLimitAlgorithm::TokenBucket);
-/// assert_eq!(serde_json::to_string(&RateLimitAlgorithm::Gcra)?, r#""gcra""#);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-#[non_exhaustive]
-pub enum RateLimitAlgorithm {
-    /// Bursts to the capacity, refills continuously at capacity a window. Refunds the unused, to the capacity at most.
-    TokenBucket,
-    /// A queue of the capacity that drains at capacity a window; no fraction of a drop is lost. No refund.
-    LeakyBucket,
-    /// Never more than the capacity in *any* window, to the nanosecond. No refund.
-    #[default]
-    SlidingWindow,
-    /// Counts in fixed windows from the first use; up to twice the capacity around a boundary. No refund.
-    FixedWindow,
-    /// The generic cell rate algorithm with a burst tolerance of the capacity. Refunds the unused.
-    Gcra,
-}
-
-impl RateLimitAlgorithm {
-    const ALL: [(Self, &str); 5] = [
-        (Self::TokenBucket, "token_bucket"),
-        (Self::LeakyBucket, "leaky_bucket"),
-        (Self::SlidingWindow, "sliding_window"),
-        (Self::FixedWindow, "fixed_window"),
-        (Self::Gcra, "gcra"),
-    ];
-
-    /// A state of this algorithm with nothing taken.
-    pub(crate) fn state(self, capacity: u64, window: Window, now: Timestamp) -> Box<dyn LimitState> {
-        let window = window.nanos();
-        match self {
-            Self::TokenBucket => Box::new(TokenBucket::new(capacity, window, now)),
-            Self::LeakyBucket => Box::new(LeakyBucket::new(capacity, window, now)),
-            Self::SlidingWindow => Box::new(SlidingWindow::new(capacity, window)),
-            Self::FixedWindow => Box::new(FixedWindow::new(capacity, window)),
-            Self::Gcra => Box::new(Gcra::new(capacity, window, now)),
-        }
+/// A state of this algorithm with nothing taken.
+pub(crate) fn state(
+    algorithm: RateLimitAlgorithm,
+    capacity: u64,
+    window: Window,
+    now: Timestamp,
+) -> Box<dyn LimitState> {
+    let window = window.nanos();
+    match algorithm {
+        RateLimitAlgorithm::TokenBucket => Box::new(TokenBucket::new(capacity, window, now)),
+        RateLimitAlgorithm::LeakyBucket => Box::new(LeakyBucket::new(capacity, window, now)),
+        RateLimitAlgorithm::FixedWindow => Box::new(FixedWindow::new(capacity, window)),
+        RateLimitAlgorithm::Gcra => Box::new(Gcra::new(capacity, window, now)),
+        // `SlidingWindow`; no other has a name.
+        _ => Box::new(SlidingWindow::new(capacity, window)),
     }
 }
 
-impl fmt::Display for RateLimitAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.iter().find(|(algorithm, _)| algorithm == self).map_or("", |(_, name)| name);
-        f.write_str(name)
-    }
-}
-
-/// The text names no algorithm.
-///
-/// # Examples
-///
-/// ```
-/// let error = "bucket".parse::<concurry_limits::RateLimitAlgorithm>().unwrap_err();
-/// assert!(error.to_string().contains("token_bucket"));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no algorithm: use token_bucket, leaky_bucket, sliding_window, fixed_window or gcra")]
-pub struct ParseAlgorithmError(String);
-
-impl FromStr for RateLimitAlgorithm {
-    type Err = ParseAlgorithmError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let plain = |name: &str| name.replace(['_', '-', ' '], "").to_ascii_lowercase();
-        let wanted = plain(text.trim());
-        Self::ALL
-            .iter()
-            .find(|(_, name)| plain(name) == wanted)
-            .map(|(algorithm, _)| *algorithm)
-            .ok_or_else(|| ParseAlgorithmError(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for RateLimitAlgorithm {
-    type Error = ParseAlgorithmError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<RateLimitAlgorithm> for String {
-    fn from(algorithm: RateLimitAlgorithm) -> Self {
-        algorithm.to_string()
-    }
+/// The algorithm of a limit that names none: the configuration's.
+pub(crate) fn by_default() -> RateLimitAlgorithm {
+    Config::current().limits.algorithm.unwrap_or_default()
 }

@@ -5,7 +5,7 @@
 //! * `sliding_window`: never more than the capacity in any window.
 //! * `fixed_window`: counts in windows that start with the first use.
 //! * `gcra`: the theoretical arrival time; refunds.
-//! * `kind`: [`RateLimitAlgorithm`], their names.
+//! * `kind`: what counts by each [`RateLimitAlgorithm`].
 //! * `level`: the exact arithmetic that the continuous ones share.
 
 mod fixed_window;
@@ -16,4 +16,5 @@ mod level;
 mod sliding_window;
 mod token_bucket;
 
-pub use kind::{ParseAlgorithmError, RateLimitAlgorithm};
+pub use concurry_core::algorithm::{ParseAlgorithmError, RateLimitAlgorithm};
+pub(crate) use kind::{by_default, state};

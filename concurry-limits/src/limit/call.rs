@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rate::validate_window;
 use super::{Limit, LimitState, UsageRule};
+use crate::algorithm::by_default;
 use crate::{LimitSetError, RateLimitAlgorithm, Window};
 
 /// At most `capacity` calls a `window`; its key is [`CallLimit::KEY`].
@@ -30,7 +31,7 @@ pub struct CallLimit {
     #[serde(deserialize_with = "super::capacity::deserialize")]
     capacity: u64,
     window: Window,
-    #[serde(default)]
+    #[serde(default = "by_default")]
     algorithm: RateLimitAlgorithm,
 }
 
@@ -38,9 +39,10 @@ impl CallLimit {
     /// The key of every call limit.
     pub const KEY: &'static str = "call_count";
 
-    /// At most `capacity` calls a `window`, counted by [`RateLimitAlgorithm::SlidingWindow`].
+    /// At most `capacity` calls a `window`, counted by [`RateLimitAlgorithm::SlidingWindow`] if the
+    /// [configuration](concurry_core::config::LimitsConfig) names no other.
     pub fn new(capacity: u64, window: impl Into<Window>) -> Self {
-        Self { capacity, window: window.into(), algorithm: RateLimitAlgorithm::default() }
+        Self { capacity, window: window.into(), algorithm: by_default() }
     }
 
     /// Counts by `algorithm`.
@@ -78,6 +80,6 @@ impl Limit for CallLimit {
     }
 
     fn state(&self, now: Timestamp) -> Box<dyn LimitState> {
-        self.algorithm.state(self.capacity, self.window, now)
+        crate::algorithm::state(self.algorithm, self.capacity, self.window, now)
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::validate_common;
 use super::{Limit, LimitState, Overrun, UsageRule};
+use crate::algorithm::by_default;
 use crate::{LimitSetError, RateLimitAlgorithm, Window};
 
 /// At most `capacity` a `window`, counted by an algorithm.
@@ -31,20 +32,21 @@ pub struct RateLimit {
     #[serde(deserialize_with = "super::capacity::deserialize")]
     capacity: u64,
     window: Window,
-    #[serde(default)]
+    #[serde(default = "by_default")]
     algorithm: RateLimitAlgorithm,
     #[serde(default)]
     overrun: Overrun,
 }
 
 impl RateLimit {
-    /// At most `capacity` a `window`, counted by [`RateLimitAlgorithm::SlidingWindow`].
+    /// At most `capacity` a `window`, counted by [`RateLimitAlgorithm::SlidingWindow`] if the
+    /// [configuration](concurry_core::config::LimitsConfig) names no other.
     pub fn new(key: impl Into<String>, capacity: u64, window: impl Into<Window>) -> Self {
         Self {
             key: key.into(),
             capacity,
             window: window.into(),
-            algorithm: RateLimitAlgorithm::default(),
+            algorithm: by_default(),
             overrun: Overrun::default(),
         }
     }
@@ -96,6 +98,6 @@ impl Limit for RateLimit {
     }
 
     fn state(&self, now: Timestamp) -> Box<dyn LimitState> {
-        self.algorithm.state(self.capacity, self.window, now)
+        crate::algorithm::state(self.algorithm, self.capacity, self.window, now)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::balancing::Position;
+use super::balancing::{Position, by_default};
 use super::{LimitPoolBalancing, LimitPoolStats, PooledSetStats};
 use crate::remote::{RemoteGrant, Wait};
 use crate::set::acquire_earliest;
@@ -56,14 +56,15 @@ enum Picks {
 }
 
 impl LimitPool {
-    /// A pool of these sets that picks by [`LimitPoolBalancing::RoundRobin`], of the worker with index 0.
+    /// A pool of these sets that picks by [`LimitPoolBalancing::RoundRobin`] if the
+    /// [configuration](concurry_core::config::LimitsConfig) names no other, of the worker with index 0.
     pub fn new(sets: impl IntoIterator<Item = LimitSet>) -> Self {
         let mut sets: Vec<_> = sets.into_iter().collect();
         let sets = match (sets.pop(), sets.is_empty()) {
             (Some(only), true) => Sets::One(only),
             (last, _) => Sets::Many(sets.into_iter().chain(last).collect()),
         };
-        Self::of(sets, LimitPoolBalancing::default(), 0)
+        Self::of(sets, by_default(), 0)
     }
 
     fn of(sets: Sets, balancing: LimitPoolBalancing, worker_index: usize) -> Self {

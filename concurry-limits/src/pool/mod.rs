@@ -9,7 +9,7 @@ mod limit_pool;
 mod stats;
 mod text;
 
-pub use balancing::{LimitPoolBalancing, ParseBalancingError};
+pub use concurry_core::pool_balancing::{LimitPoolBalancing, ParseBalancingError};
 pub use into_limits::IntoLimits;
 pub use limit_pool::LimitPool;
 pub use stats::{LimitPoolStats, PooledSetStats};

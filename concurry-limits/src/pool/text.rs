@@ -3,6 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::balancing::by_default;
 use super::{LimitPool, LimitPoolBalancing};
 use crate::LimitSet;
 
@@ -12,7 +13,7 @@ use crate::LimitSet;
 struct Read {
     #[serde(deserialize_with = "at_least_one")]
     sets: Vec<LimitSet>,
-    #[serde(default)]
+    #[serde(default = "by_default")]
     balancing: LimitPoolBalancing,
 }
 

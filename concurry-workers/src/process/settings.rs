@@ -104,7 +104,10 @@ impl Asked {
             recycling.memory = recycling.memory.or(config.max_worker_memory);
             recycling.check(is_process)?;
         }
-        let process = self.process;
+        let mut process = self.process;
+        if is_process {
+            process.start_timeout = process.start_timeout.or(config.start_timeout);
+        }
         process.check()?;
         let kill_grace = process.kill_grace.or(config.kill_grace).unwrap_or_default();
         Ok(Settings { transport, recycling, process, kill_grace })
