@@ -11,9 +11,8 @@ const ADMISSIONS: u64 = 2_000;
 const SPACING: Duration = Duration::from_millis(1);
 const RELEASES: usize = 300;
 
-/// Runs `wait` for each of the instants, a millisecond apart, and says how late it returned.
-fn lateness(mut wait: impl FnMut(Instant)) -> Latencies {
-    let start = Instant::now();
+/// Runs `wait` for each of the instants, a millisecond apart from `start` on, and says how late it returned.
+fn lateness(start: Instant, mut wait: impl FnMut(Instant)) -> Latencies {
     let mut samples = Vec::new();
     for number in 1..=ADMISSIONS {
         let due = start + SPACING * u32::try_from(number).expect("few");
@@ -25,18 +24,20 @@ fn lateness(mut wait: impl FnMut(Instant)) -> Latencies {
     Latencies { samples, note: format!("{rate:.1}/s") }
 }
 
-/// 1,000 a second, with the first thousand used up.
-fn spent() -> LimitSet {
+/// 1,000 a second, with the first thousand used up, and the instant just before that.
+fn spent() -> (LimitSet, Instant) {
     let limit = RateLimit::new("tokens", 1_000, Window::SECOND).algorithm(RateLimitAlgorithm::TokenBucket);
     let set = LimitSet::builder().limit(limit).build().expect("right");
+    let start = Instant::now();
     let mut burst = set.acquire([("tokens", 1_000)]).expect("full");
     burst.update([("tokens", 1_000)]).expect("as acquired");
-    set
+    drop(burst);
+    (set, start)
 }
 
 fn condvar() -> Latencies {
     let (mutex, condvar) = (Mutex::new(()), Condvar::new());
-    lateness(|due| {
+    lateness(Instant::now(), |due| {
         let mut guard = mutex.lock().expect("no panic");
         while let Some(wait) = due.checked_duration_since(Instant::now()) {
             guard = condvar.wait_timeout(guard, wait).expect("no panic").0;
@@ -45,14 +46,14 @@ fn condvar() -> Latencies {
 }
 
 fn blocking() -> Latencies {
-    let set = spent();
-    lateness(|_| drop(set.acquire([("tokens", 1)]).and_then(|mut one| one.update([("tokens", 1)]))))
+    let (set, start) = spent();
+    lateness(start, |_| drop(set.acquire([("tokens", 1)]).and_then(|mut one| one.update([("tokens", 1)]))))
 }
 
 fn on_tokio() -> Latencies {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("starts");
-    let set = spent();
-    lateness(|_| {
+    let (set, start) = spent();
+    lateness(start, |_| {
         runtime.block_on(async {
             let mut one = set.acquire_async([("tokens", 1)]).await.expect("admitted");
             one.update([("tokens", 1)]).expect("as acquired");
