@@ -2,8 +2,11 @@
 //!
 //! A log of what was admitted when. An entry of instant `t` counts while `now < t + window`: windows are half-open, so
 //! an amount is admitted again at exactly `t + window`. Entries carry the running total, so the instant at which enough
-//! has left is found by binary search. Memory grows with the distinct instants of admission in one window, and shrinks with
-//! them.
+//! has left is found by binary search. Memory grows with the distinct instants of admission in one window, 16 bytes each, and
+//! shrinks with them.
+//!
+//! Totals wrap around. Of more than `u64::MAX` in one window, which only debts can make, the oldest is forgotten: it makes no
+//! difference, since nothing is admitted as long as that would be inside, so much is left without it.
 
 use std::collections::VecDeque;
 
@@ -22,14 +25,14 @@ pub(super) struct SlidingWindow {
     /// In order of time, one an instant.
     log: VecDeque<Entry>,
     /// The running total of everything that has left the window.
-    gone: u128,
+    gone: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     at: Timestamp,
     /// Everything admitted up to and with this entry.
-    total: u128,
+    total: u64,
 }
 
 impl SlidingWindow {
@@ -37,8 +40,25 @@ impl SlidingWindow {
         Self { capacity, window, log: VecDeque::new(), gone: 0 }
     }
 
-    fn total(&self) -> u128 {
-        self.log.back().map_or(self.gone, |entry| entry.total)
+    /// What is in the window up to and with an entry.
+    fn inside(&self, entry: Entry) -> u64 {
+        entry.total.wrapping_sub(self.gone)
+    }
+
+    fn all_inside(&self) -> u64 {
+        self.log.back().map_or(0, |entry| self.inside(*entry))
+    }
+
+    /// Forgets so much of the oldest.
+    fn forget(&mut self, mut amount: u64) {
+        while let Some(&first) = self.log.front()
+            && self.inside(first) <= amount
+        {
+            amount -= self.inside(first);
+            self.gone = first.total;
+            self.log.pop_front();
+        }
+        self.gone = self.gone.wrapping_add(amount);
     }
 
     fn expiry(&self, entry: Entry) -> Timestamp {
@@ -63,7 +83,10 @@ impl SlidingWindow {
         if amount == 0 {
             return;
         }
-        let total = self.total() + u128::from(amount);
+        if let Some(excess) = self.all_inside().checked_sub(u64::MAX - amount) {
+            self.forget(excess);
+        }
+        let total = self.gone.wrapping_add(self.all_inside()).wrapping_add(amount);
         match self.log.back_mut() {
             Some(last) if last.at >= now => last.total = total,
             _ => self.log.push_back(Entry { at: now, total }),
@@ -78,11 +101,11 @@ impl LimitState for SlidingWindow {
         }
         self.forget_expired(now);
         // Admitted as soon as everything up to this running total has left.
-        let must_leave = (self.total() + u128::from(amount)).saturating_sub(u128::from(self.capacity));
-        if must_leave <= self.gone {
+        let must_leave = self.all_inside().saturating_sub(self.capacity - amount);
+        if must_leave == 0 {
             return Verdict::Granted;
         }
-        let last = self.log.partition_point(|entry| entry.total < must_leave);
+        let last = self.log.partition_point(|entry| self.inside(*entry) < must_leave);
         Verdict::NotBefore(self.log.get(last).map_or(now, |&entry| self.expiry(entry)))
     }
 
@@ -101,8 +124,10 @@ impl LimitState for SlidingWindow {
         if self.log.get(index).is_none_or(|entry| entry.at != taken_at) {
             return; // it has left the window by itself
         }
-        self.log.range_mut(index..).for_each(|entry| entry.total -= u128::from(amount));
+        // Some of it may have been forgotten for a debt.
         let before = index.checked_sub(1).map_or(self.gone, |previous| self.log[previous].total);
+        let amount = amount.min(self.log[index].total.wrapping_sub(before));
+        self.log.range_mut(index..).for_each(|entry| entry.total = entry.total.wrapping_sub(amount));
         if self.log[index].total == before {
             self.log.remove(index);
         }
@@ -118,7 +143,7 @@ impl LimitState for SlidingWindow {
 
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.forget_expired(now);
-        u64::try_from(self.total() - self.gone).unwrap_or(u64::MAX)
+        self.all_inside()
     }
 
     /// A log of at most one entry fits.
@@ -126,7 +151,7 @@ impl LimitState for SlidingWindow {
         self.forget_expired(now);
         match self.log.len() {
             0 => Some(PackedState::full()),
-            1 => PackedState::new(self.expiry(self.log[0]), u64::try_from(self.total() - self.gone).ok()?),
+            1 => PackedState::new(self.expiry(self.log[0]), self.all_inside()),
             _ => None,
         }
     }
@@ -135,7 +160,7 @@ impl LimitState for SlidingWindow {
         let expiry = packed.full_at();
         if expiry > now {
             let at = Timestamp::from_nanos(expiry.as_nanos().saturating_sub(self.window));
-            self.log.push_back(Entry { at, total: u128::from(packed.amount()) });
+            self.log.push_back(Entry { at, total: self.gone.wrapping_add(packed.amount()) });
         }
     }
 }
@@ -158,5 +183,24 @@ mod tests {
         assert_eq!(rate.log.len(), 20, "10 of the burst are still inside");
         assert!(rate.log.capacity() <= FEW, "room for {}", rate.log.capacity());
         assert_eq!(rate.in_use(at(1_099_989)), 20);
+    }
+
+    #[test]
+    fn debts_beyond_all_numbers_end_when_the_last_of_them_leaves() {
+        let at = Timestamp::from_nanos;
+        for (first, second) in [(u64::MAX, u64::MAX), (5, u64::MAX - 3), (u64::MAX - 3, 5), (1, u64::MAX)] {
+            let mut rate = SlidingWindow::new(10, 100);
+            rate.settle(0, first, at(0));
+            rate.settle(0, second, at(10));
+            assert_eq!(rate.in_use(at(20)), u64::MAX);
+            // With 5 in the window, 5 more are admitted when the first has left.
+            let admitted = if second == 5 { 100 } else { 110 };
+            for now in [20, 99, admitted - 1] {
+                assert_eq!(rate.check(5, at(now)), Verdict::NotBefore(at(admitted)), "{first}, {second}");
+            }
+            assert_eq!(rate.check(5, at(admitted)), Verdict::Granted);
+            assert_eq!(rate.check(6, at(admitted)) == Verdict::Granted, admitted == 110);
+            assert_eq!(rate.in_use(at(110)), 0);
+        }
     }
 }
