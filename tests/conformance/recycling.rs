@@ -262,3 +262,53 @@ fn the_configuration_has_it_for_pools_of_processes() {
         eventually(|| subject.recycled().0 >= 1);
     });
 }
+
+/// Takes its time to go: until the gate is open.
+#[worker]
+pub struct Lingering {}
+
+#[worker]
+impl Lingering {
+    pub fn new() -> Result<Self, LimitError> {
+        drop(limits.acquire([("birth", 1), ("gate", 0)])?);
+        Ok(Self {})
+    }
+
+    pub fn nothing(&self) {}
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        drop(self.limits.acquire([("gate", 1), ("birth", 0)]));
+    }
+}
+
+#[test]
+fn a_process_that_was_told_to_stop_gives_way_to_none() {
+    both(|transport| {
+        let births = RateLimit::new("birth", 1, Window::DAY).algorithm(RateLimitAlgorithm::FixedWindow);
+        let set = LimitSet::builder()
+            .limit(births)
+            .limit(ResourceLimit::new("gate", 1))
+            .clock(Arc::new(ManualClock::new()))
+            .build()
+            .unwrap();
+        let waiting = |key| set.stats().limit(key).unwrap().waiting;
+        let gate = set.acquire([("gate", 1)]).unwrap();
+        let options = Lingering::options(MODE, &set, 1).transport(transport).max_calls_per_worker(1);
+        let pool = options.init().unwrap();
+        pool.nothing().result().unwrap();
+        eventually(|| waiting("birth") == 1);
+        std::thread::scope(|scope| {
+            let stops = scope.spawn(|| pool.stop());
+            eventually(|| waiting("gate") == 1);
+            set.set_capacity("birth", 2).unwrap();
+            eventually(|| set.stats().limit("birth").unwrap().admitted == 2);
+            // Long enough for the new one to be there; what is promised does not depend on it.
+            (0..50_000).for_each(|_| std::thread::yield_now());
+            drop(gate);
+            stops.join().unwrap();
+        });
+        assert_eq!(pool.stats().recycled, 0);
+    });
+}

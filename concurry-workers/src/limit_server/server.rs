@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,9 +52,15 @@ const LOGIN: Duration = Duration::from_secs(10);
 #[must_use = "dropping the server ends it"]
 pub struct LimitServer {
     address: LimitAddress,
+    listener: Arc<Listener>,
+    /// What the file of the socket was made as.
+    file: Option<File>,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
+
+/// The device and the number there of a file.
+type File = (u64, u64);
 
 struct Shared {
     set: LimitSet,
@@ -88,6 +94,7 @@ impl LimitServer {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let (listener, address) = listen(address.into())?;
+        let (listener, file) = (Arc::new(listener), file_of(&address));
         let shared = Arc::new(Shared {
             set: set.clone(),
             token: token.as_bytes().to_vec(),
@@ -95,10 +102,10 @@ impl LimitServer {
             clients: Mutex::default(),
         });
         let acceptor = thread::Builder::new().name("concurry-limit-server".to_owned()).spawn({
-            let shared = Arc::clone(&shared);
+            let (listener, shared) = (Arc::clone(&listener), Arc::clone(&shared));
             move || accept(&listener, &shared)
         })?;
-        Ok(Self { address, shared, acceptor: Some(acceptor) })
+        Ok(Self { address, listener, file, shared, acceptor: Some(acceptor) })
     }
 
     /// Where it listens; with the port that the system chose.
@@ -124,10 +131,16 @@ impl fmt::Debug for LimitServer {
 impl Drop for LimitServer {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
-        // The acceptor sleeps in the system until somebody connects.
-        if Stream::connect(&self.address).is_ok()
-            && let Some(acceptor) = self.acceptor.take()
+        // While it still listens there, so that nobody takes the file for a stale one; and not that of another server.
+        if let LimitAddress::Unix(path) = &self.address
+            && self.file.is_some()
+            && file_of(&self.address) == self.file
         {
+            drop(std::fs::remove_file(path));
+        }
+        // The acceptor sleeps in the system until somebody connects, or it can listen no more.
+        let is_awake = self.listener.shut_down() || Stream::connect(&self.address).is_ok();
+        if let Some(acceptor) = self.acceptor.take().filter(|_| is_awake) {
             drop(acceptor.join());
         }
         let (streams, threads) = {
@@ -138,10 +151,26 @@ impl Drop for LimitServer {
         for thread in threads {
             drop(thread.join());
         }
-        if let LimitAddress::Unix(path) = &self.address {
-            drop(std::fs::remove_file(path));
-        }
     }
+}
+
+impl Listener {
+    /// Has whoever waits for a client wait no more, where the system can do that.
+    fn shut_down(&self) -> bool {
+        let both = rustix::net::Shutdown::Both;
+        let outcome = match self {
+            Self::Unix(listener) => rustix::net::shutdown(listener, both),
+            Self::Tcp(listener) => rustix::net::shutdown(listener, both),
+        };
+        cfg!(target_os = "linux") && outcome.is_ok()
+    }
+}
+
+/// What the file of a socket is, if there is one.
+fn file_of(address: &LimitAddress) -> Option<File> {
+    let LimitAddress::Unix(path) = address else { return None };
+    let file = std::fs::symlink_metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 fn listen(address: LimitAddress) -> io::Result<(Listener, LimitAddress)> {

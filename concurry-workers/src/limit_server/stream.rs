@@ -20,6 +20,11 @@ pub(super) enum Stream {
     Tcp(TcpStream),
 }
 
+#[cfg(target_os = "linux")]
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
 impl Stream {
     pub(super) fn connect(address: &LimitAddress) -> io::Result<Self> {
         match address {
@@ -35,6 +40,9 @@ impl Stream {
         rustix::net::sockopt::set_tcp_keepidle(&stream, IDLE)?;
         rustix::net::sockopt::set_tcp_keepintvl(&stream, INTERVAL)?;
         rustix::net::sockopt::set_tcp_keepcnt(&stream, PROBES)?;
+        // While something is on its way there are no probes; it is given up after as long.
+        #[cfg(target_os = "linux")]
+        rustix::net::sockopt::set_tcp_user_timeout(&stream, millis(IDLE + INTERVAL * PROBES))?;
         Ok(Self::Tcp(stream))
     }
 

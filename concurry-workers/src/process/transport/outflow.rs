@@ -78,6 +78,8 @@ impl Outflow {
             out.waiting.push_back((frame, written));
             self.is_stuck.store(true, Ordering::Relaxed);
             drop(out);
+            // The child may have made room before it was said that somebody waits for that.
+            self.owner.ring();
         }
         self.written(whole.is_err());
     }

@@ -135,6 +135,8 @@ impl Incoming for RingIncoming {
             self.calls.check()?;
             self.aside.check()?;
             if self.calls.is_unstuck() {
+                // Here, since the one who owned it may only wait for its end by now.
+                self.calls.push();
                 return Ok(Arrival::Nudge);
             }
             let Self { reader, calls, aside, signs, spin, .. } = self;

@@ -79,6 +79,8 @@ impl<W: Worker> Driver<W> {
         if flight.is_closing {
             link.stop();
         }
+        // Calls may have been refused while there was none who could be nudged.
+        link.nudge();
         flight.link = Some(link);
     }
 
@@ -105,9 +107,13 @@ impl<W: Worker> Driver<W> {
         lock(&self.flight).is_barred = true;
         self.put_back();
         let mut flight = lock(&self.flight);
-        if !flight.sent.is_empty() || flight.ending.is_some() || flight.link.is_none() {
+        let is_busy = !flight.sent.is_empty() || flight.ending.is_some();
+        // One that was told to stop has no successor: nobody would tell that one.
+        if is_busy || flight.is_closing || flight.link.is_none() {
             return false;
         }
+        // What was put down for the owner meanwhile is seen to from the new one on.
+        next.iter().for_each(Link::nudge);
         let before = std::mem::replace(&mut flight.link, next.take());
         flight.is_barred = false;
         let alarm = flight.alarm.take();
@@ -298,13 +304,13 @@ impl<W: Worker> Driver<W> {
         }
     }
 
-    /// Tells the child if nobody needs the result of the call that it runs.
+    /// Tells the child if nobody needs the result of a call that it has begun: after [`put_back`](Self::put_back), each that is left
+    /// is one, though answers of the first may be on their way.
     fn cancel_running(&self) {
         let flight = lock(&self.flight);
-        if let (Some(link), Some(first)) = (&flight.link, flight.sent.front())
-            && !first.call.message.is_wanted()
-        {
-            link.cancel(first.id);
+        let Some(link) = &flight.link else { return };
+        for sent in flight.sent.iter().filter(|sent| !sent.call.message.is_wanted()) {
+            link.cancel(sent.id);
         }
     }
 

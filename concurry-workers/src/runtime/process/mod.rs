@@ -76,6 +76,8 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
     const BATCH: usize = 32;
     driver.pump();
     let mut ended = Ended::default();
+    // A nudge was put off because more was at hand.
+    let mut is_nudged = false;
     loop {
         match connection.next() {
             Event::Answer(frame) => {
@@ -84,12 +86,16 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
                     connection.bury();
                 }
             }
-            Event::Nudge => driver.is_nudged(),
-            Event::Served if ended.calls() == 0 => continue,
+            Event::Nudge => {
+                driver.is_nudged();
+                is_nudged = true;
+            }
+            Event::Served if ended.calls() == 0 && !is_nudged => continue,
             Event::Served => {}
             Event::Gone => break,
         }
         if !connection.has_more() || ended.calls() >= BATCH {
+            is_nudged = false;
             driver.settle(&mut ended);
             recycler.look(connection);
             driver.pump();

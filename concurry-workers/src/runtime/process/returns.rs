@@ -123,12 +123,9 @@ impl<W: Worker> Driver<W> {
     pub(super) fn died(&self, died: WorkerDied) -> bool {
         let (begun, others, ending, ended) = {
             let mut flight = lock(&self.flight);
-            let (mut others, mut begun) = (Vec::new(), Vec::new());
-            for sent in flight.take_back() {
-                // What was acquired for it is gone with the child.
-                if sent.is_lent { begun.push(sent) } else { others.push(sent) }
-            }
-            begun.extend(flight.sent.drain(..));
+            // What was acquired for one of them is gone with the child, and is asked for again.
+            let others = flight.take_back();
+            let begun: Vec<_> = flight.sent.drain(..).collect();
             flight.bytes = 0;
             flight.window.shrinks();
             flight.is_barred = false;
