@@ -64,9 +64,9 @@ impl Admission {
         }
     }
 
-    /// The call is not to be run.
-    pub(crate) fn refuse(&mut self, error: CallError) {
-        *self = Self(State::Refused(error));
+    /// The call is not to be run. What it had is in what is returned, to be dropped outside of a lock.
+    pub(crate) fn refuse(&mut self, error: CallError) -> Self {
+        std::mem::replace(self, Self(State::Refused(error)))
     }
 
     /// Asks `limits`, or asks again; ready when it is decided. Then `waker` was not, or is not any more, of use.
@@ -121,15 +121,6 @@ impl Admission {
         let State::Waiting(mut standing) = std::mem::take(&mut self.0) else { return None };
         self.0 = State::Needed(std::mem::take(&mut standing.needed));
         Some(*standing)
-    }
-
-    /// Asks `limits`, and waits on this thread.
-    pub(crate) fn block(&mut self, limits: &LimitPool) {
-        if let State::Needed(needed) = &mut self.0 {
-            let needed = std::mem::take(needed);
-            let outcome = limits.acquire(needed.as_slice());
-            self.decide(needed, outcome);
-        }
     }
 
     fn decide(&mut self, needed: Vec<(&'static str, u64)>, outcome: Result<LimitSetAcquisition, LimitError>) {

@@ -71,19 +71,6 @@ impl Api {
         Ok(acquired.requested("connections").unwrap_or(0))
     }
 
-    /// Acquires by itself, when it was let through; beside others where they can run side by side.
-    pub fn passes(&self, connections: u64) -> Result<u64, TestError> {
-        drop(self.limits.acquire([("gate", 1), ("connections", 0)])?);
-        let acquired = self.limits.acquire([("gate", 0), ("connections", connections)])?;
-        Ok(acquired.requested("connections").unwrap_or(0))
-    }
-
-    /// Runs beside no other.
-    #[limited(gate = 0, connections = 1)]
-    pub fn alone(&mut self) -> u64 {
-        self.limits[0].stats().limit("connections").map_or(0, |limit| limit.in_use)
-    }
-
     pub fn free(&self) -> String {
         "free".into()
     }
@@ -295,73 +282,6 @@ every_mode_in_background! {
         eventually(|| api.stats().running == 0);
         assert_eq!(in_use(&set, "connections"), 0);
     }
-}
-
-fn waiting_for(set: &LimitSet, key: &str) -> usize {
-    set.stats().limit(key).unwrap().waiting
-}
-
-#[test]
-fn in_sync_mode_who_waits_for_the_worker_holds_nothing_that_its_method_waits_for() {
-    let set = LimitSet::builder().limit(ResourceLimit::new("connections", 1)).build().unwrap();
-    let held = set.acquire(()).unwrap();
-    let api = Api::options(ExecutionMode::Sync, &set, 1).init().unwrap();
-    std::thread::scope(|scope| {
-        let declared = scope.spawn(|| api.counted().result().unwrap());
-        eventually(|| waiting_for(&set, "connections") == 1);
-        let taken = scope.spawn(|| api.takes().result().unwrap());
-        eventually(|| waiting_for(&set, "connections") == 2);
-        drop(held);
-        assert_eq!((declared.join().unwrap(), taken.join().unwrap()), (1, 1));
-    });
-    assert_eq!(in_use(&set, "connections"), 0);
-}
-
-#[test]
-fn in_async_mode_who_waits_for_the_worker_holds_nothing_that_its_method_waits_for() {
-    let set = LimitSet::builder()
-        .limit(ResourceLimit::new("gate", 1))
-        .limit(ResourceLimit::new("connections", 1))
-        .build()
-        .unwrap();
-    let gate = set.acquire([("gate", 1), ("connections", 0)]).unwrap();
-    let connection = set.acquire([("gate", 0), ("connections", 1)]).unwrap();
-    let api = Api::options(ExecutionMode::Async, &set, 1).init().unwrap();
-    let passes = api.passes(1);
-    eventually(|| waiting_for(&set, "gate") == 1);
-    let alone = api.alone();
-    eventually(|| waiting_for(&set, "connections") == 1);
-    drop(gate);
-    eventually(|| waiting_for(&set, "connections") == 2);
-    // It is admitted first, and has to wait for its worker.
-    drop(connection);
-    assert_eq!((passes.result().unwrap(), alone.result().unwrap()), (1, 1));
-    eventually(|| api.stats().running == 0);
-    assert_eq!((in_use(&set, "connections"), waiting_for(&set, "connections")), (0, 0));
-}
-
-#[test]
-fn in_async_mode_a_pool_is_stopped_while_a_call_that_has_its_worker_asks_again() {
-    let set = LimitSet::builder()
-        .limit(ResourceLimit::new("gate", 1))
-        .limit(ResourceLimit::new("connections", 1))
-        .build()
-        .unwrap();
-    let gate = set.acquire([("gate", 1), ("connections", 0)]).unwrap();
-    let api = Api::options(ExecutionMode::Async, &set, 1).init().unwrap();
-    let passes = api.passes(0);
-    eventually(|| waiting_for(&set, "gate") == 1);
-    let alone = api.alone();
-    eventually(|| api.stats().running == 2);
-    // Admitted, it waits for its worker, and has given back what it had.
-    let connection = set.acquire([("gate", 0), ("connections", 1)]).unwrap();
-    drop(gate);
-    passes.result().unwrap();
-    eventually(|| waiting_for(&set, "connections") == 1);
-    api.stop();
-    assert!(matches!(alone.result(), Err(CallError::Stopped)));
-    drop(connection);
-    assert_eq!(waiting_for(&set, "connections"), 0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod batches;
 mod calls;
 mod cancelling_hard;
 mod constructors;
+mod crossed;
 mod drops;
 mod explaining;
 mod from_within;

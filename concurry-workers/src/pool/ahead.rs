@@ -26,7 +26,21 @@ pub(crate) struct Taken<M> {
     pub(crate) noted: Noted,
 }
 
+/// Where a call was that was taken.
+pub(crate) struct Place {
+    need: Need,
+    age: u64,
+}
+
 impl<M> Taken<M> {
+    pub(crate) fn into_parts(self) -> (Place, M, Noted) {
+        (Place { need: self.need, age: self.age }, self.message, self.noted)
+    }
+
+    pub(crate) fn from_parts(Place { need, age }: Place, message: M, noted: Noted) -> Self {
+        Self { need, age, message, noted }
+    }
+
     pub(crate) fn age(&self) -> u64 {
         self.age
     }

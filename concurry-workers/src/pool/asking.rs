@@ -7,7 +7,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
 use concurry_core::call::CallError;
-use concurry_core::panics::discard;
+use concurry_core::panics::{self, discard};
+use concurry_limits::LimitPool;
 
 use super::ahead::Taken;
 use super::ending::{tell, wake};
@@ -15,6 +16,7 @@ use super::lane::Asked;
 use super::lanes::Need;
 use super::queue::{Popped, Queue, taken};
 use super::staffing::Help;
+use crate::admission::Admission;
 use crate::worker::Queued;
 
 impl<M: Queued> Queue<M> {
@@ -28,18 +30,17 @@ impl<M: Queued> Queue<M> {
     ) -> Option<Popped<Taken<M>>> {
         let waker = Waker::from(Arc::new(Opens { queue: Arc::downgrade(self), need }));
         let decided = match message.admission() {
-            Some((_, admission)) => admission.poll(&self.options.limits, &waker).is_ready(),
+            Some((_, admission)) => is_decided(admission, &self.options.limits, &waker),
             None => true,
         };
         let mut state = self.state();
         if !decided {
             state.notes.is_held(age);
         }
+        let mut _undone = None;
         if state.stopped {
-            // It was not there to be given back.
-            if let Some((_, admission)) = message.admission() {
-                admission.refuse(CallError::Stopped);
-            }
+            // It was not there to be given back. What it had is dropped outside of the lock.
+            _undone = message.admission().map(|(_, admission)| admission.refuse(CallError::Stopped));
         }
         let decided = decided || state.stopped;
         match state.lanes.asked(need, age, message, decided) {
@@ -74,6 +75,17 @@ impl<M: Queued> Queue<M> {
         let help = Help { idle: state.heir(need), hired: state.hire() };
         drop(state);
         self.help(help);
+    }
+}
+
+/// Asks, or asks again. A panic of a user's own limit is the answer.
+fn is_decided(admission: &mut Admission, limits: &LimitPool, waker: &Waker) -> bool {
+    match panics::catch(|| admission.poll(limits, waker).is_ready()) {
+        Ok(is_decided) => is_decided,
+        Err(panic) => {
+            discard(admission.refuse(CallError::Panicked(panic)));
+            true
+        }
     }
 }
 

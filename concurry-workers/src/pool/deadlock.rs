@@ -150,13 +150,16 @@ impl<M: Queued> State<M> {
     fn in_vain(&self, number: usize, waker: &Waker) -> Vec<u64> {
         let Some(submitted) = self.within.submitted.get(&number) else { return Vec::new() };
         let sleeps = |number| self.within.asleep.contains_key(&number);
+        // A call in a lane has whoever could be made for it on the way already; one that backs off has not.
         let more_may_come = self.staffing.idle.is_some() && self.workers.there() < self.staffing.target;
-        let all_sleep = !more_may_come && self.workers.numbers().all(sleeps);
+        let all_sleep = self.workers.numbers().all(sleeps);
         let (mut needed, mut any, mut of) = (Vec::new(), Vec::new(), 0);
         for age in submitted {
             let backs_off = || Some((None, self.backing_off.get(age)?.message()));
-            let Some((worker, message)) = self.lanes.get(*age).or_else(backs_off) else { continue };
-            if !worker.map_or(all_sleep, sleeps) {
+            let stands = self.lanes.get(*age);
+            let more_may_come = more_may_come && stands.is_none();
+            let Some((worker, message)) = stands.or_else(backs_off) else { continue };
+            if !worker.map_or(all_sleep && !more_may_come, sleeps) {
                 continue;
             }
             match message.awaited_by(waker) {

@@ -70,6 +70,12 @@ impl<M: Queued> Queue<M> {
         self.presence.has_ended()
     }
 
+    /// Whether the queue was stopped, for calls that run in their callers.
+    #[inline]
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.presence.has_stopped()
+    }
+
     /// A call that worker `number` took is finished.
     pub(crate) fn finished(&self, number: usize, noted: Noted) {
         let mut state = self.state();
@@ -114,7 +120,7 @@ impl<M: Queued> Queue<M> {
         let mut state = self.state();
         state.stopped = true;
         state.open = false;
-        self.presence.shut();
+        self.presence.stop();
         state.take_in();
         let mut calls = state.lanes.take();
         let backing_off = std::mem::take(&mut state.backing_off);

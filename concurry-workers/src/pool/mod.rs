@@ -58,7 +58,7 @@ pub use handle::PoolHandle;
 pub use stats::{PoolStats, Times, WorkerStates};
 pub use submitting::Route;
 
-pub(crate) use ahead::{EndsByForce, Outlook, Taken};
+pub(crate) use ahead::{EndsByForce, Outlook, Place, Taken};
 pub(crate) use comeback::{Return, Ticket};
 pub(crate) use deadlock::Sleeper;
 pub(crate) use ending::Counts;

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const SHUT: usize = 1;
 /// Somebody waits until nobody is present.
 const WATCHED: usize = 2;
+/// What waits for its turn has none any more.
+const STOPPED: usize = 4;
 /// One that is present.
-const ONE: usize = 4;
+const ONE: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Presence(AtomicUsize);
@@ -35,6 +37,16 @@ impl Presence {
     /// Nobody comes in any more.
     pub(super) fn shut(&self) {
         self.0.fetch_or(SHUT, Ordering::SeqCst);
+    }
+
+    /// Nobody comes in any more, and who is present and has not begun does not.
+    pub(super) fn stop(&self) {
+        self.0.fetch_or(SHUT | STOPPED, Ordering::SeqCst);
+    }
+
+    #[inline]
+    pub(super) fn has_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & STOPPED != 0
     }
 
     /// Whether nobody is present, nor will be.

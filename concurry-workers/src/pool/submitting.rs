@@ -7,6 +7,7 @@ use concurry_core::when_full::WhenFull;
 
 use super::cancelled::sweep;
 use super::comeback::BackingOff;
+use super::ending::wake;
 use super::notes::Noted;
 use super::queue::{Queue, State};
 use super::serving::{serves, worker_of};
@@ -57,16 +58,18 @@ impl<M> Displaced<M> {
 }
 
 impl<M: Queued> State<M> {
-    /// Takes out the oldest call that waits, be it for a worker or for its time.
-    fn displace(&mut self) -> Option<(Displaced<M>, Noted)> {
+    /// Takes out the oldest call that waits, be it for a worker or for its time; and the worker that is to look at the next one of
+    /// its lane.
+    fn displace(&mut self) -> Option<(Displaced<M>, Noted, Option<Waker>)> {
         let first = self.backing_off.first_key_value().map(|(age, _)| *age);
         if first.is_some() && self.lanes.oldest_age().is_none_or(|age| first < Some(age)) {
             let (age, call) = self.backing_off.pop_first()?;
-            return Some((Displaced::BackedOff(call), self.leaves(age)));
+            return Some((Displaced::BackedOff(call), self.leaves(age), None));
         }
         let (need, age, message) = self.lanes.pop_oldest()?;
         self.relieve(need);
-        Some((Displaced::Waited(message), self.leaves(age)))
+        let heir = self.heir(need);
+        Some((Displaced::Waited(message), self.leaves(age), heir))
     }
 }
 
@@ -133,7 +136,10 @@ impl<M: Queued> Queue<M> {
             state.take_in();
             drop(state);
             self.help(help);
-            return Ok(displaced.map(|(call, _)| call.into_message()));
+            return Ok(displaced.map(|(call, _, heir)| {
+                wake(heir);
+                call.into_message()
+            }));
         }
     }
 }

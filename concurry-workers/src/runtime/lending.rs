@@ -8,11 +8,11 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use concurry_core::call::CallError;
 use concurry_core::panics::discard;
 use tokio::sync::RwLock;
+use tokio::task::JoinHandle;
 
 use super::{Shared, restart};
 use crate::error::InitError;
@@ -24,6 +24,8 @@ pub(super) struct Slot<W> {
     crashed: Arc<AtomicBool>,
     /// What `&self` methods have their loans from, once one has come and until another kind comes.
     lent: Option<Arc<Lent<W>>>,
+    /// Those before it that crashed, each until its last call has ended.
+    old: Vec<JoinHandle<()>>,
 }
 
 /// A worker on loan.
@@ -34,7 +36,7 @@ pub(super) enum Guard<W> {
 
 impl<W: Worker + Send + Sync> Slot<W> {
     pub(super) fn new(worker: W) -> Self {
-        Self { worker: Arc::new(RwLock::new(worker)), crashed: Arc::default(), lent: None }
+        Self { worker: Arc::new(RwLock::new(worker)), crashed: Arc::default(), lent: None, old: Vec::new() }
     }
 
     /// What is marked when a method panics.
@@ -54,24 +56,24 @@ impl<W: Worker + Send + Sync> Slot<W> {
         Some(guard).filter(|_| !self.crashed.load(Ordering::SeqCst))
     }
 
-    /// Lends the worker to a call. One that has to wait for it holds nothing meanwhile that those may be waiting for who have it.
+    /// Lends the worker to a call. One that has to wait for it holds nothing meanwhile that those may be waiting for who have it;
+    /// if that is not to be had any more then, the worker is not lent.
     pub(super) async fn lend_to(
         &mut self,
         message: &mut W::Message,
         exclusive: bool,
         (index, shared): (usize, &Arc<Shared<W>>),
-    ) -> Result<Guard<W>, InitError> {
+    ) -> Result<Option<Guard<W>>, InitError> {
         let mut lend = pin!(self.lend(index, exclusive, shared));
         let at_once = poll_fn(|context| Poll::Ready(lend.as_mut().poll(context))).await;
         if let Poll::Ready(guard) = at_once {
-            return guard;
+            return guard.map(Some);
         }
         let is_to_ask = message.admission().is_some_and(|(_, admission)| admission.give_way());
         let guard = lend.await?;
-        if is_to_ask {
-            poll_fn(|context| ask_again(shared, message, context)).await;
-        }
-        Ok(guard)
+        let is_decided = !is_to_ask
+            || message.admission().is_none_or(|(_, admission)| admission.is_decided(shared.queue.limits()));
+        Ok(Some(guard).filter(|_| is_decided))
     }
 
     /// Waits until the worker can be lent, and has it made anew first if it has crashed.
@@ -107,40 +109,46 @@ impl<W: Worker + Send + Sync> Slot<W> {
         lent
     }
 
-    /// Makes a worker anew, when the calls that still run on the old one have ended.
+    /// Makes a worker anew. The calls that still run on the old one end there, which may take what comes after them.
     async fn replace(&mut self, shared: &Arc<Shared<W>>, index: usize) -> Result<(), InitError> {
         self.lent = None;
-        let mut worker = Arc::clone(&self.worker).write_owned().await;
-        let (shared, crashed) = (Arc::clone(shared), Arc::clone(&self.crashed));
+        let maker = Arc::clone(shared);
         let made = tokio::task::spawn_blocking(move || {
-            let _serving = shared.serve();
-            let made = restart(&shared, index)?;
-            discard(std::mem::replace(&mut *worker, made));
-            crashed.store(false, Ordering::SeqCst);
-            Ok(())
+            let _serving = maker.serve();
+            restart(&maker, index)
         });
-        made.await.unwrap_or_else(|error| {
+        let made = made.await.unwrap_or_else(|error| {
             Err(InitError::Start {
                 what: "a constructor, while the runtime shuts down",
                 source: error.into(),
             })
-        })
+        })?;
+        let old = std::mem::replace(&mut self.worker, Arc::new(RwLock::new(made)));
+        self.crashed = Arc::default();
+        self.old.retain(|old| !old.is_finished());
+        self.old.push(tokio::spawn(leave(old, Arc::clone(shared))));
+        Ok(())
     }
 
-    /// Drops the worker, when all calls have ended.
+    /// Drops the worker, and those before it, when all calls have ended.
     pub(super) async fn end(mut self) {
         self.lent = None;
+        for old in self.old {
+            // What ends it early is a runtime that shuts down.
+            old.await.unwrap_or_default();
+        }
         // All calls hold the lock while they run: when this has it, they have ended.
         drop(self.worker.write().await);
         discard(self.worker);
     }
 }
 
-/// Asks for what a call gave back that has its worker now. When the pool is stopped it is not run.
-fn ask_again<W: Worker>(shared: &Shared<W>, message: &mut W::Message, context: &mut Context<'_>) -> Poll<()> {
-    let Some((_, admission)) = message.admission() else { return Poll::Ready(()) };
-    if admission.poll(shared.queue.limits(), context.waker()).is_ready() {
-        return Poll::Ready(());
-    }
-    shared.queue.poll_stopped(context).map(|()| admission.refuse(CallError::Stopped))
+/// Drops a worker that crashed, when its last call has ended.
+async fn leave<W: Worker + Send + Sync>(worker: Arc<RwLock<W>>, shared: Arc<Shared<W>>) {
+    drop(worker.write().await);
+    let drops = move || {
+        let _serving = shared.serve();
+        discard(worker);
+    };
+    tokio::task::spawn_blocking(drops).await.unwrap_or_default();
 }

@@ -13,6 +13,7 @@ mod lending;
 mod own;
 mod process;
 mod rebuilding;
+mod running;
 mod shared;
 mod sync;
 mod thread;

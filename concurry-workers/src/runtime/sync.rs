@@ -6,12 +6,15 @@
 //! Most calls need neither message nor cell: the method is called as such, and its outcome goes into the call (`run_here`). What has
 //! a retry, limits or a span goes the way of all modes.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::task::Poll;
 use std::time::Duration;
 
 use concurry_core::call::CallError;
 use concurry_core::panics::discard;
+use concurry_core::park;
 use concurry_core::sync::lock;
 
 use super::{Here, Runtime, Setup, Shared, restart};
@@ -67,18 +70,25 @@ impl<W: Worker> Sync<W> {
     /// Runs one attempt; gives it back when there is no worker.
     fn run(&self, mut message: W::Message, mut noted: Noted) -> Result<(), W::Message> {
         let mut turn = Note::within(&mut noted, || self.wait_for(&mut message));
-        let Some(worker) = turn.worker.as_mut() else { return Err(message) };
+        let Some(worker) = self.worker(&mut turn) else { return Err(message) };
         let ran = self.take_turn(&mut noted, || marking(None, || worker.run(message)));
         self.ran(&mut turn, ran, noted);
         Ok(())
     }
 
-    /// Waits for what the call needs of the limits and for its turn, and holds neither while it waits for the other.
+    /// Waits for what the call needs of the limits and for its turn, and holds neither while it waits for the other. When the pool is
+    /// stopped meanwhile, it waits for nothing any more.
     fn wait_for(&self, message: &mut W::Message) -> MutexGuard<'_, Turn<W>> {
-        let limits = self.shared.queue.limits();
+        let queue = &self.shared.queue;
+        let limits = queue.limits();
         loop {
             let Some((_, admission)) = message.admission() else { return lock(&self.turn) };
-            admission.block(limits);
+            park::block_on(poll_fn(|context| {
+                if admission.poll(limits, context.waker()).is_ready() {
+                    return Poll::Ready(());
+                }
+                queue.poll_stopped(context).map(|()| drop(admission.refuse(CallError::Stopped)))
+            }));
             match self.turn.try_lock() {
                 Ok(turn) => return turn,
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
@@ -89,6 +99,12 @@ impl<W: Worker> Sync<W> {
                 return turn;
             }
         }
+    }
+
+    /// The worker, if it is to run anything more.
+    #[inline]
+    fn worker<'a>(&self, turn: &'a mut Turn<W>) -> Option<&'a mut W> {
+        turn.worker.as_mut().filter(|_| !self.shared.queue.has_stopped())
     }
 
     /// Runs a method of the worker.
@@ -165,7 +181,7 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
         let mut turn = lock(&self.turn);
         turn.count += 1;
         let Some(mut noted) = self.shared.queue.begin_here(turn.count) else { return Here::AsMessage };
-        let Some(worker) = turn.worker.as_mut() else { return Here::Refused(self.refusal()) };
+        let Some(worker) = self.worker(&mut turn) else { return Here::Refused(self.refusal()) };
         let ran = self.take_turn(&mut noted, || method(worker));
         self.ran(&mut turn, ran, noted);
         Here::Ran

@@ -8,7 +8,7 @@
 //! for, so no caller waits for a runtime that is gone.
 
 use std::future::poll_fn;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,12 +18,13 @@ use concurry_core::sync::lock;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::lending::{Guard, Slot};
+use super::running::{Call, Running};
 use super::{Runtime, Setup, Shared, own};
-use crate::attempt::{Ran, marking, poll_job, refuse};
+use crate::attempt::{Ran, marking, refuse};
 use crate::error::InitError;
 use crate::pool::serving::within;
-use crate::pool::{Note, Noted, PoolStats, Popped, Route, Sleeper};
-use crate::worker::{Access, Job, Worker};
+use crate::pool::{Note, PoolStats, Popped, Route, Sleeper};
+use crate::worker::{Access, ExclusiveGuard, Job, Worker};
 
 /// As many as tokio lets a task take from a channel in one go.
 const CALLS_A_STINT: usize = 128;
@@ -100,55 +101,6 @@ impl<W: Worker> Drop for Lifetime<W> {
     }
 }
 
-/// A call that was taken and has not ended; it ends with this guard, also when the runtime drops its task.
-struct Running<W: Worker> {
-    shared: Arc<Shared<W>>,
-    index: usize,
-    ended: Ran,
-    noted: Noted,
-    /// It has been told how it ended.
-    is_told: bool,
-}
-
-impl<W: Worker> Running<W> {
-    fn new(shared: &Arc<Shared<W>>, index: usize, noted: Noted) -> Self {
-        Self { shared: Arc::clone(shared), index, ended: Ran::Returned, noted, is_told: false }
-    }
-
-    /// Takes a step of an async method.
-    fn poll(&mut self, job: &mut Job, context: &mut Context<'_>) -> Poll<Ran> {
-        Note::within(&mut self.noted, || poll_job(job, context))
-    }
-
-    /// How it has ended.
-    fn ended(mut self, ran: Ran) -> Self {
-        self.ended = ran;
-        self
-    }
-
-    /// What is noted of it, for who goes on with it.
-    fn leave(mut self) -> Noted {
-        self.is_told = true;
-        self.noted.take()
-    }
-
-    /// It has ended, and its worker takes the next call, if that is there.
-    fn next(mut self) -> Option<(W::Message, Noted)> {
-        self.is_told = true;
-        let noted = self.noted.take();
-        self.shared.count(self.ended, &noted);
-        self.shared.queue.next(self.index, noted)
-    }
-}
-
-impl<W: Worker> Drop for Running<W> {
-    fn drop(&mut self) {
-        if !self.is_told {
-            self.shared.call_ended(self.index, self.ended, self.noted.take());
-        }
-    }
-}
-
 async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize, worker: W) {
     let shared = Arc::clone(&lifetime.shared);
     let mut slot = Slot::new(worker);
@@ -158,14 +110,16 @@ async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize,
             Stint::Over => tokio::task::yield_now().await,
             Stint::Ended => break,
             Stint::Alone(job, running) => next = run_alone(job, running).await.next(),
-            Stint::Call(message, noted) => {
-                let running = Running::new(&shared, index, noted);
+            Stint::Call(call) => {
+                let (message, running) = call.begin(&shared, index);
                 match take(&mut slot, message, running).await {
                     Ok(call) => next = call,
                     Err((message, error)) => {
                         refuse::<W>(message, CallError::WorkerLost { reason: error.to_string() });
                         lifetime.lost = Some(error);
-                        break;
+                        // At once: calls that still run there may wait for some of those that are told then.
+                        drop(lifetime);
+                        return slot.end().await;
                     }
                 }
             }
@@ -181,7 +135,7 @@ enum Stint<W: Worker> {
     /// All that there will be.
     Ended,
     /// All but for this call, which has to wait for its worker or is not async.
-    Call(W::Message, Noted),
+    Call(Call<W>),
     /// All but for this call of an async `&mut self` method, which has begun and waits: no other may run beside it.
     Alone(Job, Running<W>),
 }
@@ -193,22 +147,23 @@ fn stint<W: Worker + Send + Sync>(
     shared: &Arc<Shared<W>>,
     index: usize,
     slot: &mut Slot<W>,
-    next: &mut Option<(W::Message, Noted)>,
+    next: &mut Option<Call<W>>,
     context: &mut Context<'_>,
 ) -> Poll<Stint<W>> {
     for left in (0..CALLS_A_STINT).rev() {
-        let (message, noted) = match next.take() {
+        let call = match next.take() {
             Some(call) => call,
-            None => match shared.queue.poll_pop(index, context, &|| false) {
-                Poll::Ready(Popped::Message(call)) => call,
+            None => match shared.queue.poll_take(index, context, &|| false) {
+                Poll::Ready(Popped::Message(taken)) => Call::of(taken),
                 Poll::Ready(Popped::Closed | Popped::Interrupted) => return Poll::Ready(Stint::Ended),
                 Poll::Pending => return Poll::Pending,
             },
         };
-        let Access { exclusive, is_async } = W::access(&message);
+        let Access { exclusive, is_async } = W::access(&call.message);
         let guard = if is_async { slot.lend_now(exclusive) } else { None };
-        let Some(guard) = guard else { return Poll::Ready(Stint::Call(message, noted)) };
-        let ended = match first_step(Running::new(shared, index, noted), guard, message, context) {
+        let Some(guard) = guard else { return Poll::Ready(Stint::Call(call)) };
+        let (message, running) = call.begin(shared, index);
+        let ended = match first_step(running, guard, message, context) {
             Ok(ended) => Some(ended),
             Err((job, running)) if exclusive => return Poll::Ready(Stint::Alone(job, running)),
             Err((job, running)) => {
@@ -242,20 +197,24 @@ fn first_step<W: Worker>(
     }
 }
 
-/// Runs one call, which may have to wait for its worker; returns when the next may be taken: with that, or with the same one,
-/// if it is for a [`stint`]. Gives the message back when the worker, crashed before, could not be made anew.
+/// Runs one call, which may have to wait for its worker; returns when the next may be taken: with that, if it is there, or with the
+/// same one, if it is for a [`stint`]. Gives the message back when the worker, crashed before, could not be made anew.
 async fn take<W: Worker + Send + Sync>(
     slot: &mut Slot<W>,
     mut message: W::Message,
     running: Running<W>,
-) -> Result<Option<(W::Message, Noted)>, (W::Message, InitError)> {
+) -> Result<Option<Call<W>>, (W::Message, InitError)> {
     let Access { exclusive, is_async } = W::access(&message);
     let guard = match slot.lend_to(&mut message, exclusive, (running.index, &running.shared)).await {
-        Ok(guard) => guard,
+        Ok(Some(guard)) => guard,
+        Ok(None) => {
+            running.put_back(message);
+            return Ok(None);
+        }
         Err(error) => return Err((message, error)),
     };
     match guard {
-        Guard::Shared(_) | Guard::Exclusive(_) if is_async => Ok(Some((message, running.leave()))),
+        Guard::Shared(_) | Guard::Exclusive(_) if is_async => Ok(Some(running.leave(message))),
         Guard::Shared(guard) => {
             let crashed = slot.crashed();
             tokio::task::spawn_blocking(move || {
@@ -269,11 +228,10 @@ async fn take<W: Worker + Send + Sync>(
             let crashed = slot.crashed();
             let run = tokio::task::spawn_blocking(move || {
                 let shared = Arc::clone(&running.shared);
-                shared.work(running.index, || run_here(running, &crashed, || guard.run(message)));
+                shared.work(running.index, || run_in_turn(running, message, &mut guard, &crashed))
             });
             // A panic of the method is caught in `run`; what is left is a runtime that shuts down.
-            drop(run.await);
-            Ok(None)
+            Ok(run.await.unwrap_or_default())
         }
     }
 }
@@ -289,6 +247,30 @@ async fn run_alone<W: Worker>(mut job: Job, mut running: Running<W>) -> Running<
 async fn run<W: Worker>(mut job: Job, mut running: Running<W>) {
     let ran = poll_fn(|context| running.poll(&mut job, context)).await;
     drop(running.ended(ran));
+}
+
+/// Runs a `&mut self` method that is not async, and those that follow it: to go to another thread and back for each takes a
+/// hundred times as long. Gives back the first call that is not one of those.
+fn run_in_turn<W: Worker>(
+    mut running: Running<W>,
+    mut message: W::Message,
+    guard: &mut ExclusiveGuard<W>,
+    crashed: &Arc<AtomicBool>,
+) -> Option<Call<W>> {
+    loop {
+        let (shared, index) = (Arc::clone(&running.shared), running.index);
+        let method = || marking(Some(crashed), || guard.run(message));
+        running.ended = Note::within(&mut running.noted, method);
+        if crashed.load(Ordering::SeqCst) {
+            return None;
+        }
+        let next = running.next()?;
+        let Access { exclusive, is_async } = W::access(&next.message);
+        if is_async || !exclusive {
+            return Some(next);
+        }
+        (message, running) = next.begin(&shared, index);
+    }
 }
 
 /// Runs a method that is not async; `method` borrows its guard, which is held to the end.
