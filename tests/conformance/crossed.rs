@@ -215,7 +215,7 @@ struct Touchy {}
 
 #[typetag::serde]
 impl Limit for Touchy {
-    fn key(&self) -> &str {
+    fn key(&self) -> &'static str {
         "touchy"
     }
 
