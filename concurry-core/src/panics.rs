@@ -23,16 +23,19 @@ thread_local! {
 /// The panic. What it left half done must not be seen again: the caller sees to that.
 pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panicked> {
     static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if CATCHING.try_with(Cell::get).unwrap_or(false) {
-                let place = info.location().map(ToString::to_string);
-                PLACE.with(|slot| *slot.borrow_mut() = place);
-            }
-            before(info);
-        }));
-    });
+    // While it panics, a thread must not touch the hook; what it catches then has no place.
+    if !HOOK.is_completed() && !std::thread::panicking() {
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                if CATCHING.try_with(Cell::get).unwrap_or(false) {
+                    let place = info.location().map(ToString::to_string);
+                    PLACE.with(|slot| *slot.borrow_mut() = place);
+                }
+                before(info);
+            }));
+        });
+    }
     let outer = CATCHING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(body));
     CATCHING.set(outer);

@@ -140,3 +140,19 @@ fn a_callback_of_a_call_that_was_done_when_it_was_made_runs_and_leaves_it_its_ou
     drop(Call::<_, Infallible>::ended(Ok(Arc::clone(&owned))));
     assert_eq!(Arc::strong_count(&owned), 1, "what nobody takes is dropped");
 }
+
+#[test]
+fn of_two_threads_that_wait_for_a_call_each_is_woken() {
+    let (promise, call) = channel::<u64, Infallible>();
+    let call = Arc::new(call);
+    let waits = std::thread::spawn({
+        let call = Arc::clone(&call);
+        move || call.result_timeout(Duration::MAX)
+    });
+    // Whoever comes first: both wait, and one no more.
+    (0..1_000).for_each(|_| std::thread::yield_now());
+    assert!(matches!(call.result_timeout(Duration::from_millis(1)), Err(CallError::Timeout)));
+    promise.complete(Ok(7));
+    assert_eq!(waits.join().unwrap().unwrap(), 7);
+    assert!(matches!(call.result_timeout(Duration::MAX), Err(CallError::Taken)));
+}

@@ -123,6 +123,34 @@ tests_in! { [thread: Thread, in_async: Async]
         assert_eq!((told, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (1, 2), "{outcomes:?}");
     }
 
+    fn who_waits_for_one_that_waits_in_vain_has_that_one_told(mode: ExecutionMode) {
+        let own = Insider::options(mode, (), 2).init().unwrap();
+        let how: Way = |own| {
+            let other = own.wait_for_own(own.clone(), |own| own.nothing().result());
+            eventually(|| own.stats().queued == 1);
+            // It falls asleep meanwhile; if not, it is the last one to do so.
+            (0..20_000).for_each(|_| std::thread::yield_now());
+            other.result()?
+        };
+        let outcome = own.wait_for_own(own.clone(), how).result().unwrap();
+        assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
+    }
+
+    fn a_call_that_is_waited_for_no_more_is_not_taken_for_one_that_is(mode: ExecutionMode) {
+        let own = Insider::options(mode, (), 1).init().unwrap();
+        let how: Way = |own| {
+            let (one, two) = (own.nothing(), own.nothing());
+            assert!(matches!(one.result_timeout(Duration::from_micros(1)), Err(CallError::Timeout)));
+            let (_, rest) = wait([two], ReturnWhen::AllCompleted, Some(Duration::from_micros(1)));
+            let others = TaskWorker::options(ExecutionMode::Thread, (), 1).init().unwrap();
+            others.submit(|| (0..20_000).for_each(|_| std::thread::yield_now())).result()?;
+            // This worker runs them next.
+            assert!(!one.is_done() && rest.iter().all(|call| !call.is_done()));
+            Ok(())
+        };
+        own.wait_for_own(own.clone(), how).result().unwrap().unwrap();
+    }
+
     fn a_worker_that_waits_for_another_pool_is_left_to_wait(mode: ExecutionMode) {
         let own = Insider::options(mode, (), 1).init().unwrap();
         let other = Insider::options(mode, (), 1).init().unwrap();

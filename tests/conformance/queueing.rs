@@ -8,7 +8,7 @@ use concurry::clock::ManualClock;
 use concurry::prelude::*;
 
 use super::workers::TestError;
-use super::{eventually, every_mode, every_mode_in_background, gate};
+use super::{eventually, every_mode, every_mode_in_background, gate, tests_in};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -181,5 +181,28 @@ every_mode_in_background! {
         clock.advance(HOUR);
         assert!(matches!(next.result(), Err(CallError::RetriesExhausted(_))));
         assert_eq!(clock.next_wake(), None);
+    }
+}
+
+tests_in! { [thread: Thread, in_async: Async]
+    fn a_map_whose_second_helper_finds_no_room_is_done_by_the_first(mode: ExecutionMode) {
+        for when_full in [WhenFull::Reject, WhenFull::DropOldest] {
+            let set = gate();
+            let closed = set.acquire(()).unwrap();
+            let options = TaskWorker::options(mode, &set, 4).max_queued_calls(1).when_full(when_full);
+            let tasks = options.init().unwrap();
+            let held: Vec<_> = (0..4)
+                .map(|_| {
+                    let gate = set.clone();
+                    let call = tasks.submit(move || drop(gate.acquire(()).unwrap()));
+                    eventually(|| tasks.stats().queued == 0);
+                    call
+                })
+                .collect();
+            let squares = tasks.map(0..10_u64, |n| n * n);
+            drop(closed);
+            assert_eq!(squares.result().unwrap(), (0..10).map(|n| n * n).collect::<Vec<u64>>());
+            held.into_iter().for_each(|call| call.result().unwrap());
+        }
     }
 }

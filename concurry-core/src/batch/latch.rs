@@ -63,8 +63,9 @@ impl Latch {
         if remaining == 0 || one_is_done { Poll::Ready(None) } else { Poll::Pending }
     }
 
-    /// Ends the report, whatever came of the batch.
+    /// Nobody waits any more. Ends the report, whatever came of the batch.
     pub(super) fn finish(&self) {
+        self.waiter.leave();
         if let Some(reporter) = &self.reporter {
             reporter.finish();
         }

@@ -40,6 +40,12 @@ impl Waiter {
         lock(&self.waker).as_ref().is_some_and(|left| left.will_wake(waker))
     }
 
+    /// Nobody waits any more.
+    pub(super) fn leave(&self) {
+        let waker = lock(&self.waker).take();
+        drop(waker);
+    }
+
     /// Wakes whoever registered, once.
     pub(super) fn wake(&self) {
         fence(Ordering::SeqCst);

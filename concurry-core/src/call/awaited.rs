@@ -3,8 +3,6 @@
 //!
 //! The way leads from the call to what hangs on it, link by link, and never back; at its end stands a waker.
 
-use std::task::Waker;
-
 /// Whether whoever is woken by a certain waker waits for a call.
 ///
 /// # Examples
@@ -29,11 +27,4 @@ pub enum Awaited {
     Needed,
     /// Yes, and it goes on once any one of so many calls is done.
     OneOf(usize),
-}
-
-impl Awaited {
-    /// As of `waker`, which is left to be woken by the call itself.
-    pub(crate) fn directly(left: Option<&Waker>, waker: &Waker) -> Self {
-        if left.is_some_and(|left| left.will_wake(waker)) { Self::Needed } else { Self::No }
-    }
 }

@@ -169,7 +169,8 @@ impl<T, E> Cell<T, E> {
         let State::Pending(pending) = std::mem::replace(&mut *state, State::Done(outcome)) else { return };
         self.has_result.store(!failed, Ordering::Release);
         drop(state);
-        let (waker, watch, worker) = pending.told();
+        let (waker, watch, worker, blocked) = pending.told();
+        blocked.into_iter().for_each(Waker::wake);
         if let Some(waker) = waker {
             contain("a waker", || waker.wake());
         }
@@ -186,19 +187,37 @@ impl<T, E> Cell<T, E> {
         let mut mine = None;
         loop {
             let mut state = lock(&self.state);
-            let State::Pending(pending) = &mut *state else {
-                self.has_result.store(false, Ordering::Relaxed);
-                return match std::mem::replace(&mut *state, State::Taken) {
-                    State::Done(outcome) => Some(outcome),
-                    State::Pending(_) | State::Taken => Some(Err(CallError::Taken)),
-                };
-            };
+            let State::Pending(pending) = &mut *state else { return Some(self.take_out(&mut state)) };
             let left = leave(pending.waker(), waker?, &mut mine);
             drop(state);
             if left.is_ok() {
                 return None;
             }
             mine = waker.cloned();
+        }
+    }
+
+    /// As [`take`](Self::take), for a thread, of which any number may wait, until each [waits no more](Self::unblock).
+    pub(super) fn take_or_block(&self, thread: &Waker) -> Option<Outcome<T, E>> {
+        let mut state = lock(&self.state);
+        let State::Pending(pending) = &mut *state else { return Some(self.take_out(&mut state)) };
+        pending.block(thread);
+        None
+    }
+
+    /// Takes the outcome of a call that is done.
+    fn take_out(&self, state: &mut State<T, E>) -> Outcome<T, E> {
+        self.has_result.store(false, Ordering::Relaxed);
+        match std::mem::replace(state, State::Taken) {
+            State::Done(outcome) => outcome,
+            State::Pending(_) | State::Taken => Err(CallError::Taken),
+        }
+    }
+
+    /// This thread waits no more.
+    pub(super) fn unblock(&self, thread: &Waker) {
+        if let State::Pending(pending) = &mut *lock(&self.state) {
+            pending.unblock(thread);
         }
     }
 
@@ -260,10 +279,8 @@ impl<T, E> Cell<T, E> {
     /// Whether whoever `waker` wakes waits for this call.
     pub(super) fn awaited_by(&self, waker: &Waker) -> Awaited {
         let watch = match &*lock(&self.state) {
-            State::Pending(pending) => match Awaited::directly(pending.left(), waker) {
-                Awaited::No => pending.hangs().map(|(watch, _)| Arc::clone(watch)),
-                awaited => return awaited,
-            },
+            State::Pending(pending) if pending.is_waited_for(waker) => return Awaited::Needed,
+            State::Pending(pending) => pending.hangs().map(|(watch, _)| Arc::clone(watch)),
             State::Done(_) | State::Taken => None,
         };
         watch.map_or(Awaited::No, |watch| watch.awaited_by(waker))

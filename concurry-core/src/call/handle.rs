@@ -117,13 +117,23 @@ impl<T, E> Call<T, E> {
     /// [`CallError::Timeout`] when the call was not done in time: it goes on, and may be asked again. Otherwise as
     /// [`result`](Self::result); [`CallError::Taken`] when the result was taken by an earlier call of this method.
     pub fn result_timeout(&self, timeout: Duration) -> Outcome<T, E> {
+        let cell = match &self.end {
+            End::Shared(cell) => Arc::clone(cell),
+            End::Here(here) => match here.take() {
+                Ok(outcome) => return outcome,
+                Err(cell) => cell,
+            },
+        };
         let clock = clock::system();
         let deadline = clock.now() + timeout;
-        let done = std::future::poll_fn(|context| match self.take(Some(context.waker())) {
-            Some(outcome) => Poll::Ready(outcome),
-            None => Poll::Pending,
+        let done = std::future::poll_fn(|context| {
+            cell.take_or_block(context.waker()).map_or(Poll::Pending, Poll::Ready)
         });
-        park::block_on_until(done, &*clock, deadline).unwrap_or(Err(CallError::Timeout))
+        park::block_on_until(done, &*clock, deadline).unwrap_or_else(|| {
+            // It may wait for something else next.
+            cell.unblock(&park::thread_waker());
+            Err(CallError::Timeout)
+        })
     }
 
     /// Whether the outcome is decided; does not take it.

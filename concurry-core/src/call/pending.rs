@@ -32,11 +32,13 @@ pub(super) struct Rare<T, E> {
     waker: Option<Waker>,
     /// What hangs on it besides a waker.
     watch: Option<Hung>,
+    /// Threads that wait, each with a waker of its own.
+    blocked: Vec<Waker>,
 }
 
 impl<T, E> Default for Rare<T, E> {
     fn default() -> Self {
-        Self { worker: None, callbacks: Vec::new(), waker: None, watch: None }
+        Self { worker: None, callbacks: Vec::new(), waker: None, watch: None, blocked: Vec::new() }
     }
 }
 
@@ -74,24 +76,41 @@ impl<T, E> Pending<T, E> {
         }
     }
 
-    /// Who waits, and what hangs on it.
-    pub(super) fn told(self) -> (Option<Waker>, Option<Hung>, Option<Waker>) {
+    /// A thread waits, which is woken by this; nothing foreign.
+    pub(super) fn block(&mut self, thread: &Waker) {
+        let blocked = &mut self.rare().blocked;
+        if !blocked.iter().any(|other| other.will_wake(thread)) {
+            blocked.push(thread.clone());
+        }
+    }
+
+    /// It waits no more.
+    pub(super) fn unblock(&mut self, thread: &Waker) {
+        if let Some(rare) = &mut self.rare {
+            rare.blocked.retain(|other| !other.will_wake(thread));
+        }
+    }
+
+    /// Who waits, what hangs on it, who is told of a cancellation, and the threads that wait.
+    pub(super) fn told(self) -> (Option<Waker>, Option<Hung>, Option<Waker>, Vec<Waker>) {
         let (waker, watch) = match self.waiting {
             Waiting::Waker(waker) => (waker, None),
             Waiting::Watch(hung) => (None, Some(hung)),
         };
         match self.rare {
-            Some(rare) => (waker.or(rare.waker), watch.or(rare.watch), rare.worker),
-            None => (waker, watch, None),
+            Some(rare) => (waker.or(rare.waker), watch.or(rare.watch), rare.worker, rare.blocked),
+            None => (waker, watch, None, Vec::new()),
         }
     }
 
-    /// The waker of who waits.
-    pub(super) fn left(&self) -> Option<&Waker> {
-        match &self.waiting {
-            Waiting::Waker(waker) => waker.as_ref(),
-            Waiting::Watch(_) => self.rare.as_ref()?.waker.as_ref(),
-        }
+    /// Whether somebody waits who is woken by `waker`.
+    pub(super) fn is_waited_for(&self, waker: &Waker) -> bool {
+        let rare = self.rare.as_ref();
+        let left = match &self.waiting {
+            Waiting::Waker(left) => left.as_ref(),
+            Waiting::Watch(_) => rare.and_then(|rare| rare.waker.as_ref()),
+        };
+        left.into_iter().chain(rare.iter().flat_map(|rare| &rare.blocked)).any(|left| left.will_wake(waker))
     }
 
     /// What hangs on it.

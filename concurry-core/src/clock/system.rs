@@ -93,7 +93,8 @@ impl SystemClock {
         // What the counter has told meanwhile may be a little ahead; time does not go back.
         let time = if last.time > 0 { read.max(last.time + CARRIED.min(passed)) } else { read };
         let scale = self.counter.delta_as_nanos(0, 1 << 32).max(1);
-        let reading = Reading { at: raw, time, ticks: (CARRIED << 32) / scale, scale };
+        // Read after the time: a thread that is held up in between is late for a moment, and never early.
+        let reading = Reading { at: self.counter.raw(), time, ticks: (CARRIED << 32) / scale, scale };
         let _ = READING.try_with(|last| last.set(reading));
         Timestamp::from_nanos(time)
     }

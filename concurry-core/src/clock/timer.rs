@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use super::Timestamp;
+use crate::panics::contain;
 use crate::sync::lock;
 
 /// Requests by instant; the second half of the key keeps requests for one instant apart and in order.
@@ -40,7 +41,10 @@ impl TimerList {
             let later = requests.by_instant.split_off(&(now, u64::MAX));
             std::mem::replace(&mut requests.by_instant, later)
         };
-        due.into_values().for_each(Waker::wake);
+        // A foreign one may panic, which is no reason that nobody else is ever woken.
+        for waker in due.into_values() {
+            contain("a waker", || waker.wake());
+        }
     }
 
     /// The earliest instant that anything waits for.
@@ -72,5 +76,39 @@ impl Drop for WakeGuard {
 impl fmt::Debug for WakeGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WakeGuard").field(&self.key.0).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker, on purpose");
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_keeps_no_other_from_being_woken() {
+        let (list, woken) = (Arc::new(TimerList::default()), Arc::new(Woken::default()));
+        let _first = list.insert(Timestamp::from_nanos(1), Waker::from(Arc::new(Panics)));
+        let _second = list.insert(Timestamp::from_nanos(2), Waker::from(Arc::clone(&woken)));
+        list.fire(Timestamp::from_nanos(2));
+        assert!(woken.0.load(Ordering::SeqCst));
     }
 }

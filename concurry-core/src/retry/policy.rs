@@ -142,7 +142,7 @@ impl Retry {
         self
     }
 
-    /// The time for all attempts together, from the submission of the call. An attempt that would begin later is not
+    /// The time for all attempts together, from the submission of the call. An attempt whose back-off would end later is not
     /// made: the call ends at once with what there is. One that runs is not interrupted. No bound by default.
     pub fn budget(mut self, budget: Duration) -> Self {
         self.budget = Some(budget);

@@ -62,7 +62,7 @@ struct Timed {
     waiting: Waiting,
     clock: Arc<dyn Clock>,
     deadline: Option<Timestamp>,
-    alarm: Option<(WakeGuard, Waker)>,
+    alarm: Option<WakeGuard>,
 }
 
 /// A request to sets of one other process.
@@ -181,9 +181,8 @@ impl Timed {
         if self.clock.now() >= deadline {
             return Poll::Ready(self.waiting.give_up());
         }
-        if self.alarm.as_ref().is_none_or(|(_, alarmed)| !alarmed.will_wake(waker)) {
-            self.alarm = Some((self.clock.wake_at(deadline, waker.clone()), waker.clone()));
-        }
+        // Anew each time: a request that has woken this task stands no more, though by this thread's clock it is early.
+        self.alarm = Some(self.clock.wake_at(deadline, waker.clone()));
         Poll::Pending
     }
 }

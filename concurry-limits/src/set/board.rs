@@ -118,6 +118,12 @@ impl Board {
             let Some((_, head)) = group.line.first() else { continue };
             let at = if group.mask & blocked == 0 {
                 match decide(&mut self.slots, head.wishes(), now) {
+                    // One that another set has granted meanwhile holds nobody up.
+                    Decision::Later { .. } | Decision::Behind { .. } if head.cell.is_elsewhere() => {
+                        group.line.next();
+                        heads.extend(group.line.first().map(|(seq, _)| Reverse((seq, index))));
+                        continue;
+                    }
                     Decision::Later { at, .. } | Decision::Behind { at, .. } => at,
                     final_one => {
                         let waiter = group.line.next();

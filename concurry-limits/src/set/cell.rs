@@ -111,6 +111,11 @@ impl Cell {
         matches!(state.phase, Phase::Waiting).then_some(Claim(state))
     }
 
+    /// Whether it stands in several sets and waits no more.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.branches.len() > 1 && self.claim().is_none()
+    }
+
     /// One set refuses for ever; the error is final when it was the last one.
     pub(super) fn refuse(&self, branch: u32, error: LimitError) -> Option<Waker> {
         let mut state = lock(&self.state);

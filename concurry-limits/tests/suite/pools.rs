@@ -321,3 +321,19 @@ fn earliest_available_waits_on_where_it_can_when_one_set_can_never_admit_it() {
     drop((zero, one));
     assert_eq!(task.woken().unwrap().set_index(), 1);
 }
+
+#[test]
+fn who_was_granted_by_one_set_holds_nobody_up_in_another_before_it_looks() {
+    let (_clock, pool) = doors(&[5, 5]);
+    let pool = pool.load_balancing(EarliestAvailable);
+    let one = pool[0].acquire([("doors", 5)]).unwrap();
+    let (two, three) = (pool[1].acquire([("doors", 2)]).unwrap(), pool[1].acquire([("doors", 3)]).unwrap());
+    let mut large = Task::waiting(pool.acquire_async([("doors", 5)]));
+    let mut small = Task::waiting(pool[1].acquire_async([("doors", 2)]));
+    drop(one);
+    drop(two);
+    assert_eq!(small.woken().unwrap().requested("doors"), Some(2));
+    assert_eq!(large.woken().unwrap().set_index(), 0);
+    drop(three);
+    assert_eq!((waiters(&pool[0], "doors"), waiters(&pool[1], "doors")), (0, 0));
+}

@@ -67,7 +67,7 @@ pub(crate) struct Return<'a> {
 impl<M: Queued> Drop for Ticket<M> {
     fn drop(&mut self) {
         let mut state = lock(&self.queue.state);
-        state.returns.is_answered(self.call);
+        state.returns.is_answered(self.call, self.age);
         // Workers of a closed pool stayed for what might come back.
         tell(state);
     }

@@ -5,8 +5,8 @@
 //! [`CallError::WouldDeadlock`](concurry_core::call::CallError::WouldDeadlock), which wakes the worker. That it waits is
 //! known through whatever is made of the call: `map`, `gather`, a retry.
 //!
-//! Looked for when a worker falls asleep, among the calls that it has submitted itself in the method that sleeps, and when a
-//! worker ends. So who waits for other pools, with however many calls behind it, pays nothing.
+//! Looked for when a worker falls asleep, among the calls that it has submitted itself in the method that sleeps, then among those
+//! of others who sleep; and when a worker ends. So who waits for other pools, with however many calls behind it, pays nothing.
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -110,7 +110,14 @@ impl<M: Queued> Queue<M> {
         let left = waker.clone();
         let mut state = self.state();
         let before = state.within.asleep.insert(number, left);
-        let ages = state.in_vain(number, waker);
+        let mut ages = state.in_vain(number, waker);
+        if ages.is_empty() {
+            // It may have been the last that could have run what another one waits for.
+            let others = state.within.asleep.iter();
+            let found =
+                others.map(|(other, waker)| state.in_vain(*other, waker)).find(|ages| !ages.is_empty());
+            ages = found.unwrap_or_default();
+        }
         let calls = take_out(state, &ages);
         drop(before);
         calls

@@ -26,8 +26,11 @@ impl Returns {
         self.tickets.insert(call, age);
     }
 
-    pub(super) fn is_answered(&mut self, call: usize) {
-        self.tickets.remove(&call);
+    pub(super) fn is_answered(&mut self, call: usize, age: u64) {
+        // The number may be that of another call by now.
+        if self.tickets.get(&call) == Some(&age) {
+            self.tickets.remove(&call);
+        }
     }
 
     /// The age of a call that may come back.
@@ -76,5 +79,21 @@ impl Returns {
     /// The attempts that were not the last of their call.
     pub(super) fn followed(&self) -> u64 {
         self.taken_again + u64::try_from(self.back.len()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_call_is_not_that_of_the_next_one_with_its_number() {
+        let mut returns = Returns::default();
+        returns.may_come(7, 1);
+        returns.may_come(7, 2);
+        returns.is_answered(7, 1);
+        assert_eq!((returns.is_empty(), returns.age_of(7)), (false, Some(2)));
+        returns.is_answered(7, 2);
+        assert!(returns.is_empty());
     }
 }

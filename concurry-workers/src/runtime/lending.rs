@@ -84,6 +84,9 @@ impl<W: Worker + Send + Sync> Slot<W> {
         shared: &Arc<Shared<W>>,
     ) -> Result<Guard<W>, InitError> {
         loop {
+            if self.crashed.load(Ordering::SeqCst) {
+                self.replace(shared, index).await?;
+            }
             let guard = if exclusive {
                 self.lent = None;
                 let guard = Arc::clone(&self.worker).write_owned().await;
@@ -91,11 +94,10 @@ impl<W: Worker + Send + Sync> Slot<W> {
             } else {
                 Guard::Shared(SharedGuard::new(self.lent().await))
             };
+            // It may have crashed while it was waited for.
             if !self.crashed.load(Ordering::SeqCst) {
                 return Ok(guard);
             }
-            drop(guard);
-            self.replace(shared, index).await?;
         }
     }
 

@@ -83,7 +83,8 @@ impl<W: Worker> Sync<W> {
         let limits = queue.limits();
         loop {
             let Some((_, admission)) = message.admission() else { return lock(&self.turn) };
-            park::block_on(poll_fn(|context| {
+            // As who waits for limits in a method: a pool that this thread works for is not told that it sleeps.
+            park::idle_on(poll_fn(|context| {
                 if admission.poll(limits, context.waker()).is_ready() {
                     return Poll::Ready(());
                 }

@@ -70,6 +70,12 @@ impl<T> Input<T> {
         Some((start, part.into_iter()))
     }
 
+    /// A helper does not come; whether there are others.
+    pub(super) fn spares(&mut self) -> bool {
+        self.leave();
+        self.helpers > 0
+    }
+
     /// A helper ends.
     pub(super) fn leave(&mut self) {
         self.helpers -= 1;

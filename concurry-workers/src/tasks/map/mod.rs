@@ -176,7 +176,11 @@ where
     }
 
     fn refuse(mut self: Box<Self>, error: CallError<Infallible>) {
-        if let Some(map) = self.map.take() {
+        let Some(map) = self.map.take() else { return };
+        // One that finds no room is not missed as long as another is there.
+        let is_room =
+            matches!(error, CallError::Rejected(_) | CallError::Displaced | CallError::WouldDeadlock);
+        if !(is_room && lock(&map.input).spares()) {
             map.output.fail(error);
         }
     }
