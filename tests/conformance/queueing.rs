@@ -202,7 +202,7 @@ tests_in! { [thread: Thread, in_async: Async]
             let squares = tasks.map(0..10_u64, |n| n * n);
             drop(closed);
             assert_eq!(squares.result().unwrap(), (0..10).map(|n| n * n).collect::<Vec<u64>>());
-            held.into_iter().for_each(|call| call.result().unwrap());
+            gather(held).result().unwrap();
         }
     }
 }

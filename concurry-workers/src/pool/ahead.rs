@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Weak;
 use std::task::Waker;
 
+use concurry_core::panics::discard;
 use concurry_core::when_full::WhenFull;
 
 use super::cancelled::Swept;
@@ -261,6 +262,11 @@ impl<M: Queued> Queue<M> {
             tell(state);
             return calls.into_iter().map(|call| call.message).collect();
         }
+        // Those that wait for limits are not looked through for who was cancelled; and its cancellation found no such call.
+        let is_over = |call: &Taken<M>| call.need.limited.is_some() && !call.message.is_wanted();
+        let (over, calls): (Vec<_>, Vec<_>) = calls.into_iter().partition(is_over);
+        let notes: Vec<_> = over.iter().map(|call| state.leaves(call.age)).collect();
+        let rooms = state.rooms(over.len());
         let helps: Vec<_> = calls.into_iter().map(|call| state.replace(call)).collect();
         let swept = if state.submitters.is_empty() { None } else { state.sweep() };
         // Whoever waits for room finds what is put back counted as before.
@@ -269,6 +275,11 @@ impl<M: Queued> Queue<M> {
             self.help(help);
         }
         swept.into_iter().for_each(Swept::clear_away);
+        rooms.into_iter().for_each(Waker::wake);
+        for call in over {
+            discard(call.message);
+        }
+        drop(notes);
         Vec::new()
     }
 }
