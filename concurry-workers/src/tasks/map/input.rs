@@ -70,10 +70,10 @@ impl<T> Input<T> {
         Some((start, part.into_iter()))
     }
 
-    /// A helper does not come; whether there are others.
+    /// A helper does not come; whether there are others, or nothing to do for it. Whoever puts down more asks for one anew.
     pub(super) fn spares(&mut self) -> bool {
         self.leave();
-        self.helpers > 0
+        self.helpers > 0 || self.waiting == 0
     }
 
     /// A helper ends.
