@@ -75,10 +75,16 @@ impl InTurn {
         }
     }
 
-    /// All have run.
+    /// All have run. A thread that is panicking already goes on with that: two at once would end the process.
     pub fn end(self) {
-        if let Some(payload) = self.0 {
-            panic::resume_unwind(payload);
+        match self.0 {
+            Some(payload) if std::thread::panicking() => {
+                let panic = Panicked::new(message(&*payload), None);
+                tracing::error!(%panic, "what was run beside another panic panicked too");
+                discard(payload);
+            }
+            Some(payload) => panic::resume_unwind(payload),
+            None => {}
         }
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use concurry_core::call::Panicked;
 use concurry_core::clock::Timestamp;
-use concurry_core::panics::{InTurn, contain};
+use concurry_core::panics::{InTurn, catch, contain};
 use smallvec::SmallVec;
 
 use super::cell::Grant;
@@ -18,6 +19,7 @@ use super::demand::{Demand, mask_of};
 use super::queue::{Queue, Waiter};
 use super::slot::{Decision, Slot, decide, refusal, take};
 use super::{Item, Wish};
+use crate::LimitError;
 
 /// What has to happen once the lock is free.
 #[derive(Default)]
@@ -32,6 +34,11 @@ impl Drop for Effects {
             contain("a waker", || waker.wake());
         }
     }
+}
+
+/// Why one waits in vain whose limits, of which one is a user's own, panicked.
+fn has_panicked(panic: &Panicked) -> String {
+    format!("a limit panicked: {panic}")
 }
 
 /// What became of a waiter that came in.
@@ -117,7 +124,10 @@ impl Board {
             let group = &mut self.queue.groups[index];
             let Some((_, head)) = group.line.first() else { continue };
             let at = if group.mask & blocked == 0 {
-                match decide(&mut self.slots, head.wishes(), now) {
+                match catch(|| decide(&mut self.slots, head.wishes(), now)).unwrap_or_else(|panic| {
+                    let index = head.wishes().first().map_or(0, Wish::index);
+                    Decision::Never { index, reason: has_panicked(&panic) }
+                }) {
                     // One that another set has granted meanwhile holds nobody up.
                     Decision::Later { .. } | Decision::Behind { .. } if head.cell.is_elsewhere() => {
                         group.line.next();
@@ -148,12 +158,25 @@ impl Board {
         self.queue.end_walk(heads);
     }
 
-    /// Ends the waiting of one that was taken out of the queue: it is granted, or can never be.
+    /// Ends the waiting of one that was taken out of the queue: it is granted, or can never be. When a user's own limit panics, that
+    /// is what it is told, and the walk goes on.
     fn end(&mut self, waiter: Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
-        if *decision == Decision::Now {
-            self.hand_over(waiter, now, effects);
-        } else {
-            self.refuse(&waiter, decision, now, effects);
+        let (cell, branch) = (Arc::clone(&waiter.cell), waiter.branch);
+        let ended = catch(|| {
+            if *decision == Decision::Now {
+                self.hand_over(waiter, now, effects);
+            } else {
+                self.refuse(&waiter, decision, now, effects);
+            }
+        });
+        if let Err(panic) = ended {
+            let wish = cell.wishes(branch).first();
+            let (index, requested) = wish.map_or((0, 0), |wish| (wish.index(), wish.requested));
+            let slot = &mut self.slots[index];
+            slot.refused += 1;
+            let (key, capacity, reason) = (slot.key.clone(), slot.capacity, has_panicked(&panic));
+            let error = LimitError::Never { key, requested, capacity, reason };
+            effects.wakers.extend(cell.refuse(branch, error));
         }
     }
 

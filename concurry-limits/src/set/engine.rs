@@ -7,6 +7,7 @@
 //! What a set of one limit can do in its [`Lane`] does not even lock, nor does giving back what is held of one of several.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::time::Duration;
@@ -138,7 +139,9 @@ impl Engine {
             if let Some(ledger) = &mut locked.ledger {
                 ledger.close(&mut locked.board.slots, locked.now);
             }
-            let result = act(&mut locked.board, locked.now, &mut effects);
+            // A panic of a user's own limit goes on when all else has been seen to.
+            let (board, now) = (&mut locked.board, locked.now);
+            let result = catch_unwind(AssertUnwindSafe(|| act(board, now, &mut effects)));
             if locked.board.queue.is_empty() {
                 match (&self.lane, &mut locked.ledger) {
                     (Some(lane), _) => locked.board.slots[0].enter(lane, locked.now),
@@ -152,7 +155,7 @@ impl Engine {
         if let Some((at, version)) = request {
             self.arm(at, version);
         }
-        result
+        result.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
     fn arm(&self, at: Timestamp, version: u64) {

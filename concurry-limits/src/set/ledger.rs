@@ -11,7 +11,7 @@ use concurry_core::panics::InTurn;
 
 use super::count::Count;
 use super::returns::Returns;
-use super::slot::Slot;
+use super::slot::{Slot, take_states};
 use super::{Item, Wish};
 
 #[derive(Debug)]
@@ -108,10 +108,12 @@ impl Ledger {
                 None => slots[wish.index()].admits(wish.requested, now),
             });
         if all_there {
+            // Those that are asked first: a user's own may panic.
+            take_states(slots, wanted().filter(|wish| self.rows[wish.index()].word == ASKED), now);
             for wish in wanted() {
                 let row = &mut self.rows[wish.index()];
                 match row.word {
-                    ASKED => slots[wish.index()].take(wish.requested, now),
+                    ASKED => slots[wish.index()].admitted += 1,
                     _ => row.word = row.next,
                 }
             }

@@ -1,8 +1,10 @@
 //! One limit in a board: its counting state, what holds it back, and its counters; and the decision over several of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use concurry_core::clock::Timestamp;
+use concurry_core::panics::InTurn;
 
 use super::Wish;
 use super::count::{Count, Counted};
@@ -85,12 +87,6 @@ impl Slot {
         self.check(amount, now) == Verdict::Granted
     }
 
-    /// Takes what it has just admitted, where nothing holds it back.
-    pub(super) fn take(&mut self, amount: u64, now: Timestamp) {
-        self.state.take(amount, now);
-        self.admitted += 1;
-    }
-
     pub(super) fn available(&mut self, now: Timestamp) -> u64 {
         let unused = self.capacity.saturating_sub(self.state.in_use(now));
         self.restraint.as_ref().map_or(unused, |restraint| unused.min(restraint.left(now)))
@@ -142,17 +138,39 @@ pub(super) fn decide(slots: &mut [Slot], wishes: &[Wish], now: Timestamp) -> Dec
     decision
 }
 
-/// Takes all of `wishes`, which [`decide`] has just granted.
+/// Takes all of `wishes`, which [`decide`] has just granted; nothing when a user's own limit panics.
 pub(super) fn take(slots: &mut [Slot], wishes: &[Wish], waited: Duration, now: Timestamp) {
-    for wish in wishes.iter().filter(|wish| wish.requested > 0) {
+    let asked_for = || wishes.iter().filter(|wish| wish.requested > 0);
+    take_states(slots, asked_for(), now);
+    for wish in asked_for() {
         let slot = &mut slots[wish.index()];
-        slot.state.take(wish.requested, now);
         if let Some(restraint) = &mut slot.restraint {
             restraint.take(wish.requested);
             slot.restraint.take_if(|restraint| restraint.is_over(now));
         }
         slot.admitted += 1;
         slot.total_wait = slot.total_wait.saturating_add(waited);
+    }
+}
+
+/// Has each state take what is wanted of it. When one panics, the others before it undo that, and the panic goes on.
+pub(super) fn take_states<'a>(
+    slots: &mut [Slot],
+    wanted: impl Iterator<Item = &'a Wish> + Clone,
+    now: Timestamp,
+) {
+    for (place, wish) in wanted.clone().enumerate() {
+        let state = &mut slots[wish.index()].state;
+        let taken = catch_unwind(AssertUnwindSafe(|| state.take(wish.requested, now)));
+        if let Err(payload) = taken {
+            let mut each = InTurn::default();
+            for earlier in wanted.take(place) {
+                let state = &mut slots[earlier.index()].state;
+                each.run(|| state.undo(earlier.requested, now, now));
+            }
+            drop(each);
+            resume_unwind(payload);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod formats;
 mod headers;
 mod keyed;
 mod lanes;
+mod panicking;
 mod pools;
 mod prepared;
 mod promises;
