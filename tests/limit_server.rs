@@ -268,17 +268,16 @@ fn read_until_holding(client: &mut Child) {
 
 #[test]
 fn a_server_whose_path_is_anothers_by_now_ends_and_leaves_that_alone() {
-    let set = || LimitSet::builder().limit(ResourceLimit::new("licences", 2)).build().unwrap();
-    let path = std::env::temp_dir().join(format!("concurry-successor-{}", std::process::id()));
-    let first = LimitServer::bind(path.clone(), "secret", &set()).unwrap();
+    let path = socket("successor");
+    let first = LimitServer::bind(path.clone(), TOKEN, &doors(2)).unwrap();
     std::fs::remove_file(&path).unwrap();
-    let second = LimitServer::bind(path.clone(), "secret", &set()).unwrap();
+    let second = LimitServer::bind(path.clone(), TOKEN, &doors(2)).unwrap();
     drop(first);
-    drop(LimitSet::connect(second.address(), "secret").unwrap().acquire(()).unwrap());
+    drop(LimitSet::connect(second.address(), TOKEN).unwrap().acquire(()).unwrap());
     drop(second);
     assert!(!path.exists());
     // One whose file is gone ends too.
-    let third = LimitServer::bind(path.clone(), "secret", &set()).unwrap();
+    let third = LimitServer::bind(path.clone(), TOKEN, &doors(2)).unwrap();
     std::fs::remove_file(&path).unwrap();
     drop(third);
 }

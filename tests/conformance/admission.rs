@@ -80,6 +80,27 @@ fn waiting(set: &LimitSet) -> usize {
     set.stats().limit("tokens").unwrap().waiting
 }
 
+/// A call that was the first to ask, whose one worker runs a method that asks for the same.
+fn one_that_waits_for_its_worker_holds_nothing(
+    mode: ExecutionMode,
+    workers: usize,
+    to_one: impl Fn(&ApiHandle) -> ApiHandle,
+) {
+    let set = LimitSet::builder().limit(ResourceLimit::new("connections", 1)).build().unwrap();
+    let held = set.acquire(()).unwrap();
+    let waiting = || set.stats().limit("connections").unwrap().waiting;
+    let api = Api::options(mode, &set, workers).init().unwrap();
+    let one = to_one(&api);
+    let declared = one.counted();
+    eventually(|| waiting() == 1);
+    let taken = one.takes();
+    eventually(|| api.stats().running == 1 && waiting() == 1);
+    drop(held);
+    assert_eq!((taken.result().unwrap(), declared.result().unwrap()), (1, 1));
+    eventually(|| api.stats().running == 0);
+    assert_eq!(in_use(&set, "connections"), 0);
+}
+
 every_mode! {
     fn amounts_come_from_the_arguments_and_the_method_has_the_acquisition(mode: ExecutionMode) {
         let (set, _clock) = tokens();
@@ -214,34 +235,11 @@ every_mode_in_background! {
     }
 
     fn a_call_that_no_worker_is_free_for_holds_nothing_that_a_worker_waits_for(mode: ExecutionMode) {
-        let set = LimitSet::builder().limit(ResourceLimit::new("connections", 1)).build().unwrap();
-        let held = set.acquire(()).unwrap();
-        let waiting = || set.stats().limit("connections").unwrap().waiting;
-        let api = Api::options(mode, &set, 1).init().unwrap();
-        let declared = api.counted();
-        eventually(|| waiting() == 1);
-        let taken = api.takes();
-        eventually(|| api.stats().running == 1 && waiting() == 1);
-        drop(held);
-        assert_eq!((taken.result().unwrap(), declared.result().unwrap()), (1, 1));
-        eventually(|| api.stats().running == 0);
-        assert_eq!(in_use(&set, "connections"), 0);
+        one_that_waits_for_its_worker_holds_nothing(mode, 1, ApiHandle::clone);
     }
 
     fn a_call_that_its_own_worker_is_not_free_for_holds_nothing_whoever_else_is_idle(mode: ExecutionMode) {
-        let set = LimitSet::builder().limit(ResourceLimit::new("connections", 1)).build().unwrap();
-        let held = set.acquire(()).unwrap();
-        let waiting = || set.stats().limit("connections").unwrap().waiting;
-        let api = Api::options(mode, &set, 2).init().unwrap();
-        let routed = api.affinity("ada");
-        let declared = routed.counted();
-        eventually(|| waiting() == 1);
-        let taken = routed.takes();
-        eventually(|| api.stats().running == 1 && waiting() == 1);
-        drop(held);
-        assert_eq!((taken.result().unwrap(), declared.result().unwrap()), (1, 1));
-        eventually(|| api.stats().running == 0);
-        assert_eq!(in_use(&set, "connections"), 0);
+        one_that_waits_for_its_worker_holds_nothing(mode, 2, |api| api.affinity("ada"));
     }
 
     fn a_pool_on_demand_has_somebody_there_when_a_call_is_admitted(mode: ExecutionMode) {

@@ -2,6 +2,7 @@
 //! answered when the pool is stopped.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use concurry::clock::{ManualClock, Timestamp};
 use concurry::prelude::*;
@@ -90,6 +91,30 @@ fn in_sync_mode_who_waits_for_limits_is_told_of_a_stop() {
         eventually(|| waiting(&set, DOOR) == 1);
         guest.stop();
         assert!(matches!(alone.join().unwrap(), Err(CallError::Stopped)));
+    });
+    drop(door);
+    assert!(is_unused(&set));
+}
+
+#[test]
+fn in_sync_mode_who_waits_for_the_turn_is_told_of_a_stop() {
+    let set = set();
+    let (gate, door) = (shut(&set, GATE), shut(&set, DOOR));
+    let guest = Guest::options(ExecutionMode::Sync, &set, 1).init().unwrap();
+    std::thread::scope(|scope| {
+        let passes = scope.spawn(|| guest.passes(0).result());
+        eventually(|| waiting(&set, GATE) == 1);
+        let waits = scope.spawn(|| guest.free().result());
+        let told = scope.spawn(|| guest.alone(7).result());
+        eventually(|| waiting(&set, DOOR) == 1);
+        (0..1_000).for_each(|_| std::thread::yield_now());
+        let stops = scope.spawn(|| guest.stop());
+        // It has been stopped when this one has been told.
+        assert!(matches!(told.join().unwrap(), Err(CallError::Stopped)));
+        drop(gate);
+        assert_eq!(passes.join().unwrap().unwrap(), 0, "what runs goes on");
+        assert!(matches!(waits.join().unwrap(), Err(CallError::Stopped)));
+        stops.join().unwrap();
     });
     drop(door);
     assert!(is_unused(&set));
@@ -194,7 +219,7 @@ every_mode_in_background! {
         let CallError::Panicked(panicked) = error else { panic!("{error:?}") };
         assert!(panicked.message().contains("13"), "{panicked}");
         assert_eq!(guest.touches(12).result().unwrap(), 12);
-        assert!(guest.drain(std::time::Duration::MAX));
+        assert!(guest.drain(Duration::MAX));
     }
 }
 
@@ -321,7 +346,7 @@ fn in_async_mode_a_crash_beside_a_call_does_not_keep_what_that_call_waits_for() 
 tests_in! { [thread: Thread, in_async: Async]
     fn who_waits_for_a_worker_that_cannot_be_made_is_told(mode: ExecutionMode) {
         let set = births(1);
-        let options = Within::options(mode, &set, 2).on_demand(std::time::Duration::from_secs(60));
+        let options = Within::options(mode, &set, 2).on_demand(Duration::from_secs(60));
         let pool = options.init().unwrap();
         let outcome = pool.asks_alone(pool.clone()).result();
         assert!(outcome.is_err(), "{outcome:?}");

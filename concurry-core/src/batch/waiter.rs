@@ -42,8 +42,7 @@ impl Waiter {
 
     /// Nobody waits any more.
     pub(super) fn leave(&self) {
-        let waker = lock(&self.waker).take();
-        drop(waker);
+        drop(self.take());
     }
 
     /// Wakes whoever registered, once.
@@ -52,13 +51,15 @@ impl Waiter {
         if !self.waits.load(Ordering::Relaxed) {
             return;
         }
-        let waker = {
-            let mut waker = lock(&self.waker);
-            self.waits.store(false, Ordering::Relaxed);
-            waker.take()
-        };
-        if let Some(waker) = waker {
+        if let Some(waker) = self.take() {
             waker.wake();
         }
+    }
+
+    /// The waker that is left, which is foreign: not to be dropped or woken under the lock.
+    fn take(&self) -> Option<Waker> {
+        let mut waker = lock(&self.waker);
+        self.waits.store(false, Ordering::Relaxed);
+        waker.take()
     }
 }

@@ -72,6 +72,16 @@ enum State<T, E> {
     Taken,
 }
 
+impl<T, E> State<T, E> {
+    /// Takes the outcome of a call that is done.
+    fn take(&mut self) -> Outcome<T, E> {
+        match std::mem::replace(self, Self::Taken) {
+            Self::Done(outcome) => outcome,
+            Self::Pending(_) | Self::Taken => Err(CallError::Taken),
+        }
+    }
+}
+
 impl<T, E> Cell<T, E> {
     pub(super) fn new(origin: Origin) -> Arc<Self> {
         let state = Mutex::new(State::Pending(Pending::new()));
@@ -208,10 +218,7 @@ impl<T, E> Cell<T, E> {
     /// Takes the outcome of a call that is done.
     fn take_out(&self, state: &mut State<T, E>) -> Outcome<T, E> {
         self.has_result.store(false, Ordering::Relaxed);
-        match std::mem::replace(state, State::Taken) {
-            State::Done(outcome) => outcome,
-            State::Pending(_) | State::Taken => Err(CallError::Taken),
-        }
+        state.take()
     }
 
     /// This thread waits no more.
@@ -223,11 +230,7 @@ impl<T, E> Cell<T, E> {
 
     /// Takes the outcome of a closed cell that nobody else has.
     pub(super) fn take_mut(&mut self) -> Outcome<T, E> {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(state, State::Taken) {
-            State::Done(outcome) => outcome,
-            State::Pending(_) | State::Taken => Err(CallError::Taken),
-        }
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Leaves `waker` to be woken when the call is cancelled; false when nobody needs the answer by now.

@@ -91,7 +91,11 @@ impl Board {
         let at = match decide(&mut self.slots, waiter.wishes(), now) {
             never @ Decision::Never { .. } => return Entered::Never(never),
             Decision::Now if !behind => {
-                return if self.hand_over(waiter, now, effects) { Entered::Granted } else { Entered::Closed };
+                return if self.hand_over(&waiter, now, effects) {
+                    Entered::Granted
+                } else {
+                    Entered::Closed
+                };
             }
             Decision::Later { at, .. } if !behind => at,
             _ => None,
@@ -105,7 +109,7 @@ impl Board {
     }
 
     /// Takes for a waiter and tells it, unless another set was first.
-    fn hand_over(&mut self, waiter: Waiter, now: Timestamp, effects: &mut Effects) -> bool {
+    fn hand_over(&mut self, waiter: &Waiter, now: Timestamp, effects: &mut Effects) -> bool {
         let Some(claim) = waiter.cell.claim() else { return false };
         take(&mut self.slots, waiter.wishes(), now - waiter.cell.since, now);
         effects.wakers.push(claim.grant(Grant { branch: waiter.branch, taken_at: now }));
@@ -139,7 +143,7 @@ impl Board {
                         let waiter = group.line.next();
                         heads.extend(group.line.first().map(|(seq, _)| Reverse((seq, index))));
                         if let Some(waiter) = waiter {
-                            self.end(waiter, &final_one, now, effects);
+                            self.end(&waiter, &final_one, now, effects);
                         }
                         continue;
                     }
@@ -160,23 +164,22 @@ impl Board {
 
     /// Ends the waiting of one that was taken out of the queue: it is granted, or can never be. When a user's own limit panics, that
     /// is what it is told, and the walk goes on.
-    fn end(&mut self, waiter: Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
-        let (cell, branch) = (Arc::clone(&waiter.cell), waiter.branch);
+    fn end(&mut self, waiter: &Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
         let ended = catch(|| {
             if *decision == Decision::Now {
                 self.hand_over(waiter, now, effects);
             } else {
-                self.refuse(&waiter, decision, now, effects);
+                self.refuse(waiter, decision, now, effects);
             }
         });
         if let Err(panic) = ended {
-            let wish = cell.wishes(branch).first();
+            let wish = waiter.wishes().first();
             let (index, requested) = wish.map_or((0, 0), |wish| (wish.index(), wish.requested));
             let slot = &mut self.slots[index];
             slot.refused += 1;
             let (key, capacity, reason) = (slot.key.clone(), slot.capacity, has_panicked(&panic));
             let error = LimitError::Never { key, requested, capacity, reason };
-            effects.wakers.extend(cell.refuse(branch, error));
+            effects.wakers.extend(waiter.cell.refuse(waiter.branch, error));
         }
     }
 

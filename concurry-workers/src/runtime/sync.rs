@@ -69,35 +69,40 @@ impl<W: Worker> Sync<W> {
 
     /// Runs one attempt; gives it back when there is no worker.
     fn run(&self, mut message: W::Message, mut noted: Noted) -> Result<(), W::Message> {
-        let mut turn = Note::within(&mut noted, || self.wait_for(&mut message));
+        let turn = Note::within(&mut noted, || self.wait_for(&mut message));
+        let Some(mut turn) = turn else { return Err(message) };
         let Some(worker) = self.worker(&mut turn) else { return Err(message) };
         let ran = self.take_turn(&mut noted, || marking(None, || worker.run(message)));
         self.ran(&mut turn, ran, noted);
         Ok(())
     }
 
-    /// Waits for what the call needs of the limits and for its turn, and holds neither while it waits for the other. When the pool is
-    /// stopped meanwhile, it waits for nothing any more.
-    fn wait_for(&self, message: &mut W::Message) -> MutexGuard<'_, Turn<W>> {
+    /// Waits for what the call needs of the limits and for its turn, and holds neither while it waits for the other. None when the
+    /// pool is stopped while it waits for limits.
+    fn wait_for(&self, message: &mut W::Message) -> Option<MutexGuard<'_, Turn<W>>> {
         let queue = &self.shared.queue;
         let limits = queue.limits();
         loop {
-            let Some((_, admission)) = message.admission() else { return lock(&self.turn) };
+            let Some((_, admission)) = message.admission() else { return Some(lock(&self.turn)) };
             // As who waits for limits in a method: a pool that this thread works for is not told that it sleeps.
-            park::idle_on(poll_fn(|context| {
+            let is_decided = park::idle_on(poll_fn(|context| {
                 if admission.poll(limits, context.waker()).is_ready() {
-                    return Poll::Ready(());
+                    return Poll::Ready(true);
                 }
-                queue.poll_stopped(context).map(|()| drop(admission.refuse(CallError::Stopped)))
+                queue.poll_stopped(context).map(|()| false)
             }));
+            if !is_decided {
+                drop(admission.leave());
+                return None;
+            }
             match self.turn.try_lock() {
-                Ok(turn) => return turn,
-                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Ok(turn) => return Some(turn),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
                 Err(TryLockError::WouldBlock) => admission.give_way(),
             };
             let turn = lock(&self.turn);
             if admission.is_decided(limits) {
-                return turn;
+                return Some(turn);
             }
         }
     }
