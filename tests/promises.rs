@@ -58,6 +58,39 @@ fn types_can_go_where_users_take_them() {
     error::<CallError<std::io::Error>>();
     error::<LimitError>();
     error::<InitError>();
+    error::<concurry::ConfigError>();
+    error::<concurry::LimitSetError>();
+    error::<concurry::GatherError>();
+    error::<concurry::RetriesExhausted<std::io::Error>>();
+    error::<concurry::NotSent>();
+    error::<concurry::UnknownMode>();
+}
+
+/// Fails for a reason.
+#[worker]
+#[derive(Default)]
+pub struct Failing {}
+
+#[worker]
+impl Failing {
+    /// # Errors
+    ///
+    /// Always.
+    #[retry(attempts = 2, wait = std::time::Duration::ZERO)]
+    pub fn fails(&self) -> std::io::Result<()> {
+        Err(std::io::Error::other("the reason"))
+    }
+}
+
+#[test]
+fn errors_keep_what_caused_them() {
+    use std::error::Error;
+
+    let failing = Failing::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    let error = failing.fails().result().unwrap_err();
+    assert_eq!(error.source().unwrap().to_string(), "the reason", "{error}");
+    let missing = concurry::Config::load_from("no such file").unwrap_err();
+    assert!(missing.source().unwrap().is::<std::io::Error>(), "{missing}");
 }
 
 type Outcome<T> = Result<T, CallError>;

@@ -30,7 +30,8 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panicked> {
             panic::set_hook(Box::new(move |info| {
                 if CATCHING.try_with(Cell::get).unwrap_or(false) {
                     let place = info.location().map(ToString::to_string);
-                    PLACE.with(|slot| *slot.borrow_mut() = place);
+                    // A thread that is being torn down has none left.
+                    PLACE.try_with(|slot| *slot.borrow_mut() = place).unwrap_or_default();
                 }
                 before(info);
             }));
@@ -40,7 +41,8 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panicked> {
     let result = catch_unwind(AssertUnwindSafe(body));
     CATCHING.set(outer);
     result.map_err(|payload| {
-        let panicked = Panicked::new(message(&*payload), PLACE.take());
+        let place = PLACE.try_with(RefCell::take).unwrap_or_default();
+        let panicked = Panicked::new(message(&*payload), place);
         // What was panicked with is foreign as well.
         let mut payload = Some(payload);
         while let Some(foreign) = payload.take() {

@@ -310,3 +310,17 @@ fn a_batch_is_done_when_its_last_report_was_made() {
     completer.join().unwrap();
     assert!(gathered.as_mut().poll(&mut context).is_ready());
 }
+
+#[test]
+fn nothing_is_told_of_calls_that_are_done_after_the_wait() {
+    let seen = std::sync::Arc::new(AtomicUsize::new(0));
+    let (promises, calls): (Vec<_>, Vec<_>) = (0..2).map(|_| channel::<u32, Infallible>()).unzip();
+    let told = std::sync::Arc::clone(&seen);
+    let gathered = gather(calls).progress_with(move |_| {
+        told.fetch_add(1, Ordering::SeqCst);
+    });
+    let outcomes = gathered.timeout(std::time::Duration::ZERO).outcomes();
+    assert!(outcomes.iter().all(Result::is_err));
+    promises.into_iter().for_each(|promise| promise.complete(Ok(1)));
+    assert_eq!(seen.load(Ordering::SeqCst), 0);
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use concurry::prelude::*;
 
 use super::workers::{Acquirer, Counter, TestError, amounts};
-use super::{eventually, every_mode, every_mode_in_background, gate};
+use super::{block_on, eventually, every_mode, every_mode_in_background, gate};
 
 every_mode! {
     fn a_method_returns_its_value(mode: ExecutionMode) {
@@ -264,4 +264,32 @@ fn a_method_that_is_called_directly_is_not_cancelled() {
     let cancellation = Cancellation::default();
     assert!(!cancellation.is_requested());
     assert_eq!(format!("{cancellation:?}"), "Cancellation { requested: false }");
+}
+
+#[test]
+fn a_method_runs_where_its_mode_says() {
+    let here = format!("{:?}", std::thread::current().id());
+    let counter = Counter::options(ExecutionMode::Sync, (), 1).init(1).unwrap();
+    let call = counter.thread();
+    assert!(call.is_done());
+    assert_eq!(call.result().unwrap(), here);
+    let counter = Counter::options(ExecutionMode::Thread, (), 1).init(1).unwrap();
+    let threads = gather((0..20).map(|_| counter.thread()).collect::<Vec<_>>()).result().unwrap();
+    assert!(threads.iter().all(|thread| *thread == threads[0] && *thread != here), "{threads:?}");
+}
+
+#[test]
+fn in_async_mode_a_method_that_is_not_async_leaves_its_runtime_free() {
+    block_on(async {
+        let gate = gate();
+        let closed = gate.acquire(()).unwrap();
+        let acquirer = Acquirer::options(ExecutionMode::Async, &gate, 1).init().unwrap();
+        let call = acquirer.acquire(amounts([("gate", 1)]), vec![]);
+        // The only thread of this runtime.
+        while gate.stats().limits[0].waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(closed);
+        call.await.unwrap();
+    });
 }

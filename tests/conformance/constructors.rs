@@ -113,3 +113,28 @@ fn a_constructor_can_be_called_as_a_plain_function() {
     assert_eq!(built.made(), "by hand");
     assert!(built.limits.acquire(()).is_ok(), "the empty pool limits nothing");
 }
+
+/// Its constructor needs a runtime around it.
+#[worker]
+pub struct Homely {
+    runtime: tokio::runtime::Id,
+}
+
+#[worker]
+impl Homely {
+    pub fn new() -> Self {
+        Self { runtime: tokio::runtime::Handle::current().id() }
+    }
+
+    pub async fn is_at_home(&self) -> bool {
+        self.runtime == tokio::runtime::Handle::current().id()
+    }
+}
+
+#[test]
+fn in_async_mode_a_constructor_that_is_not_async_finds_the_runtime_of_its_worker() {
+    let homely = Homely::options(ExecutionMode::Async, (), 1).init().unwrap();
+    assert!(homely.is_at_home().result().unwrap());
+    homely.resize(2).unwrap();
+    assert!((0..10).all(|_| homely.is_at_home().result().unwrap()));
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use concurry::prelude::*;
 
 use super::workers::{Acquirer, AcquirerHandle, amounts};
-use super::{eventually, every_mode_in_background, gate, tests_in};
+use super::{block_on, eventually, every_mode_in_background, gate, tests_in};
 
 /// Uses its own pool. A handle cannot travel: this worker cannot run in processes.
 #[worker]
@@ -66,6 +66,53 @@ impl Insider {
     pub fn wait_for_other(&mut self, other: InsiderHandle, all: Arc<Barrier>) -> Outcome {
         other.wait_on(all).result()
     }
+
+    /// Waits for a while only; its call is told.
+    pub async fn await_own_for_a_while(&mut self, own: InsiderHandle, done: mpsc::Sender<bool>) -> bool {
+        let call = own.nothing();
+        call.on_done(move |outcome| done.send(outcome.is_ok()).unwrap());
+        let outcomes = gather([call]).timeout(Duration::from_millis(1)).outcomes_async().await;
+        matches!(outcomes[..], [Err(CallError::Timeout)])
+    }
+
+    /// Looks for what is done, once, and then waits for another pool.
+    pub fn look_and_wait_for_other(
+        &mut self,
+        own: InsiderHandle,
+        other: InsiderHandle,
+        all: Arc<Barrier>,
+    ) -> Call<()> {
+        let (tell, told) = mpsc::channel();
+        let call = own.nothing();
+        call.on_done(move |_| tell.send(()).unwrap_or_default());
+        let mut completed = as_completed([call]);
+        let look = std::future::poll_fn(|context| {
+            let next = std::pin::pin!(completed.next_async());
+            std::task::Poll::Ready(next.poll(context).is_ready())
+        });
+        assert!(!block_on(look));
+        other.wait_on(all).result().unwrap();
+        assert!(told.try_recv().is_err(), "it was not answered meanwhile");
+        let (_, rest) = wait([own.nothing()], ReturnWhen::AllCompleted, Some(Duration::ZERO));
+        rest.into_iter().next().unwrap()
+    }
+
+    /// As [`await_own`](Self::await_own), beside others.
+    pub async fn await_own_beside(&self, own: InsiderHandle) -> Outcome {
+        own.nothing().await
+    }
+
+    /// As [`wait_for_own`](Self::wait_for_own), beside others.
+    pub fn wait_for_own_beside(&self, own: InsiderHandle, how: Way) -> Outcome {
+        how(&own)
+    }
+
+    /// Waits for what runs beside others, though one that does not may stand before it.
+    pub async fn await_what_runs_beside(&self, own: InsiderHandle) -> Outcome {
+        own.beside().await
+    }
+
+    pub async fn beside(&self) {}
 
     pub fn fails(&mut self) -> Result<(), String> {
         Err("no".to_owned())
@@ -182,6 +229,75 @@ tests_in! { [thread: Thread, in_async: Async]
         busy.result().unwrap();
         assert!(matches!(waits.result().unwrap(), Err(CallError::WouldDeadlock)));
         own.nothing().result().unwrap();
+    }
+}
+
+#[test]
+fn a_method_that_runs_beside_others_and_waits_for_one_that_does_not_is_told_so() {
+    let own = Insider::options(ExecutionMode::Async, (), 1).retry(Retry::fixed(3)).init().unwrap();
+    for _ in 0..3 {
+        let outcome = own.await_own_beside(own.clone()).result().unwrap();
+        assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
+        own.await_what_runs_beside(own.clone()).result().unwrap().unwrap();
+    }
+    for (name, how) in WAYS {
+        let outcome = own.wait_for_own_beside(own.clone(), how).result().unwrap();
+        assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{name}: {outcome:?}");
+        own.nothing().result().unwrap();
+    }
+    eventually(|| own.stats().queued == 0 && own.stats().running == 0);
+}
+
+#[test]
+fn who_waits_for_a_while_is_not_told_that_it_is_in_vain() {
+    let own = Insider::options(ExecutionMode::Async, (), 1).init().unwrap();
+    let (tell, told) = mpsc::channel();
+    assert!(own.await_own_for_a_while(own.clone(), tell).result().unwrap());
+    assert!(told.recv().unwrap(), "it was run afterwards");
+}
+
+#[test]
+fn who_has_stopped_waiting_for_a_call_is_not_taken_for_one_who_waits() {
+    let own = Insider::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    let other = Insider::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    let all = Arc::new(Barrier::new(2));
+    let call = own.look_and_wait_for_other(own.clone(), other, Arc::clone(&all));
+    (0..20_000).for_each(|_| std::thread::yield_now());
+    all.wait();
+    call.result().unwrap().result().unwrap();
+}
+
+#[test]
+fn a_worker_that_waits_for_what_another_one_will_run_is_left_to_wait() {
+    for mode in [ExecutionMode::Thread, ExecutionMode::Async] {
+        let own = Insider::options(mode, (), 2).init().unwrap();
+        let other = Insider::options(mode, (), 1).init().unwrap();
+        let all = Arc::new(Barrier::new(2));
+        // It sleeps, and will be free again.
+        let busy = own.wait_for_other(other.clone(), Arc::clone(&all));
+        eventually(|| other.stats().running == 1 && own.stats().running == 1);
+        let waits = own.wait_for_own(own.clone(), |own| own.nothing().result());
+        eventually(|| own.stats().queued == 1);
+        (0..20_000).for_each(|_| std::thread::yield_now());
+        all.wait();
+        busy.result().unwrap().unwrap();
+        let outcome = waits.result().unwrap();
+        assert!(outcome.is_ok(), "{mode}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_map_within_a_map_ends() {
+    for mode in [ExecutionMode::Thread, ExecutionMode::Async] {
+        for workers in [1, 2] {
+            let tasks = TaskWorker::options(mode, (), workers).init().unwrap();
+            let own = tasks.clone();
+            let outer = tasks.map(0..8, move |item| own.map(0..100, move |inner| item * inner).result());
+            for inner in outer.result().unwrap() {
+                assert!(matches!(inner, Ok(_) | Err(CallError::WouldDeadlock)), "{inner:?}");
+            }
+            assert_eq!(tasks.map(0..3, |item| item).result().unwrap(), [0, 1, 2]);
+        }
     }
 }
 

@@ -80,6 +80,20 @@ every_mode! {
 }
 
 #[test]
+fn the_budget_of_restarts_is_that_of_all_workers() {
+    for mode in [ExecutionMode::Thread, ExecutionMode::Async, ExecutionMode::Process] {
+        let options = Counter::options(mode, (), 3).max_restarts(0, Duration::from_secs(3600));
+        let counter = options.init(1).unwrap();
+        assert!(matches!(counter.panic("ouch".into()).result(), Err(CallError::Panicked(_))));
+        super::eventually(|| counter.count().result().is_err());
+        for _ in 0..10 {
+            let error = counter.count().result().unwrap_err();
+            assert!(matches!(error, CallError::WorkerLost { .. }), "{mode}: {error:?}");
+        }
+    }
+}
+
+#[test]
 fn a_budget_of_restarts_is_one_of_its_time() {
     let clock = ManualClock::new();
     let hour = Duration::from_secs(3600);

@@ -105,6 +105,17 @@ impl Flaky {
         self.attempt(99)
     }
 
+    /// Judged by how long it has been going on.
+    #[retry(on = |_, attempt| attempt.elapsed() < 2 * HOUR, attempts = 9, wait = HOUR, max_wait = HOUR, jitter = 0.0)]
+    pub fn for_two_hours(&mut self) -> Result<u64, Fault> {
+        self.attempt(99)
+    }
+
+    #[retry(until = |value, attempt| *value >= 3 && attempt.number() == 3, after = |_, _| None, attempts = 9, wait = AT_ONCE)]
+    pub fn until_the_third(&mut self) -> Result<u64, Fault> {
+        self.attempt(0)
+    }
+
     #[retry(until = |value| *value >= 3, attempts = 9, wait = AT_ONCE)]
     pub fn until_three(&mut self) -> Result<u64, Fault> {
         self.attempt(0)
@@ -244,6 +255,8 @@ every_mode! {
     fn a_result_that_will_not_do_is_tried_again(mode: ExecutionMode) {
         let flaky = Flaky::options(mode, tries(), 1).init().unwrap();
         assert_eq!(flaky.until_three().result().unwrap(), 3);
+        let other = Flaky::options(mode, tries(), 1).init().unwrap();
+        assert_eq!(other.until_the_third().result().unwrap(), 3);
         assert_eq!(flaky.plain_value(2).result().unwrap(), 2);
         let Err(CallError::RetriesExhausted(exhausted)) = flaky.plain_value(1).result() else { panic!() };
         assert!(exhausted.attempts().iter().all(|attempt| matches!(attempt.end(), AttemptEnd::Rejected(value) if value == "1")));
@@ -323,6 +336,50 @@ every_mode_in_background! {
         assert_eq!(clock.next_wake(), Some(clock.now() + HOUR), "longer than max_wait");
         clock.advance(HOUR);
         assert_eq!(call.result().unwrap(), 2);
+    }
+
+    fn the_budget_is_one_of_all_attempts_together(mode: ExecutionMode) {
+        let clock = ManualClock::new();
+        let retry = Retry::fixed(9).wait(HOUR).max_wait(HOUR).jitter(0.0).budget(5 * HOUR / 2);
+        let flaky = Flaky::options(mode, tries(), 1).retry(retry).clock(Arc::new(clock.clone())).init().unwrap();
+        let call = flaky.plain(99);
+        for _ in 0..2 {
+            clock.wait_for_sleepers(1);
+            clock.advance(HOUR);
+        }
+        let Err(CallError::RetriesExhausted(exhausted)) = call.result() else { panic!("it never succeeds") };
+        let elapsed: Vec<_> = exhausted.attempts().iter().map(concurry::FailedAttempt::elapsed).collect();
+        assert_eq!(elapsed, [AT_ONCE, HOUR, 2 * HOUR]);
+        assert_eq!(exhausted.last().unwrap().verdict(), AttemptVerdict::OutOfTime);
+    }
+
+    fn predicates_see_how_long_it_has_been_going_on(mode: ExecutionMode) {
+        let clock = ManualClock::new();
+        let flaky = Flaky::options(mode, tries(), 1).clock(Arc::new(clock.clone())).init().unwrap();
+        let call = flaky.for_two_hours();
+        for _ in 0..2 {
+            clock.wait_for_sleepers(1);
+            clock.advance(HOUR);
+        }
+        assert!(matches!(call.result(), Err(CallError::Failed(Fault::Busy(3)))));
+    }
+
+    fn not_all_of_a_crowd_wait_equally_long(mode: ExecutionMode) {
+        let clock = ManualClock::new();
+        let retry = Retry::fixed(2).wait(HOUR).max_wait(HOUR).jitter(1.0);
+        let flaky = Flaky::options(mode, tries(), 1).retry(retry).clock(Arc::new(clock.clone())).init().unwrap();
+        let calls: Vec<_> = (0..20).map(|_| flaky.plain(99)).collect();
+        clock.wait_for_sleepers(20);
+        clock.advance(HOUR);
+        let waits: Vec<_> = gather(calls)
+            .outcomes()
+            .into_iter()
+            .map(|outcome| match outcome {
+                Err(CallError::RetriesExhausted(exhausted)) => exhausted.attempts()[0].verdict(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
     }
 
     fn a_call_that_backs_off_holds_neither_worker_nor_limits(mode: ExecutionMode) {

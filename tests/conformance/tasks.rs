@@ -398,3 +398,37 @@ fn a_function_whose_types_do_not_travel_is_told_so_by_init() {
     let error = called::options(ExecutionMode::Process, (), 1).init().unwrap_err().to_string();
     assert!(error.contains("called") && error.contains("fn()") && error.contains("`call`"), "{error}");
 }
+
+#[test]
+fn a_map_has_workers_made_that_come_on_demand() {
+    for mode in [ExecutionMode::Thread, ExecutionMode::Async] {
+        let options = TaskWorker::options(mode, (), 4).on_demand(Duration::from_secs(3600));
+        let tasks = options.init().unwrap();
+        let all = Arc::new(Barrier::new(4));
+        let met = tasks.map(0..4, move |item| {
+            all.wait();
+            item
+        });
+        assert_eq!(met.result().unwrap(), [0, 1, 2, 3]);
+    }
+}
+
+struct Brittle;
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        assert!(thread::panicking(), "in the drop of what a closure holds");
+    }
+}
+
+#[test]
+fn a_closure_that_panics_when_it_is_dropped_harms_no_map() {
+    for mode in [ExecutionMode::Sync, ExecutionMode::Thread] {
+        let held = Brittle;
+        let mapped = tasks(mode).map(0..3, move |item| {
+            let _held = &held;
+            item
+        });
+        assert_eq!(mapped.result().unwrap(), [0, 1, 2], "{mode}");
+    }
+}

@@ -1,14 +1,13 @@
 //! Calls in the order in which they are done.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::iter::FusedIterator;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use super::ready::Ready;
+use super::ready::{Ready, next};
 use crate::call::{Call, CallError, Outcome};
 use crate::park;
 
@@ -73,7 +72,7 @@ impl<T, E> AsCompleted<T, E> {
     /// });
     /// ```
     pub async fn next_async(&mut self) -> Option<(usize, Outcome<T, E>)> {
-        poll_fn(|context| self.poll(context)).await
+        next(self, |this| &this.ready, Self::poll).await
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<(usize, Outcome<T, E>)>> {

@@ -132,7 +132,7 @@ impl<C: Gatherable> Gather<C> {
     fn start(self, until: Until) -> (Waiting, C) {
         let total = self.calls.count();
         let reporter = self.progress.map(|progress| Reporter::start(progress, total));
-        let latch = Arc::new(Latch::new(total, until, reporter));
+        let latch = Arc::new(Latch::new(total, (until, self.timeout.is_some()), reporter));
         self.calls.watch(&(Arc::clone(&latch) as Arc<dyn Watch>), 0);
         (Waiting::new(latch, self.timeout), self.calls)
     }

@@ -24,6 +24,8 @@ pub(super) enum Until {
 /// Hung on each call of a batch.
 pub(super) struct Latch {
     until: Until,
+    /// Whether the wait ends by itself in time.
+    is_timed: bool,
     remaining: AtomicUsize,
     first_failed: AtomicUsize,
     total: usize,
@@ -32,9 +34,10 @@ pub(super) struct Latch {
 }
 
 impl Latch {
-    pub(super) fn new(total: usize, until: Until, reporter: Option<Reporter>) -> Self {
+    pub(super) fn new(total: usize, (until, is_timed): (Until, bool), reporter: Option<Reporter>) -> Self {
         Self {
             until,
+            is_timed,
             remaining: AtomicUsize::new(total),
             first_failed: AtomicUsize::new(NONE),
             total,
@@ -74,7 +77,7 @@ impl Latch {
 
 impl Watch for Latch {
     fn awaited_by(&self, waker: &Waker) -> Awaited {
-        if !self.waiter.is(waker) {
+        if self.is_timed || !self.waiter.is(waker) {
             return Awaited::No;
         }
         match self.until {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 #[cfg(feature = "progress")]
 use crate::config::Config;
@@ -86,6 +86,7 @@ pub(super) struct Reporter {
     done: AtomicUsize,
     failed: AtomicUsize,
     total: usize,
+    is_over: AtomicBool,
     kind: Running,
 }
 
@@ -103,11 +104,15 @@ impl Reporter {
             Kind::Bar(title) => bar(title, total),
             Kind::Callback(callback) => Running::Callback(callback),
         };
-        Self { done: AtomicUsize::new(0), failed: AtomicUsize::new(0), total, kind }
+        let (done, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { done, failed, total, is_over: AtomicBool::new(false), kind }
     }
 
     /// One more call is done; `failed_now` when it is this one that failed.
     pub(super) fn report(&self, failed_now: bool) {
+        if self.is_over.load(Ordering::SeqCst) {
+            return;
+        }
         self.failed.fetch_add(usize::from(failed_now), Ordering::SeqCst);
         let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
         // Read last, so that whoever tells of the last call tells of all failures; others may see one of a call to come.
@@ -130,7 +135,9 @@ impl Reporter {
         }
     }
 
+    /// Nothing is told of calls that are done after the wait.
     pub(super) fn finish(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
         match &self.kind {
             #[cfg(feature = "progress")]
             Running::Bar(bar) => bar.abandon(),

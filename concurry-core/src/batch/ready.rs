@@ -3,6 +3,7 @@
 //! A completion pushes its number onto a lock-free queue, and wakes the consumer if it waits: O(1) a call, no thread, and
 //! no look at the calls that are not done.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
@@ -33,6 +34,24 @@ impl Watch for Sender {
         self.numbers.send(number).unwrap_or_default();
         self.waiter.wake();
     }
+}
+
+/// Awaits what `poll` gives of `source`, which has `ready`. When this is dropped in the middle, nobody waits any more.
+pub(super) async fn next<S, R>(
+    source: &mut S,
+    ready: fn(&S) -> &Ready,
+    mut poll: impl FnMut(&mut S, &Context<'_>) -> Poll<R>,
+) -> R {
+    struct Leaves<'a, S>(&'a mut S, fn(&S) -> &Ready);
+
+    impl<S> Drop for Leaves<'_, S> {
+        fn drop(&mut self) {
+            (self.1)(self.0).sender.waiter.leave();
+        }
+    }
+
+    let leaves = Leaves(source, ready);
+    poll_fn(|context| poll(leaves.0, context)).await
 }
 
 /// The end of the consumer.
@@ -67,7 +86,11 @@ impl Ready {
         self.numbers.try_recv().map_or_else(
             |_| {
                 self.sender.waiter.register(context);
-                self.numbers.try_recv().map_or(Poll::Pending, Poll::Ready)
+                let number = self.numbers.try_recv().map_or(Poll::Pending, Poll::Ready);
+                if number.is_ready() {
+                    self.sender.waiter.leave();
+                }
+                number
             },
             Poll::Ready,
         )

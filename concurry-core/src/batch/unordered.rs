@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use super::ready::Ready;
+use super::ready::{Ready, next};
 use super::submit_all::Input;
 use crate::call::{Call, CallError, Outcome};
 use crate::park;
@@ -57,7 +56,7 @@ where
     ///
     /// When the future is dropped, nothing is lost.
     pub async fn next_async(&mut self) -> Option<(usize, Outcome<T, E>)> {
-        poll_fn(|context| self.poll(context)).await
+        next(self, |this| &this.ready, Self::poll).await
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<(usize, Outcome<T, E>)>> {

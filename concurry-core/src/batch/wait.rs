@@ -103,7 +103,7 @@ fn start<T, E>(
     when: ReturnWhen,
     timeout: Option<Duration>,
 ) -> (Vec<Call<T, E>>, Waiting) {
-    let latch = Arc::new(Latch::new(calls.len(), when.into(), None));
+    let latch = Arc::new(Latch::new(calls.len(), (when.into(), timeout.is_some()), None));
     let watch = Arc::clone(&latch) as Arc<dyn Watch>;
     for (index, call) in calls.iter().enumerate() {
         call.watch(&watch, index);

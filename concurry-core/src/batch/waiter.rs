@@ -42,7 +42,9 @@ impl Waiter {
 
     /// Nobody waits any more.
     pub(super) fn leave(&self) {
-        drop(self.take());
+        if self.waits.load(Ordering::Relaxed) {
+            drop(self.take());
+        }
     }
 
     /// Wakes whoever registered, once.

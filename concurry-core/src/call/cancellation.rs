@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::cell::Asked;
+use super::awaited::Asked;
 
 /// Whether the call that a method runs for was cancelled.
 ///

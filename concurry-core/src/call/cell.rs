@@ -12,6 +12,7 @@
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
+use super::awaited::{Asked, Onward};
 use super::explain::Origin;
 use super::pending::{Callback, Pending};
 use super::{Awaited, CallError, Outcome};
@@ -28,15 +29,11 @@ pub trait Watch: Send + Sync {
         let _ = waker;
         Awaited::No
     }
-}
 
-/// A call of whatever type, to be asked who waits for it.
-pub(super) trait Asked: Send + Sync {
-    fn awaited_by(&self, waker: &Waker) -> Awaited;
-
-    fn is_open(&self) -> bool;
-
-    fn cancel(&self);
+    /// The call that comes after the one that this hangs on: it is to be asked instead.
+    fn onward(&self) -> Option<Onward> {
+        None
+    }
 }
 
 impl<T: Send, E: Send> Asked for Cell<T, E> {
@@ -44,7 +41,7 @@ impl<T: Send, E: Send> Asked for Cell<T, E> {
         Self::is_open(self)
     }
 
-    fn awaited_by(&self, waker: &Waker) -> Awaited {
+    fn awaited_by(&self, waker: &Waker) -> Result<Awaited, Onward> {
         Self::awaited_by(self, waker)
     }
 
@@ -279,14 +276,15 @@ impl<T, E> Cell<T, E> {
         watch.done(index, failed);
     }
 
-    /// Whether whoever `waker` wakes waits for this call.
-    pub(super) fn awaited_by(&self, waker: &Waker) -> Awaited {
+    /// Whether whoever `waker` wakes waits for this call; or whom to ask.
+    pub(super) fn awaited_by(&self, waker: &Waker) -> Result<Awaited, Onward> {
         let watch = match &*lock(&self.state) {
-            State::Pending(pending) if pending.is_waited_for(waker) => return Awaited::Needed,
+            State::Pending(pending) if pending.is_waited_for(waker) => return Ok(Awaited::Needed),
             State::Pending(pending) => pending.hangs().map(|(watch, _)| Arc::clone(watch)),
             State::Done(_) | State::Taken => None,
         };
-        watch.map_or(Awaited::No, |watch| watch.awaited_by(waker))
+        let Some(watch) = watch else { return Ok(Awaited::No) };
+        watch.onward().map_or_else(|| Ok(watch.awaited_by(waker)), Err)
     }
 
     /// Runs `callback` when the call closes, or now when it has. Nothing is run when the outcome was taken.

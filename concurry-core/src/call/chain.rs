@@ -6,10 +6,10 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
 
-use super::cell::{Asked, Watch};
-use super::{Awaited, Call, CallError, Outcome, Promise, channel, trampoline};
+use super::awaited::{Asked, Onward};
+use super::cell::Watch;
+use super::{Call, CallError, Outcome, Promise, channel, trampoline};
 use crate::panics::{Held, catch, discard};
 use crate::sync::lock;
 
@@ -34,8 +34,8 @@ where
         }
     }
 
-    fn awaited_by(&self, waker: &Waker) -> Awaited {
-        self.next.as_ref().map_or(Awaited::No, |next| next.awaited_by(waker))
+    fn onward(&self) -> Option<Onward> {
+        self.next.as_ref().map(|next| Onward(Arc::clone(next)))
     }
 }
 

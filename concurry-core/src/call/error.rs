@@ -38,7 +38,7 @@ pub enum CallError<E = Infallible> {
     #[error(transparent)]
     WorkerDied(WorkerDied),
     /// The call was tried as often, or for as long, as it may be; every attempt's result and verdict.
-    #[error("{0}")]
+    #[error(transparent)]
     RetriesExhausted(RetriesExhausted<E>),
     /// The pool was stopped before the call was run, or run again; it does not run.
     #[error("the worker pool was stopped before it ran this call")]

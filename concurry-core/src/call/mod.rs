@@ -33,7 +33,7 @@ mod promise;
 mod refused;
 mod trampoline;
 
-pub use awaited::Awaited;
+pub use awaited::{Awaited, Onward};
 pub use cancellation::{Cancellation, Canceller};
 pub use cell::Watch;
 pub use error::{CallError, NotSent, Panicked, WorkerDied};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use super::cell::{Asked, Cell};
+use super::awaited::{Asked, Onward};
+use super::cell::Cell;
 use super::{Awaited, CallError, Cancellation, Outcome};
 
 /// The duty to answer a call. Dropping it unanswered answers [`CallError::Stopped`].
@@ -56,7 +57,14 @@ impl<T, E> Promise<T, E> {
 
     /// Whether whoever `waker` wakes waits for the answer, be it through calls that are made of this one.
     pub fn awaited_by(&self, waker: &Waker) -> Awaited {
-        self.cell.as_ref().map_or(Awaited::No, |cell| cell.awaited_by(waker))
+        let Some(cell) = &self.cell else { return Awaited::No };
+        let mut asked = cell.awaited_by(waker);
+        loop {
+            match asked {
+                Ok(awaited) => return awaited,
+                Err(Onward(next)) => asked = next.awaited_by(waker),
+            }
+        }
     }
 
     /// What asks that of this call once the promise itself is out of reach.

@@ -1,6 +1,7 @@
 //! [`ConfigError`].
 
-use std::fmt;
+use std::sync::Arc;
+use std::{fmt, io};
 
 /// What is wrong with a configuration, and where.
 ///
@@ -25,7 +26,21 @@ pub struct ConfigError {
     pub(super) place: String,
     pub(super) key: String,
     pub(super) problem: String,
+    pub(super) source: Option<Unreadable>,
 }
+
+/// Why a file cannot be read.
+#[derive(Debug, Clone)]
+pub(super) struct Unreadable(pub(super) Arc<io::Error>);
+
+/// Two are the same when they tell the same.
+impl PartialEq for Unreadable {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.kind() == other.0.kind() && self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for Unreadable {}
 
 impl ConfigError {
     /// The file, or the variable of the environment.
@@ -41,9 +56,13 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, key, problem } = self;
+        let Self { place, key, problem, .. } = self;
         if key.is_empty() { write!(f, "{place} {problem}") } else { write!(f, "{place}: `{key}` {problem}") }
     }
 }
 
-impl std::error::Error for ConfigError {}
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| &*source.0 as &(dyn std::error::Error + 'static))
+    }
+}

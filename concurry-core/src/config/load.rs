@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
 use figment::error::{Actual, Kind};
 use figment::providers::Format;
@@ -9,6 +10,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 use serde::de::DeserializeOwned;
 
+use super::error::Unreadable;
 use super::{Config, ConfigError};
 
 const FILE: &str = "concurry.toml";
@@ -72,6 +74,10 @@ fn insert(options: &mut Dict, path: &[&str], value: Value) {
         return;
     }
     let inner = options.entry((*first).to_owned()).or_insert_with(|| Dict::new().into());
+    if !matches!(inner, Value::Dict(..)) {
+        // It has a value of its own and keys below it: whoever reads it finds that one of them cannot be.
+        *inner = Dict::new().into();
+    }
     if let Value::Dict(_, inner) = inner {
         insert(inner, rest, value);
     }
@@ -111,6 +117,7 @@ impl Config {
             place: file.display().to_string(),
             key: String::new(),
             problem: format!("cannot be read: {error}"),
+            source: Some(Unreadable(Arc::new(error))),
         })?;
         drop(text);
         with_environment(&level(Toml::file_exact(file))?)
@@ -149,7 +156,7 @@ fn located(place: Option<&Metadata>, path: &[String], problem: String) -> Config
         Some(Source::File(file)) => file.display().to_string(),
         _ => format!("{PREFIX}{}", path.join("__").to_uppercase()),
     };
-    ConfigError { place, key: path.join("."), problem }
+    ConfigError { place, key: path.join("."), problem, source: None }
 }
 
 fn problem(kind: &Kind) -> String {
@@ -188,5 +195,15 @@ mod tests {
                 .expect("both are options");
             assert_eq!((config.pool.max_workers, config.pool.max_queued_calls), (Some(4), Some(7)));
         }
+    }
+
+    #[test]
+    fn what_stands_below_an_option_that_has_a_value_is_not_passed_over() {
+        let variables = ["CONCURRY_POOL__MAX_WORKERS", "CONCURRY_POOL__MAX_WORKERS__X"]
+            .map(|name| (name.to_owned(), "4".to_owned()));
+        let config = Figment::from(figment::providers::Serialized::defaults(options(variables.into_iter())))
+            .extract::<Config>();
+        let error = config.unwrap_err().to_string();
+        assert!(error.contains("max_workers"), "{error}");
     }
 }

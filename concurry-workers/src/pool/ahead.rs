@@ -33,6 +33,12 @@ pub(crate) struct Place {
     age: u64,
 }
 
+impl Place {
+    pub(crate) fn age(&self) -> u64 {
+        self.age
+    }
+}
+
 impl<M> Taken<M> {
     pub(crate) fn into_parts(self) -> (Place, M, Noted) {
         (Place { need: self.need, age: self.age }, self.message, self.noted)

@@ -188,6 +188,7 @@ impl<M: Queued> Queue<M> {
         let mut state = self.state();
         self.presence.is_watched(true);
         if condition(&state) {
+            self.presence.is_watched(!state.observers.is_empty());
             return Poll::Ready(());
         }
         state.observers.push(context.waker().clone());

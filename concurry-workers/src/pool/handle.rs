@@ -278,6 +278,11 @@ impl<W: Worker> PoolHandle<W> {
         self.owner.runtime.stats()
     }
 
+    /// How many workers there are at most: more may come when calls come.
+    pub(crate) fn most_workers(&self) -> usize {
+        self.owner.queue.queue().most_workers()
+    }
+
     /// How many workers are there.
     pub fn workers(&self) -> usize {
         self.owner.queue.queue().counts().workers

@@ -155,7 +155,7 @@ mod tests {
         assert!(put_down(&queue) < 200);
         assert!(queue.push(Route { age: Some(ticket.age), affinity: None }, 1_000).is_ok());
         let mut taken: Vec<u32> =
-            std::iter::from_fn(|| queue.next(0, None).map(|(message, _)| message)).collect();
+            std::iter::from_fn(|| queue.next(0, None).map(|next| next.message)).collect();
         assert_eq!(taken.remove(100), 1_000, "its age is that of its ticket");
         assert_eq!(taken, (1..=300).collect::<Vec<_>>());
     }
@@ -191,7 +191,7 @@ mod tests {
         push(&queue, 1).unwrap();
         queue.close();
         assert_eq!([push(&queue, 2), push(&queue, 3)], [Err(2), Err(3)]);
-        assert_eq!(queue.next(0, None).map(|(message, _)| message), Some(1));
+        assert_eq!(queue.next(0, None).map(|next| next.message), Some(1));
         assert_eq!(pop(&queue), None);
     }
 
@@ -230,7 +230,7 @@ mod tests {
                         let from = &mut last[message as usize / EACH as usize];
                         assert!(*from == 0 || *from < message, "the calls of one thread are in order");
                         *from = message;
-                        next = queue.next(0, noted);
+                        next = queue.next(0, noted).map(|next| (next.message, next.noted));
                     }
                 }
                 last

@@ -21,6 +21,7 @@
 //! * `explain`: how it stands with a call.
 //! * `ending`: how calls, workers and the queue end.
 //! * `deadlock`: workers that wait for calls which only they could run.
+//! * `on_loan`: calls that need their worker for themselves, while it is on loan to others.
 //! * `serving`: which pools a thread serves, and so must not wait for.
 //! * [`PoolHandle`]: what every typed handle wraps; submitting, stopping, draining.
 //! * [`PoolStats`]: what a pool does right now.
@@ -40,6 +41,7 @@ mod inbox;
 mod lane;
 mod lanes;
 mod notes;
+mod on_loan;
 mod presence;
 mod queue;
 #[cfg(test)]
@@ -60,7 +62,7 @@ pub use submitting::Route;
 
 pub(crate) use ahead::{EndsByForce, Outlook, Place, Taken};
 pub(crate) use comeback::{Return, Ticket};
-pub(crate) use deadlock::Sleeper;
+pub(crate) use deadlock::{Sleeper, tell_all};
 pub(crate) use ending::Counts;
 pub(crate) use notes::{Note, Noted};
 pub(crate) use queue::{Popped, Queue, QueueOptions};

@@ -242,23 +242,24 @@ impl<M: Queued> Queue<M> {
     }
 
     /// The call that worker `number` took is finished, and it takes the next one, if it need not wait for that.
-    pub(crate) fn next(&self, number: usize, noted: Noted) -> Option<(M, Noted)> {
+    pub(crate) fn next(&self, number: usize, noted: Noted) -> Option<Taken<M>> {
         let mut next = None;
-        let noted = self.next_into(number, noted, &mut next);
-        next.map(|message| (message, noted))
+        let (noted, age) = self.next_into(number, noted, &mut next);
+        next.map(|message| Taken { need: Need::default(), age, message, noted })
     }
 
-    /// As [`next`](Self::next), into a place that is empty.
-    pub(crate) fn next_into(&self, number: usize, noted: Noted, into: &mut Option<M>) -> Noted {
+    /// As [`next`](Self::next), into a place that is empty; with its age.
+    pub(crate) fn next_into(&self, number: usize, noted: Noted, into: &mut Option<M>) -> (Noted, u64) {
         let mut state = lock(&self.state);
         let ended = state.ran(number, noted);
         if state.lanes.has_no_free() && self.inbox.has_news() {
             state.take_in();
         }
         let next = if state.has_surplus() { None } else { state.lanes.pop_free() };
-        let mut noted = None;
-        if let Some((age, message)) = next {
+        let (mut noted, mut age) = (None, 0);
+        if let Some((next, message)) = next {
             let message = into.insert(message);
+            age = next;
             noted = state.begins(number, Need::default(), age, message);
             taken(state, number, None);
         } else {
@@ -271,7 +272,7 @@ impl<M: Queued> Queue<M> {
         if ended.is_some() {
             self.tell_of(ended);
         }
-        noted
+        (noted, age)
     }
 }
 

@@ -48,6 +48,27 @@ fn push(queue: &Queue<u32>, message: u32) -> Result<(), u32> {
     }
 }
 
+#[test]
+fn what_a_method_has_submitted_and_what_is_done_takes_no_room() {
+    let queue = queue_of(usize::MAX);
+    push(&queue, 0).unwrap();
+    assert_eq!(pop_now(&queue), Some(0));
+    let _serving = super::serving::enter(queue.number(), Some(super::serving::Runner::alone(1)));
+    for n in 1..10_000 {
+        push(&queue, n).unwrap();
+        assert_eq!(pop_now(&queue), Some(n));
+        queue.finished(0, None);
+    }
+    assert!(queue.state().within.remembered() < 100);
+}
+
+#[test]
+fn who_has_looked_for_a_call_that_does_not_come_back_watches_no_more() {
+    let queue = queue_of(1);
+    assert!(queue.take(7).is_none());
+    assert!(queue.enters() && !queue.presence.leaves());
+}
+
 struct Flag(Arc<AtomicBool>);
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {

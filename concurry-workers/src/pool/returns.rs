@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Returns {
     /// By the number of the call that the caller holds: its age.
     tickets: BTreeMap<usize, u64>,
+    /// All those ages.
+    ages: BTreeSet<u64>,
     /// The ages of those that have come back and wait: to be taken, or for their time.
     back: BTreeSet<u64>,
     /// How often calls came back, and were taken again.
@@ -24,9 +26,11 @@ impl Returns {
 
     pub(super) fn may_come(&mut self, call: usize, age: u64) {
         self.tickets.insert(call, age);
+        self.ages.insert(age);
     }
 
     pub(super) fn is_answered(&mut self, call: usize, age: u64) {
+        self.ages.remove(&age);
         // The number may be that of another call by now.
         if self.tickets.get(&call) == Some(&age) {
             self.tickets.remove(&call);
@@ -36,6 +40,11 @@ impl Returns {
     /// The age of a call that may come back.
     pub(super) fn age_of(&self, call: usize) -> Option<u64> {
         self.tickets.get(&call).copied()
+    }
+
+    /// Whether the call of this age may come back.
+    pub(super) fn may_come_again(&self, age: u64) -> bool {
+        self.ages.contains(&age)
     }
 
     /// A call comes back; how often any did.

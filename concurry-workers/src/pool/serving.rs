@@ -7,8 +7,29 @@ use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::pin;
 
-/// A pool, and the worker that this thread is of it, if it is one that runs one call at a time.
-type Served = (usize, Option<usize>);
+/// A method of a worker that runs, as one that may wait for calls of its own pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Runner {
+    pub(crate) worker: usize,
+    /// Which one of those that run beside each other; 0 is one that has its worker for itself.
+    pub(crate) run: u64,
+}
+
+impl Runner {
+    /// What has its worker for itself.
+    pub(crate) fn alone(worker: usize) -> Self {
+        Self { worker, run: 0 }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Served {
+    pool: usize,
+    /// What this thread runs of it, if that is a method.
+    runner: Option<Runner>,
+    /// Whether that has submitted a call to its own pool.
+    has_submitted: bool,
+}
 
 thread_local! {
     /// The pool that was entered last; most threads serve one, and most none.
@@ -23,15 +44,25 @@ pub(crate) struct Serving {
     _here: PhantomData<*const ()>,
 }
 
-/// Marks this thread as one that serves the pool of this number, perhaps as one of its workers.
+/// Marks this thread as one that serves the pool of this number, perhaps with a method.
 #[inline]
-pub(crate) fn enter(pool: usize, worker: Option<usize>) -> Serving {
-    let before = LAST.replace(Some((pool, worker)));
+pub(crate) fn enter(pool: usize, runner: Option<Runner>) -> Serving {
+    let before = LAST.replace(Some(Served { pool, runner, has_submitted: false }));
     if let Some(before) = before {
         // A thread that is being torn down has no list left; it is nobody's worker.
         BEFORE.try_with(|served| served.borrow_mut().push(before)).unwrap_or_default();
     }
     Serving { is_first: before.is_none(), _here: PhantomData }
+}
+
+impl Serving {
+    /// Serves it no more; whether what ran here has submitted a call to its own pool.
+    #[inline]
+    pub(crate) fn leave(self) -> bool {
+        let has_submitted = LAST.get().is_some_and(|served| served.has_submitted);
+        drop(self);
+        has_submitted
+    }
 }
 
 impl Drop for Serving {
@@ -48,30 +79,43 @@ impl Drop for Serving {
 
 /// Looks through the pools that this thread serves, the one that was entered last first.
 #[inline]
-fn find<R>(of: impl Fn(Served) -> Option<R>) -> Option<R> {
-    let last = LAST.get()?;
-    of(last).or_else(|| {
-        BEFORE.try_with(|served| served.borrow().iter().rev().copied().find_map(of)).unwrap_or_default()
+fn find<R>(of: impl Fn(&mut Served) -> Option<R>) -> Option<R> {
+    let mut last = LAST.get()?;
+    let found = of(&mut last);
+    LAST.set(Some(last));
+    found.or_else(|| {
+        BEFORE.try_with(|served| served.borrow_mut().iter_mut().rev().find_map(of)).unwrap_or_default()
     })
 }
 
 /// Whether this thread serves that pool.
 #[inline]
 pub(crate) fn serves(pool: usize) -> bool {
-    find(|(served, _)| (served == pool).then_some(())).is_some()
+    find(|served| (served.pool == pool).then_some(())).is_some()
 }
 
-/// Which worker of that pool this thread is, if it is one that runs one call at a time.
+/// The method of that pool which this thread runs.
 #[inline]
-pub(crate) fn worker_of(pool: usize) -> Option<usize> {
-    find(|(served, worker)| (served == pool).then_some(worker)).flatten()
+pub(crate) fn runner_of(pool: usize) -> Option<Runner> {
+    find(|served| (served.pool == pool).then_some(served.runner)).flatten()
+}
+
+/// As [`runner_of`], which submits a call to that pool.
+pub(crate) fn submitter_of(pool: usize) -> Option<Runner> {
+    find(|served| {
+        (served.pool == pool).then(|| {
+            served.has_submitted = true;
+            served.runner
+        })
+    })
+    .flatten()
 }
 
 /// Runs `future` with the mark around each of its polls, on whatever thread that is.
-pub(crate) async fn within<F: Future>(pool: usize, worker: Option<usize>, future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(pool: usize, runner: Option<Runner>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
-        let _serving = enter(pool, worker);
+        let _serving = enter(pool, runner);
         future.as_mut().poll(context)
     })
     .await

@@ -105,6 +105,11 @@ impl<M: Queued> State<M> {
 }
 
 impl<M: Queued> Queue<M> {
+    /// How many workers there shall be, or may be.
+    pub(crate) fn most_workers(&self) -> usize {
+        self.state().staffing.target
+    }
+
     /// How workers are started when calls come.
     pub(crate) fn hires_by(&self, hire: Hire) {
         // A queue has one pool.

@@ -18,6 +18,7 @@ use super::lanes::{Lanes, Need};
 use super::notes::{Noted, Notes};
 use super::presence::Presence;
 use super::returns::Returns;
+use super::serving::Runner;
 use super::staffing::{Help, Staffing};
 use crate::admission::Standing;
 use crate::worker::Queued;
@@ -43,7 +44,7 @@ pub(super) struct State<M> {
     pub(super) ahead: Ahead,
     /// Workers that are there: they, and only they, take calls.
     pub(super) workers: Workers,
-    pub(super) within: Within,
+    pub(super) within: Within<M>,
     pub(super) staffing: Staffing,
     pub(super) open: bool,
     pub(super) idle: Idle,
@@ -139,6 +140,7 @@ impl<M> State<M> {
     pub(super) fn takes(&mut self, number: usize, need: Need, age: u64) -> Noted {
         self.workers.takes(number, need.worker.is_none());
         self.returns.runs_again(age);
+        self.within.takes(number, age);
         self.notes.taken(age)
     }
 
@@ -146,7 +148,7 @@ impl<M> State<M> {
     pub(super) fn ran(&mut self, number: usize, noted: Noted) -> Noted {
         self.running -= 1;
         self.workers.ran(number);
-        self.within.ends(number);
+        self.within.ends(Runner::alone(number));
         self.notes.ran(noted)
     }
 

@@ -10,7 +10,7 @@ use super::comeback::BackingOff;
 use super::ending::wake;
 use super::notes::Noted;
 use super::queue::{Queue, State};
-use super::serving::{serves, worker_of};
+use super::serving::{runner_of, serves, submitter_of};
 use super::trace::Names;
 use crate::worker::Queued;
 
@@ -81,7 +81,7 @@ impl<M: Queued> Queue<M> {
         let is_plain = route.is_plain()
             && !Names::are_wanted()
             && message.admission().is_none()
-            && worker_of(self.number()).is_none();
+            && runner_of(self.number()).is_none();
         if is_plain { self.inbox.put(message) } else { Err(message) }
     }
 
@@ -91,7 +91,7 @@ impl<M: Queued> Queue<M> {
     /// Calls that back off count as well: they are the pool's backlog. They themselves never wait for room.
     pub(crate) fn push(&self, route: Route, message: M) -> Result<Option<M>, Refused<M>> {
         let span = self.options.names.first(|| message.method());
-        let worker = worker_of(self.number());
+        let runner = submitter_of(self.number());
         let mut registered: Option<Waker> = None;
         loop {
             let mut state = self.state();
@@ -129,10 +129,10 @@ impl<M: Queued> Queue<M> {
                 }
             }
             let age = route.age.unwrap_or_else(|| state.age());
-            if let Some(worker) = worker {
-                state.within.submits(worker, age);
-            }
             let help = state.place(route.affinity, age, message, span);
+            if let Some(runner) = runner {
+                state.submits(runner, age);
+            }
             state.take_in();
             drop(state);
             self.help(help);

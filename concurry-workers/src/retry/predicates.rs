@@ -35,8 +35,11 @@ impl<T, E> Predicates<T, E> {
     }
 
     pub(super) fn shown(&self, value: &T, attempt: &Attempt) -> String {
-        guarded("Debug", attempt, || (self.show)(value))
-            .unwrap_or_else(|Broken| "of a broken Debug".to_owned())
+        panics::catch(|| (self.show)(value)).unwrap_or_else(|panic| {
+            let (method, number) = (attempt.method(), attempt.number());
+            tracing::error!(method, attempt = number, %panic, "the Debug of a rejected value panicked");
+            "of a broken Debug".to_owned()
+        })
     }
 }
 

@@ -4,11 +4,8 @@
 //! method. For as long as `&self` methods follow each other they share one read lock, so lending costs them a count; when a
 //! `&mut self` method comes, its loan begins when the last of them has ended.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 
 use concurry_core::panics::discard;
 use tokio::sync::RwLock;
@@ -16,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::{Shared, restart};
 use crate::error::InitError;
+use crate::pool::tell_all;
 use crate::worker::{ExclusiveGuard, Lent, Message, SharedGuard, Worker};
 
 /// A worker under its lock, with the mark that a panic leaves.
@@ -26,6 +24,9 @@ pub(super) struct Slot<W> {
     lent: Option<Arc<Lent<W>>>,
     /// Those before it that crashed, each until its last call has ended.
     old: Vec<JoinHandle<()>>,
+    /// How many methods have run beside each other, and how many of those had when this worker was made.
+    runs: u64,
+    runs_before: u64,
 }
 
 /// A worker on loan.
@@ -34,9 +35,19 @@ pub(super) enum Guard<W> {
     Exclusive(ExclusiveGuard<W>),
 }
 
+/// What came of lending the worker to a call.
+pub(super) enum Loan<W: Worker> {
+    Lent(Guard<W>, W::Message),
+    /// Its limits would have to be waited for.
+    NotNow(W::Message),
+    /// Those who have the worker wait for this very call: it was answered.
+    InVain,
+}
+
 impl<W: Worker + Send + Sync> Slot<W> {
     pub(super) fn new(worker: W) -> Self {
-        Self { worker: Arc::new(RwLock::new(worker)), crashed: Arc::default(), lent: None, old: Vec::new() }
+        let (worker, crashed) = (Arc::new(RwLock::new(worker)), Arc::default());
+        Self { worker, crashed, lent: None, old: Vec::new(), runs: 0, runs_before: 0 }
     }
 
     /// What is marked when a method panics.
@@ -56,49 +67,53 @@ impl<W: Worker + Send + Sync> Slot<W> {
         Some(guard).filter(|_| !self.crashed.load(Ordering::SeqCst))
     }
 
-    /// Lends the worker to a call. One that has to wait for it holds nothing meanwhile that those may be waiting for who have it;
-    /// if that is not to be had any more then, the worker is not lent.
-    pub(super) async fn lend_to(
-        &mut self,
-        message: &mut W::Message,
-        exclusive: bool,
-        (index, shared): (usize, &Arc<Shared<W>>),
-    ) -> Result<Option<Guard<W>>, InitError> {
-        let mut lend = pin!(self.lend(index, exclusive, shared));
-        let at_once = poll_fn(|context| Poll::Ready(lend.as_mut().poll(context))).await;
-        if let Poll::Ready(guard) = at_once {
-            return guard.map(Some);
-        }
-        let is_to_ask = message.admission().is_some_and(|(_, admission)| admission.give_way());
-        let guard = lend.await?;
-        let is_decided = !is_to_ask
-            || message.admission().is_none_or(|(_, admission)| admission.is_decided(shared.queue.limits()));
-        Ok(Some(guard).filter(|_| is_decided))
+    /// The number of the next method that runs beside others.
+    pub(super) fn next_run(&mut self) -> u64 {
+        self.runs += 1;
+        self.runs
     }
 
-    /// Waits until the worker can be lent, and has it made anew first if it has crashed.
-    async fn lend(
+    /// Lends the worker to a call, and has it made anew first if it has crashed; the message comes back if that fails.
+    ///
+    /// A call that has to wait for it holds nothing meanwhile that those may be waiting for who have it; if that is not to be had
+    /// any more then, the worker is not lent.
+    pub(super) async fn lend_to(
         &mut self,
-        index: usize,
+        (age, mut message): (u64, W::Message),
         exclusive: bool,
-        shared: &Arc<Shared<W>>,
-    ) -> Result<Guard<W>, InitError> {
-        loop {
-            if self.crashed.load(Ordering::SeqCst) {
-                self.replace(shared, index).await?;
+        (index, shared): (usize, &Arc<Shared<W>>),
+    ) -> Result<Loan<W>, (W::Message, InitError)> {
+        if let Some(guard) = self.lend_now(exclusive) {
+            return Ok(Loan::Lent(guard, message));
+        }
+        let is_to_ask = message.admission().is_some_and(|(_, admission)| admission.give_way());
+        let guard = loop {
+            if self.crashed.load(Ordering::SeqCst)
+                && let Err(error) = self.replace(shared, index).await
+            {
+                return Err((message, error));
             }
             let guard = if exclusive {
                 self.lent = None;
-                let guard = Arc::clone(&self.worker).write_owned().await;
+                let (loan, place) = (Arc::clone(&self.worker).write_owned(), (index, self.runs_before + 1));
+                let look = || tell_all::<W>(shared.queue.waited_for_in_vain());
+                let Some((guard, back)) = shared.queue.wait_on_loan(place, (age, message), loan, look).await
+                else {
+                    return Ok(Loan::InVain);
+                };
+                message = back;
                 Guard::Exclusive(ExclusiveGuard::new(guard, &self.crashed))
             } else {
                 Guard::Shared(SharedGuard::new(self.lent().await))
             };
             // It may have crashed while it was waited for.
             if !self.crashed.load(Ordering::SeqCst) {
-                return Ok(guard);
+                break guard;
             }
-        }
+        };
+        let is_decided = !is_to_ask
+            || message.admission().is_none_or(|(_, admission)| admission.is_decided(shared.queue.limits()));
+        Ok(if is_decided { Loan::Lent(guard, message) } else { Loan::NotNow(message) })
     }
 
     async fn lent(&mut self) -> Arc<Lent<W>> {
@@ -127,6 +142,7 @@ impl<W: Worker + Send + Sync> Slot<W> {
         })?;
         let old = std::mem::replace(&mut self.worker, Arc::new(RwLock::new(made)));
         self.crashed = Arc::default();
+        self.runs_before = self.runs;
         self.old.retain(|old| !old.is_finished());
         self.old.push(tokio::spawn(leave(old, Arc::clone(shared))));
         Ok(())

@@ -1,6 +1,7 @@
 //! The tokio runtime that concurry starts when there is none to use.
 
 use std::future::Future;
+use std::io;
 use std::sync::OnceLock;
 
 use concurry_core::park;
@@ -8,24 +9,28 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 /// The shared runtime: started with the first use, with all drivers, and kept until the process ends.
 ///
-/// # Panics
+/// # Errors
 ///
-/// When the system can start no threads at all; nothing async can run then.
-pub(crate) fn handle() -> &'static Handle {
+/// Those of the system, which has no threads or descriptors left.
+pub(crate) fn handle() -> io::Result<&'static Handle> {
     static OWN: OnceLock<Runtime> = OnceLock::new();
-    OWN.get_or_init(|| {
-        Builder::new_multi_thread()
-            .enable_all()
-            .thread_name("concurry-tokio")
-            .build()
-            .expect("the system lets concurry start a tokio runtime")
-    })
-    .handle()
+    if let Some(own) = OWN.get() {
+        return Ok(own.handle());
+    }
+    let own = Builder::new_multi_thread().enable_all().thread_name("concurry-tokio").build()?;
+    // Of two that are started at once, the second ends again.
+    Ok(OWN.get_or_init(|| own).handle())
 }
 
 /// Runs a future of a user's async method on this thread: its timers and sockets belong to our runtime, whose threads
 /// drive them while this one sleeps. Unlike tokio's own `block_on`, it may be used on a thread of another runtime.
+///
+/// # Panics
+///
+/// When the system lets us start no runtime; that is the panic of the call.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let _context = handle().enter();
+    let handle =
+        handle().unwrap_or_else(|error| panic!("the system lets concurry start no runtime: {error}"));
+    let _context = handle.enter();
     park::block_on(future)
 }

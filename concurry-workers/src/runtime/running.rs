@@ -3,30 +3,35 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use concurry_core::park::Sleepers;
+
 use super::Shared;
 use crate::attempt::{Ran, poll_job, refuse};
-use crate::pool::{Note, Noted, Place, Taken};
+use crate::pool::serving::{Runner, enter};
+use crate::pool::{Note, Noted, Place, Sleeper, Taken};
 use crate::worker::{Job, Worker};
 
 /// A call that was taken and has not begun.
 pub(super) struct Call<W: Worker> {
     pub(super) message: W::Message,
     noted: Noted,
-    /// Where it was. None of a call that followed another one at once: it needs nothing but its worker.
-    place: Option<Place>,
+    /// Where it was.
+    place: Place,
 }
 
 impl<W: Worker> Call<W> {
     pub(super) fn of(taken: Taken<W::Message>) -> Self {
         let (place, message, noted) = taken.into_parts();
-        Self { message, noted, place: Some(place) }
+        Self { message, noted, place }
     }
 
     /// Worker `index` begins with it.
     pub(super) fn begin(self, shared: &Arc<Shared<W>>, index: usize) -> (W::Message, Running<W>) {
         let Self { message, noted, place } = self;
         let shared = Arc::clone(shared);
-        (message, Running { shared, index, ended: Ran::Returned, noted, place, is_told: false })
+        let runner = Runner::alone(index);
+        let (place, beside) = (Some(place), Beside { runner, has_submitted: false, is_asleep: false });
+        (message, Running { shared, index, ended: Ran::Returned, noted, place, beside, is_told: false })
     }
 }
 
@@ -36,15 +41,75 @@ pub(super) struct Running<W: Worker> {
     pub(super) index: usize,
     pub(super) ended: Ran,
     pub(super) noted: Noted,
+    /// None once it has gone on with its call.
     place: Option<Place>,
+    beside: Beside,
     /// It has been told how it ended.
     is_told: bool,
 }
 
+/// What is known of a method that runs beside others, for those who look whether it waits for its own pool.
+struct Beside {
+    runner: Runner,
+    has_submitted: bool,
+    is_asleep: bool,
+}
+
 impl<W: Worker> Running<W> {
+    /// It runs beside others, as this one of them.
+    pub(super) fn beside(&mut self, run: u64) {
+        self.beside.runner.run = run;
+    }
+
     /// Takes a step of an async method.
     pub(super) fn poll(&mut self, job: &mut Job, context: &mut Context<'_>) -> Poll<Ran> {
-        Note::within(&mut self.noted, || poll_job(job, context))
+        self.step(|| poll_job(job, context))
+    }
+
+    /// Runs a part of its method.
+    pub(super) fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
+        if self.beside.runner.run == 0 {
+            return Note::within(&mut self.noted, step);
+        }
+        let serving = enter(self.shared.queue.number(), Some(self.beside.runner));
+        let result = Note::within(&mut self.noted, step);
+        self.beside.has_submitted |= serving.leave();
+        result
+    }
+
+    /// As [`poll`](Self::poll), of a method that is polled by nobody else: while it is pending it sleeps.
+    pub(super) fn poll_beside(&mut self, job: &mut Job, context: &mut Context<'_>) -> Poll<Ran> {
+        self.wakes_up();
+        let polled = self.poll(job, context);
+        if polled.is_pending() && self.beside.has_submitted {
+            self.beside.is_asleep = true;
+            self.sleeper().falls_asleep(context.waker());
+        }
+        polled
+    }
+
+    /// Runs a method that blocks its thread, beside others.
+    pub(super) fn block(&mut self, method: impl FnOnce() -> Ran) -> Ran {
+        let (shared, runner) = (Arc::clone(&self.shared), self.beside.runner);
+        let (ran, has_submitted) =
+            shared.work_as(runner, Some(self.age()), || Note::within(&mut self.noted, method));
+        self.beside.has_submitted |= has_submitted;
+        ran
+    }
+
+    fn wakes_up(&mut self) {
+        if std::mem::take(&mut self.beside.is_asleep) {
+            self.sleeper().wakes_up();
+        }
+    }
+
+    fn sleeper(&self) -> Sleeper<W> {
+        Sleeper::new(&self.shared.queue, self.beside.runner, Some(self.age()))
+    }
+
+    /// Which call of its pool it is.
+    pub(super) fn age(&self) -> u64 {
+        self.place.as_ref().map_or(0, Place::age)
     }
 
     /// How it has ended.
@@ -54,9 +119,10 @@ impl<W: Worker> Running<W> {
     }
 
     /// It is begun with once more.
-    pub(super) fn leave(mut self, message: W::Message) -> Call<W> {
+    pub(super) fn leave(mut self, message: W::Message) -> Option<Call<W>> {
+        let place = self.place.take()?;
         self.is_told = true;
-        Call { message, noted: self.noted.take(), place: self.place.take() }
+        Some(Call { message, noted: self.noted.take(), place })
     }
 
     /// It has ended, and its worker takes the next call, if that is there.
@@ -64,8 +130,7 @@ impl<W: Worker> Running<W> {
         self.is_told = true;
         let noted = self.noted.take();
         self.shared.count(self.ended, &noted);
-        let (message, noted) = self.shared.queue.next(self.index, noted)?;
-        Some(Call { message, noted, place: None })
+        self.shared.queue.next(self.index, noted).map(Call::of)
     }
 
     /// It goes back to where it was, to be taken once more.
@@ -83,6 +148,10 @@ impl<W: Worker> Running<W> {
 
 impl<W: Worker> Drop for Running<W> {
     fn drop(&mut self) {
+        self.wakes_up();
+        if self.beside.has_submitted {
+            self.shared.queue.beside_ends(self.beside.runner);
+        }
         if !self.is_told {
             self.shared.call_ended(self.index, self.ended, self.noted.take());
         }

@@ -16,8 +16,8 @@ use super::{Restarts, Setup};
 use crate::attempt::{Ran, refuse, reject};
 use crate::construct::construct;
 use crate::error::InitError;
-use crate::pool::serving::{self, Serving};
-use crate::pool::{Counters, Counts, Noted, PoolStats, Queue, Refused, Route, Sleeper};
+use crate::pool::serving::{self, Runner, Serving};
+use crate::pool::{Counters, Counts, Noted, PoolStats, Queue, Refused, Route, Sleeper, tell_all};
 use crate::process::Settings;
 use crate::worker::Worker;
 use concurry_core::sync::lock;
@@ -75,8 +75,15 @@ impl<W: Worker> Shared<W> {
 
     /// Runs `body` as worker `number`, on this thread: while it is asleep there, the worker runs nothing.
     pub(crate) fn work<R>(&self, number: usize, body: impl FnOnce() -> R) -> R {
-        let _serving = serving::enter(self.queue.number(), Some(number));
-        park::watched(Sleeper::<W>::new(&self.queue, number), body)
+        self.work_as(Runner::alone(number), None, body).0
+    }
+
+    /// Runs `body` on this thread as a method of the pool; and says whether it has submitted a call to the pool.
+    pub(crate) fn work_as<R>(&self, runner: Runner, age: Option<u64>, body: impl FnOnce() -> R) -> (R, bool) {
+        let serving = serving::enter(self.queue.number(), Some(runner));
+        let sleeper = Arc::new(Sleeper::<W>::new(&self.queue, runner, age));
+        let result = park::watched(sleeper, body);
+        (result, serving.leave())
     }
 
     /// Puts a call into the queue, or gives it back when that is closed. A call that has to leave for it is answered.
@@ -106,9 +113,7 @@ impl<W: Worker> Shared<W> {
         }
         self.queue.worker_ended(number);
         if !self.queue.is_deserted() {
-            for message in self.queue.waited_for_in_vain() {
-                refuse::<W>(message, CallError::WouldDeadlock);
-            }
+            tell_all::<W>(self.queue.waited_for_in_vain());
             return;
         }
         if self.queue.hires() && !self.queue.is_over() {

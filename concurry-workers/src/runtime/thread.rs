@@ -156,7 +156,7 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
                 discard(worker);
                 worker = restart(shared, index)?;
             } else {
-                noted = shared.queue.next_into(index, noted.take(), &mut call);
+                (noted, _) = shared.queue.next_into(index, noted.take(), &mut call);
             }
         }
     }

@@ -17,12 +17,12 @@ use concurry_core::call::CallError;
 use concurry_core::sync::lock;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::lending::{Guard, Slot};
+use super::lending::{Guard, Loan, Slot};
 use super::running::{Call, Running};
 use super::{Runtime, Setup, Shared, own};
 use crate::attempt::{Ran, marking, refuse};
 use crate::error::InitError;
-use crate::pool::serving::within;
+use crate::pool::serving::{Runner, within};
 use crate::pool::{Note, PoolStats, Popped, Route, Sleeper};
 use crate::worker::{Access, ExclusiveGuard, Job, Worker};
 
@@ -42,10 +42,16 @@ type Begin<W> = fn(&Arc<Shared<W>>, &Handle, usize) -> Result<(), InitError>;
 
 /// Makes the workers here, one after the other, and then starts a task for each.
 pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, InitError> {
-    let handle = Handle::try_current().unwrap_or_else(|_| own::handle().clone());
+    let what = "a tokio runtime";
+    let handle = match Handle::try_current() {
+        Ok(handle) => handle,
+        Err(_) => own::handle().map_err(|source| InitError::Start { what, source })?.clone(),
+    };
     let shared = Shared::new(setup);
-    let workers: Result<Vec<W>, InitError> =
-        (0..shared.workers).map(|index| shared.construct(index)).collect();
+    let workers: Result<Vec<W>, InitError> = {
+        let _context = handle.enter();
+        (0..shared.workers).map(|index| shared.construct(index)).collect()
+    };
     for (index, worker) in workers?.into_iter().enumerate() {
         shared.queue.worker_started(index);
         spawn(&shared, &handle, index, worker);
@@ -70,7 +76,7 @@ fn begin<W: Worker + Send + Sync>(
     index: usize,
 ) -> Result<(), InitError> {
     let worker = {
-        let _serving = shared.serve();
+        let (_serving, _context) = (shared.serve(), handle.enter());
         shared.construct(index)?
     };
     spawn(shared, handle, index, worker);
@@ -79,7 +85,8 @@ fn begin<W: Worker + Send + Sync>(
 
 fn spawn<W: Worker + Send + Sync>(shared: &Arc<Shared<W>>, handle: &Handle, index: usize, worker: W) {
     let lifetime = Lifetime { shared: Arc::clone(shared), index, lost: None };
-    handle.spawn(within(shared.queue.number(), Some(index), serve(lifetime, index, worker)));
+    let runner = Some(Runner::alone(index));
+    handle.spawn(within(shared.queue.number(), runner, serve(lifetime, index, worker)));
 }
 
 /// The time in which a worker is there; it ends with the task, also when the runtime drops the task.
@@ -162,12 +169,15 @@ fn stint<W: Worker + Send + Sync>(
         let Access { exclusive, is_async } = W::access(&call.message);
         let guard = if is_async { slot.lend_now(exclusive) } else { None };
         let Some(guard) = guard else { return Poll::Ready(Stint::Call(call)) };
-        let (message, running) = call.begin(shared, index);
+        let (message, mut running) = call.begin(shared, index);
+        if !exclusive {
+            running.beside(slot.next_run());
+        }
         let ended = match first_step(running, guard, message, context) {
             Ok(ended) => Some(ended),
             Err((job, running)) if exclusive => return Poll::Ready(Stint::Alone(job, running)),
             Err((job, running)) => {
-                drop(tokio::spawn(within(shared.queue.number(), None, run(job, running))));
+                drop(tokio::spawn(run(job, running)));
                 None
             }
         };
@@ -184,7 +194,7 @@ fn first_step<W: Worker>(
     message: W::Message,
     context: &mut Context<'_>,
 ) -> Result<Running<W>, (Job, Running<W>)> {
-    let job = Note::within(&mut running.noted, || match guard {
+    let job = running.step(|| match guard {
         Guard::Shared(guard) => W::start_shared(guard, message),
         Guard::Exclusive(guard) => W::start_exclusive(guard, message),
     });
@@ -201,25 +211,28 @@ fn first_step<W: Worker>(
 /// same one, if it is for a [`stint`]. Gives the message back when the worker, crashed before, could not be made anew.
 async fn take<W: Worker + Send + Sync>(
     slot: &mut Slot<W>,
-    mut message: W::Message,
-    running: Running<W>,
+    message: W::Message,
+    mut running: Running<W>,
 ) -> Result<Option<Call<W>>, (W::Message, InitError)> {
     let Access { exclusive, is_async } = W::access(&message);
-    let guard = match slot.lend_to(&mut message, exclusive, (running.index, &running.shared)).await {
-        Ok(Some(guard)) => guard,
-        Ok(None) => {
+    let call = (running.age(), message);
+    let (guard, message) = match slot.lend_to(call, exclusive, (running.index, &running.shared)).await? {
+        Loan::Lent(guard, message) => (guard, message),
+        Loan::NotNow(message) => {
             running.put_back(message);
             return Ok(None);
         }
-        Err(error) => return Err((message, error)),
+        Loan::InVain => {
+            drop(running.ended(Ran::Failed));
+            return Ok(None);
+        }
     };
     match guard {
-        Guard::Shared(_) | Guard::Exclusive(_) if is_async => Ok(Some(running.leave(message))),
+        Guard::Shared(_) | Guard::Exclusive(_) if is_async => Ok(running.leave(message)),
         Guard::Shared(guard) => {
             let crashed = slot.crashed();
+            running.beside(slot.next_run());
             tokio::task::spawn_blocking(move || {
-                let shared = Arc::clone(&running.shared);
-                let _serving = shared.serve();
                 run_here(running, &crashed, || guard.run_shared(message));
             });
             Ok(None)
@@ -238,14 +251,14 @@ async fn take<W: Worker + Send + Sync>(
 
 /// Runs an async method to its end that has its worker for itself: while it waits, the worker sleeps.
 async fn run_alone<W: Worker>(mut job: Job, mut running: Running<W>) -> Running<W> {
-    let sleeper = Sleeper::<W>::new(&running.shared.queue, running.index);
+    let sleeper = Sleeper::<W>::new(&running.shared.queue, Runner::alone(running.index), None);
     let ran = sleeper.watch(poll_fn(|context| running.poll(&mut job, context))).await;
     running.ended(ran)
 }
 
 /// Runs an async method to its end.
 async fn run<W: Worker>(mut job: Job, mut running: Running<W>) {
-    let ran = poll_fn(|context| running.poll(&mut job, context)).await;
+    let ran = poll_fn(|context| running.poll_beside(&mut job, context)).await;
     drop(running.ended(ran));
 }
 
@@ -275,7 +288,7 @@ fn run_in_turn<W: Worker>(
 
 /// Runs a method that is not async; `method` borrows its guard, which is held to the end.
 fn run_here<W: Worker>(mut running: Running<W>, crashed: &Arc<AtomicBool>, method: impl FnOnce() -> Ran) {
-    let ran = Note::within(&mut running.noted, || marking(Some(crashed), method));
+    let ran = running.block(|| marking(Some(crashed), method));
     drop(running.ended(ran));
 }
 

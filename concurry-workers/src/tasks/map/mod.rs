@@ -65,7 +65,7 @@ where
     let expected = items.size_hint().0;
     let map = Arc::new(Map {
         f,
-        input: Mutex::new(Input::new(expected, pool.workers())),
+        input: Mutex::new(Input::new(expected, pool.most_workers())),
         output: Output::new(promise, expected),
         queue: pool.weak_queue(),
         begun: AtomicBool::new(false),
@@ -95,6 +95,9 @@ where
     }
     map.output.end_at(count);
     caller.0 = None;
+    drop(caller);
+    // It may be the last to let go of the closure.
+    panics::discard(map);
     call
 }
 
@@ -207,6 +210,7 @@ impl<T, U, F> Drop for Helper<T, U, F> {
     fn drop(&mut self) {
         if let Some(map) = self.map.take() {
             map.output.fail(CallError::Stopped);
+            panics::discard(map);
         }
     }
 }
