@@ -131,7 +131,7 @@ impl<T, E> Cell<T, E> {
     pub(super) fn cancel(&self) -> bool {
         let was_open = self.close(Err(CallError::Cancelled));
         if was_open {
-            self.origin.is_cancelled();
+            self.origin.is_cancelled(self.id());
         }
         was_open
     }

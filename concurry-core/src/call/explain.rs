@@ -115,8 +115,8 @@ pub trait Explains: Send + Sync {
     /// How it stands with the call of this number, which is not done.
     fn explain(&self, call: usize) -> Explanation;
 
-    /// A call of this pool was cancelled, wherever it is.
-    fn is_cancelled(&self);
+    /// The call of this number was cancelled, wherever it is.
+    fn is_cancelled(&self, call: usize);
 
     /// What the pool knows a call by besides its number, which it forgets when the call is done.
     fn age_of(&self, call: usize) -> Option<u64>;
@@ -141,10 +141,10 @@ impl Origin {
         self.pool().map_or(Explanation::Running, |pool| pool.explain(call))
     }
 
-    /// Tells the pool that one of its calls was cancelled.
-    pub(super) fn is_cancelled(self) {
+    /// Tells the pool that the call of this number was cancelled.
+    pub(super) fn is_cancelled(self, call: usize) {
         if let Some(pool) = self.pool() {
-            pool.is_cancelled();
+            pool.is_cancelled(call);
         }
     }
 

@@ -60,6 +60,8 @@ impl<M> Taken<M> {
 
 /// A worker that can be ended with the call that it runs.
 pub(crate) trait EndsByForce: Send + Sync {
+    /// Nobody needs the result of one of the calls that it has at hand.
+    fn is_cancelled(&self);
     /// Ends the worker if it runs this call, known by its age or else by its number; whether it had the call.
     fn end_by_force(&self, call: usize, age: Option<u64>) -> bool;
 }
@@ -79,6 +81,8 @@ pub(super) struct Ahead {
     hands: Vec<Hand>,
     /// Calls that were taken and not begun, of all workers: of each all that it has at hand but one.
     waiting: usize,
+    /// How many of them have room, and are to be woken for the next call.
+    with_room: usize,
 }
 
 /// What one worker has at hand.
@@ -149,7 +153,21 @@ impl Ahead {
             None => self.hands.iter_mut().filter(|hand| hand.has_room).min_by_key(|hand| hand.calls.len()),
         }?;
         hand.has_room = false;
-        hand.waker.clone()
+        let waker = hand.waker.clone();
+        self.with_room -= 1;
+        waker
+    }
+
+    /// Whether anybody is to be woken for a call.
+    #[inline]
+    pub(super) fn is_short(&self) -> bool {
+        self.with_room > 0
+    }
+
+    fn set_has_room(&mut self, number: usize, has_room: bool) {
+        let Some(hand) = self.hands.get_mut(number) else { return };
+        let before = std::mem::replace(&mut hand.has_room, has_room);
+        self.with_room = self.with_room + usize::from(has_room) - usize::from(before);
     }
 
     /// The worker that has most of what any could run, when somebody is idle.
@@ -167,6 +185,12 @@ impl Ahead {
     /// Whether worker `number` has any call.
     pub(super) fn has_calls(&self, number: usize) -> bool {
         self.hands.get(number).is_some_and(|hand| !hand.calls.is_empty())
+    }
+
+    /// The worker that has the call of this number.
+    pub(super) fn who_has(&self, call: usize) -> Option<Weak<dyn EndsByForce>> {
+        let has_it = |hand: &&Hand| hand.calls.iter().any(|(_, number)| *number == call);
+        self.hands.iter().find(has_it).and_then(|hand| hand.ender.clone())
     }
 
     /// What ends each of them by force.
@@ -189,8 +213,8 @@ impl Ahead {
     }
 
     pub(super) fn ended(&mut self, number: usize) -> Option<Waker> {
+        self.set_has_room(number, false);
         let hand = self.hands.get_mut(number)?;
-        hand.has_room = false;
         hand.ender = None;
         hand.waker.take()
     }
@@ -200,8 +224,6 @@ impl<M: Queued> Queue<M> {
     /// Worker `number` takes calls ahead from now on; `waker` has it look for more, or put some back.
     pub(crate) fn takes_ahead(&self, number: usize, waker: Waker, ender: Weak<dyn EndsByForce>) {
         let mut state = self.state();
-        // Who has room is to be woken for each call.
-        state.capacity = 0;
         state.take_in();
         let hands = &mut state.ahead.hands;
         if hands.len() <= number {
@@ -230,15 +252,19 @@ impl<M: Queued> Queue<M> {
             return Outlook::Fine;
         }
         let before = into.len();
-        while into.len() - before < most {
-            let Some(taken) = state.next_ahead(number) else { break };
-            into.push(taken);
+        loop {
+            while into.len() - before < most {
+                let Some(taken) = state.next_ahead(number) else { break };
+                into.push(taken);
+            }
+            let has_room = is_short && into.len() - before < most;
+            // Nothing is put down any more from here on that it is not woken for.
+            if !has_room || self.inbox.shut_if_empty() {
+                state.ahead.set_has_room(number, has_room);
+                return Outlook::Fine;
+            }
+            state.take_in();
         }
-        let has_room = is_short && into.len() - before < most;
-        if let Some(hand) = state.ahead.hand(number) {
-            hand.has_room = has_room;
-        }
-        Outlook::Fine
     }
 
     /// Calls of these ages that worker `number` had at hand have ended, `free` of them of those that any worker could run; and
@@ -275,6 +301,8 @@ impl<M: Queued> Queue<M> {
         let rooms = state.rooms(over.len());
         let helps: Vec<_> = calls.into_iter().map(|call| state.replace(call)).collect();
         let swept = if state.submitters.is_empty() { None } else { state.sweep() };
+        // What was put back takes the room of what may be put down.
+        state.take_in();
         // Whoever waits for room finds what is put back counted as before.
         tell(state);
         for help in helps {

@@ -59,12 +59,18 @@ impl<M: Queued> Queue<M> {
         sweep(state);
     }
 
-    /// One of the pool's calls was cancelled: perhaps one that waits.
-    pub(super) fn counts_cancelled(&self) {
+    /// The call of this number was cancelled: perhaps one that waits, or that a worker has at hand.
+    pub(super) fn counts_cancelled(&self, call: usize) {
         let mut state = self.state();
         state.cancelled += 1;
+        let has_it = state.ahead.who_has(call);
         if !state.submitters.is_empty() || state.cancelled > state.lanes.len() / 2 {
             sweep(state);
+        } else {
+            drop(state);
+        }
+        if let Some(worker) = has_it.and_then(|worker| worker.upgrade()) {
+            worker.is_cancelled();
         }
     }
 }
@@ -126,7 +132,7 @@ mod tests {
 
     fn cancel(queue: &Queue<Wish>, wish: &Wish) {
         wish.0.store(true, Ordering::SeqCst);
-        queue.counts_cancelled();
+        queue.counts_cancelled(0);
     }
 
     #[test]

@@ -130,8 +130,8 @@ impl<M: Queued> Explains for Queue<M> {
         }
     }
 
-    fn is_cancelled(&self) {
-        self.counts_cancelled();
+    fn is_cancelled(&self, call: usize) {
+        self.counts_cancelled(call);
     }
 }
 

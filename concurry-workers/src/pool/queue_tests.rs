@@ -169,6 +169,8 @@ fn an_interrupted_worker_hands_its_wake_up_on() {
 struct Nobody;
 
 impl EndsByForce for Nobody {
+    fn is_cancelled(&self) {}
+
     fn end_by_force(&self, _: usize, _: Option<u64>) -> bool {
         false
     }

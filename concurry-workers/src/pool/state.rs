@@ -115,7 +115,7 @@ impl<M> State<M> {
 
     /// How many calls may be put down without anything else to be done for them.
     fn room(&self) -> usize {
-        if !self.open || self.idle.len() > 0 || !self.submitters.is_empty() {
+        if !self.open || self.idle.len() > 0 || self.ahead.is_short() || !self.submitters.is_empty() {
             return 0;
         }
         self.capacity.saturating_sub(self.backlog())

@@ -7,6 +7,7 @@ use std::fmt::Display;
 
 use concurry_core::call::NotSent;
 use concurry_core::panics::catch;
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,9 +44,32 @@ pub(crate) fn put_aside(mut buffer: Vec<u8>) {
     kept.unwrap_or_default();
 }
 
+/// Bytes one after the other, at the price of a store each: most values are pushed byte by byte.
+struct Buffer(Vec<u8>);
+
+impl Flavor for Buffer {
+    type Output = Vec<u8>;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
+}
+
 pub(crate) fn encode<T: Serialize + ?Sized>(what: impl Display, value: &T) -> Result<Vec<u8>, NotSent> {
     let fail = |reason: String| NotSent::new(what.to_string(), type_name::<T>(), reason);
-    match catch(|| postcard::to_extend(value, spare())) {
+    match catch(|| postcard::serialize_with_flavor(value, Buffer(spare()))) {
         Ok(encoded) => encoded.map_err(|error| fail(error.to_string())),
         Err(panic) => Err(fail(panic.to_string())),
     }

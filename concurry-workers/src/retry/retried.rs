@@ -11,7 +11,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use concurry_core::call::{
-    Awaited, Call, CallError, FailedAttempt, Outcome, Promise, RetriesExhausted, Watch, channel,
+    Awaited, Call, CallError, FailedAttempt, Outcome, Promise, RetriesExhausted, Watch, channel_of,
 };
 use concurry_core::clock::Timestamp;
 use concurry_core::retry::{Attempt, Retry};
@@ -180,7 +180,7 @@ where
             self.answer(Err(CallError::Stopped));
             return None;
         };
-        let (promise, call) = channel();
+        let (promise, call) = channel_of(self.queue.origin());
         // What a method with `#[limited]` needs is computed from its arguments: the user's code.
         let message = match panics::catch(|| (self.recipe.message)(args, promise)) {
             Ok(message) => message,

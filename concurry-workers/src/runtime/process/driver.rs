@@ -31,8 +31,6 @@ pub(super) struct Driver<W: Worker> {
     pub(super) clock: Arc<dyn Clock>,
     turn: AtomicU8,
     pub(super) is_overdue: AtomicBool,
-    /// Woken when a call is cancelled that was sent.
-    cancelled: Waker,
     pub(super) flight: Mutex<Flight<W::Message>>,
 }
 
@@ -59,12 +57,11 @@ pub(in crate::runtime) fn submitting<R>(submit: impl FnOnce() -> R) -> R {
 impl<W: Worker> Driver<W> {
     pub(super) fn new(shared: &Arc<Shared<W>>, number: usize) -> Arc<Self> {
         let clock = clock::system();
-        let driver = Arc::new_cyclic(|driver: &Weak<Self>| Self {
+        let driver = Arc::new(Self {
             shared: Arc::clone(shared),
             number,
             turn: AtomicU8::new(IDLE),
             is_overdue: AtomicBool::new(false),
-            cancelled: Waker::from(Arc::new(Cancelled(Weak::clone(driver)))),
             flight: Mutex::new(Flight::new(clock.now())),
             clock,
         });
@@ -259,7 +256,7 @@ impl<W: Worker> Driver<W> {
             return self.came_back(call, acquired);
         };
         // Under the lock: a cancellation that comes from now on finds the call where it is taken back from.
-        if !call.message.wake_when_cancelled(&self.cancelled) {
+        if !call.message.is_wanted() {
             drop(flight);
             acquired.into_iter().for_each(LimitSetAcquisition::undo);
             return self.refuse(call, None);
@@ -306,7 +303,7 @@ impl<W: Worker> Driver<W> {
 
     /// Tells the child if nobody needs the result of a call that it has begun: after [`put_back`](Self::put_back), each that is left
     /// is one, though answers of the first may be on their way.
-    fn cancel_running(&self) {
+    pub(super) fn cancel_running(&self) {
         let flight = lock(&self.flight);
         let Some(link) = &flight.link else { return };
         for sent in flight.sent.iter().filter(|sent| !sent.call.message.is_wanted()) {
@@ -346,23 +343,6 @@ impl<W: Worker> Wake for Driver<W> {
                 drop(flight);
                 self.declines();
             }
-        }
-    }
-}
-
-/// Takes back what was sent ahead when a part of that was cancelled: once `cancel` has returned, a call has begun or never will.
-/// If it is the one that runs, the child is told.
-struct Cancelled<W: Worker>(Weak<Driver<W>>);
-
-impl<W: Worker> Wake for Cancelled<W> {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if let Some(driver) = self.0.upgrade() {
-            driver.put_back();
-            driver.cancel_running();
         }
     }
 }

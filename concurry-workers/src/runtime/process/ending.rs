@@ -17,6 +17,13 @@ use crate::process::{Group, Link};
 use crate::worker::{Message, Worker};
 
 impl<W: Worker> EndsByForce for Driver<W> {
+    /// Takes back what was sent ahead: once `cancel` has returned, a call has begun or never will. If it is the one that runs, the
+    /// child is told.
+    fn is_cancelled(&self) {
+        self.put_back();
+        self.cancel_running();
+    }
+
     fn end_by_force(&self, call: usize, age: Option<u64>) -> bool {
         let is_it = |sent: &Sent<W::Message>| match age {
             Some(age) => sent.call.age() == age,
