@@ -247,6 +247,15 @@ impl Connection {
         self.incoming.has_more()
     }
 
+    /// Whether more comes within a microsecond or so.
+    pub(crate) fn has_more_soon(&self) -> bool {
+        const LOOKS: usize = 32;
+        (0..LOOKS).any(|_| {
+            std::hint::spin_loop();
+            self.has_more()
+        })
+    }
+
     /// Waits for the end of a child that was told to stop. What its worker does with limits when it is dropped is served.
     pub(crate) fn close(&mut self) {
         while !matches!(self.next(), Event::Gone) {}
@@ -278,23 +287,23 @@ impl Link {
         frame.header().map(|_| frame)
     }
 
-    /// Sends a call, with what was acquired for it: the child has that as though it had acquired it itself. The call's id, and
-    /// what was acquired for a child that is gone.
-    pub(crate) fn call(
-        &mut self,
-        mut frame: Frame,
-        acquired: Option<LimitSetAcquisition>,
-    ) -> (u64, Option<LimitSetAcquisition>) {
-        let id = self.turns.next();
-        frame.id = id;
-        let mut unlent = None;
-        match acquired.map(|acquired| self.limits.lend(id, acquired)) {
-            Some(Ok(lent)) => self.calls.send(lent),
-            Some(Err(acquired)) => unlent = Some(acquired),
-            None => {}
-        }
-        self.calls.send(frame);
-        (id, unlent)
+    /// The id of the next call that is sent.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.turns.next()
+    }
+
+    /// What was acquired for the call of this id, to be sent before it: the child has it as though it had acquired it itself.
+    ///
+    /// # Errors
+    ///
+    /// What was acquired, when the child is gone.
+    pub(crate) fn lend(&self, id: u64, acquired: LimitSetAcquisition) -> Result<Frame, LimitSetAcquisition> {
+        self.limits.lend(id, acquired)
+    }
+
+    /// Sends calls, with what was lent for them.
+    pub(crate) fn send(&self, frames: impl IntoIterator<Item = Frame>) {
+        self.calls.send_all(&mut frames.into_iter());
     }
 
     /// Tells the child that nobody needs the result of a call that it runs.

@@ -72,8 +72,12 @@ pub(super) trait Nudge: Send + Sync {
 
 /// The pool's half for calls, which never blocks.
 pub(super) trait Calls: Send + Sync {
-    /// Takes a call, to be sent in the order in which they come.
-    fn send(&self, frame: Frame);
+    /// Takes frames, to be sent in the order in which they come.
+    fn send_all(&self, frames: &mut dyn Iterator<Item = Frame>);
+    /// Takes one.
+    fn send(&self, frame: Frame) {
+        self.send_all(&mut std::iter::once(frame));
+    }
     /// Whether all that was taken is on its way.
     fn is_flowing(&self) -> bool;
     /// Sends more of what was taken, if there is room for it.

@@ -63,25 +63,36 @@ impl Outflow {
         if self.is_broken.load(Ordering::SeqCst) { Err(super::stream::broken()) } else { Ok(()) }
     }
 
-    /// Takes a frame, to be sent in the order in which they come.
-    pub(super) fn put(&self, frame: Frame) {
+    /// Takes frames, to be sent in the order in which they come.
+    pub(super) fn put_all(&self, frames: &mut dyn Iterator<Item = Frame>) {
+        let (mut is_broken, mut waits) = (false, false);
         let mut out = lock(&self.out);
-        let mut written = 0;
-        let mut whole = Ok(false);
-        if out.waiting.is_empty() {
-            whole = out.writer.write(&frame, &mut written);
+        for frame in frames {
+            let mut written = 0;
+            let mut whole = Ok(false);
+            if out.waiting.is_empty() {
+                whole = out.writer.write(&frame, &mut written);
+            }
+            if matches!(whole, Ok(true)) {
+                codec::put_aside(frame.body);
+            } else {
+                out.waiting.push_back((frame, written));
+                self.is_stuck.store(true, Ordering::Relaxed);
+                waits = true;
+            }
+            is_broken |= whole.is_err();
         }
-        if matches!(whole, Ok(true)) {
-            drop(out);
-            codec::put_aside(frame.body);
-        } else {
-            out.waiting.push_back((frame, written));
-            self.is_stuck.store(true, Ordering::Relaxed);
-            drop(out);
+        drop(out);
+        if waits {
             // The child may have made room before it was said that somebody waits for that.
             self.owner.ring();
         }
-        self.written(whole.is_err());
+        self.written(is_broken);
+    }
+
+    /// Takes one.
+    pub(super) fn put(&self, frame: Frame) {
+        self.put_all(&mut std::iter::once(frame));
     }
 
     /// Sends more of what waits, if there is room for it.
@@ -116,8 +127,8 @@ impl Outflow {
 }
 
 impl Calls for Arc<Outflow> {
-    fn send(&self, frame: Frame) {
-        self.put(frame);
+    fn send_all(&self, frames: &mut dyn Iterator<Item = Frame>) {
+        self.put_all(frames);
     }
 
     fn is_flowing(&self) -> bool {

@@ -105,9 +105,11 @@ pub(in crate::process) fn write_as_they_come(stream: UnixStream, frames: &Receiv
 pub(in crate::process) struct SocketCalls(pub(in crate::process) Sender<Frame>);
 
 impl Calls for SocketCalls {
-    fn send(&self, frame: Frame) {
-        // When the writer has ended, the child is gone, and the reader says so.
-        drop(self.0.send(frame));
+    fn send_all(&self, frames: &mut dyn Iterator<Item = Frame>) {
+        for frame in frames {
+            // When the writer has ended, the child is gone, and the reader says so.
+            drop(self.0.send(frame));
+        }
     }
 
     fn is_flowing(&self) -> bool {

@@ -13,14 +13,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_core::call::CallError;
 use concurry_core::clock::{self, Clock};
-use concurry_core::panics::contain;
 use concurry_core::sync::lock;
-use concurry_limits::LimitSetAcquisition;
 
-use super::flight::{Flight, Refused, Sent};
-use crate::admission::Admission;
-use crate::pool::{EndsByForce, Note, Outlook, Popped, Taken, serving};
-use crate::process::{Encoded, Link};
+use super::flight::{Flight, Refused};
+use crate::pool::{EndsByForce, Outlook, Popped, Taken, serving};
+use crate::process::Link;
 use crate::runtime::Shared;
 use crate::worker::{Message, Worker};
 
@@ -39,8 +36,11 @@ const IDLE: u8 = 0;
 const PUMPING: u8 = 1;
 const AGAIN: u8 = 2;
 
+/// So many calls are encoded before the first of them is sent: a lock and a look at who sleeps for all of them.
+const AT_ONCE: usize = 16;
+
 /// A child with fewer calls than these is sent the next one as it is submitted.
-const FEW: usize = 16;
+pub(super) const FEW: usize = 16;
 
 thread_local! {
     static SUBMITS: Cell<bool> = const { Cell::new(false) };
@@ -158,7 +158,7 @@ impl<W: Worker> Driver<W> {
     fn send_what_fits(self: &Arc<Self>, waker: &Waker) {
         let queue = &self.shared.queue;
         loop {
-            let (room, calls_at_hand) = {
+            let (room, calls_at_hand, takings_back) = {
                 let flight = lock(&self.flight);
                 if flight.link.is_none() || flight.is_closing {
                     return;
@@ -167,11 +167,11 @@ impl<W: Worker> Driver<W> {
                     drop(flight);
                     return self.declines();
                 }
-                (flight.room(), flight.sent.len())
+                (flight.room(), flight.sent.len(), flight.takings_back)
             };
             if calls_at_hand == 0 {
                 match queue.poll_take(self.number, &Context::from_waker(waker), &|| false) {
-                    Poll::Ready(Popped::Message(call)) => self.send(call),
+                    Poll::Ready(Popped::Message(call)) => drop(self.send([call], takings_back)),
                     Poll::Ready(Popped::Closed) => return self.close(),
                     Poll::Ready(Popped::Interrupted) | Poll::Pending => return,
                 }
@@ -185,8 +185,13 @@ impl<W: Worker> Driver<W> {
                 }
             } else {
                 let found = calls.len();
-                for call in calls {
-                    self.send(call);
+                let (mut calls, mut are_sent) = (calls.into_iter(), true);
+                while are_sent && calls.len() > 0 {
+                    are_sent = self.send(calls.by_ref().take(AT_ONCE), takings_back);
+                }
+                if !are_sent {
+                    self.replace(calls.collect());
+                    continue;
                 }
                 if found > 0 {
                     self.set_alarm();
@@ -205,79 +210,6 @@ impl<W: Worker> Driver<W> {
         }
     }
 
-    /// Sends one call, with what was acquired for it. When it is cancelled, it comes back, or the child is told.
-    fn send(&self, mut call: Taken<W::Message>) {
-        // Taken back if the call turns out not to be wanted.
-        let mut acquired = None;
-        if let Some((_, admission)) = call.message.admission() {
-            acquired = admission.lend().map(Admission::granted);
-            if acquired.is_none()
-                && let Err(error) = admission.take()
-            {
-                return self.refuse(call, Some(error));
-            }
-        }
-        let mut noted = call.noted.take();
-        let encode = || contain("the encoding of a call", || W::encode(&call.message));
-        let encoded = Note::within(&mut noted, encode);
-        call.noted = noted;
-        match encoded {
-            Some(Some(Encoded { method, args: Ok(args) })) => {
-                let acquired = acquired.and_then(|mut granted| granted.take().ok());
-                self.send_encoded(call, (method, args), acquired);
-            }
-            Some(Some(Encoded { args: Err(error), .. })) => {
-                self.refuse(call, Some(CallError::NotSent(error)));
-            }
-            // Nobody needs its result.
-            Some(None) | None => self.refuse(call, None),
-        }
-    }
-
-    fn send_encoded(
-        &self,
-        call: Taken<W::Message>,
-        (method, args): (u16, Vec<u8>),
-        acquired: Option<LimitSetAcquisition>,
-    ) {
-        let (bytes, is_lent) = (args.len(), acquired.is_some());
-        let frame = match Link::frame(method, args) {
-            Ok(frame) => frame,
-            Err(error) => {
-                acquired.into_iter().for_each(LimitSetAcquisition::undo);
-                return self.refuse(call, Some(CallError::NotSent(error)));
-            }
-        };
-        let mut flight = lock(&self.flight);
-        let is_barred = flight.is_barred;
-        let Some(link) = flight.link.as_mut().filter(|_| !is_barred) else {
-            // The child died meanwhile, or is about to.
-            drop(flight);
-            return self.came_back(call, acquired);
-        };
-        // Under the lock: a cancellation that comes from now on finds the call where it is taken back from.
-        if !call.message.is_wanted() {
-            drop(flight);
-            acquired.into_iter().for_each(LimitSetAcquisition::undo);
-            return self.refuse(call, None);
-        }
-        let (id, unlent) = link.call(frame, acquired);
-        if flight.sent.is_empty() {
-            flight.window.begins(self.clock.now());
-        }
-        flight.bytes += bytes;
-        flight.sent.push_back(Sent { id, bytes, is_lent, call });
-        drop(flight);
-        // Giving it back wakes others, so not under the lock.
-        unlent.into_iter().for_each(LimitSetAcquisition::undo);
-    }
-
-    /// Puts a call back that was not sent. What was acquired for it is asked for again.
-    fn came_back(&self, call: Taken<W::Message>, acquired: Option<LimitSetAcquisition>) {
-        acquired.into_iter().for_each(LimitSetAcquisition::undo);
-        self.replace(vec![call]);
-    }
-
     /// Puts calls back into the queue; those that nobody is to run any more are refused.
     pub(super) fn replace(&self, calls: Vec<Taken<W::Message>>) {
         let refused = self.shared.queue.put_back(self.number, calls);
@@ -293,7 +225,7 @@ impl<W: Worker> Driver<W> {
     }
 
     /// Has the owner answer a call that is not run.
-    fn refuse(&self, call: Taken<W::Message>, error: Option<CallError>) {
+    pub(super) fn refuse(&self, call: Taken<W::Message>, error: Option<CallError>) {
         let mut flight = lock(&self.flight);
         flight.refused.push(Refused::Taken(call, error));
         if let Some(link) = &flight.link {

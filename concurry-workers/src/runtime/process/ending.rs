@@ -20,7 +20,10 @@ impl<W: Worker> EndsByForce for Driver<W> {
     /// Takes back what was sent ahead: once `cancel` has returned, a call has begun or never will. If it is the one that runs, the
     /// child is told.
     fn is_cancelled(&self) {
-        self.put_back();
+        if self.put_back() {
+            // The others are to be sent again, and if the child had begun none, no answer has that done.
+            self.nudge();
+        }
         self.cancel_running();
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Flight<M> {
     pub(super) window: Window,
     /// How many calls have been answered so far.
     pub(super) answered: u64,
+    /// How often calls were taken back. What was taken from the queue before that stands behind those.
+    pub(super) takings_back: u64,
     /// Looks whether calls wait too long behind one that runs.
     pub(super) alarm: Option<Alarm>,
     /// How many were set so far.
@@ -69,6 +71,7 @@ impl<M> Flight<M> {
             bytes: 0,
             window: Window::new(now),
             answered: 0,
+            takings_back: 0,
             alarm: None,
             alarms: 0,
             refused: Vec::new(),
@@ -100,6 +103,7 @@ impl<M> Flight<M> {
 
     /// Takes the calls out that the child has not begun.
     pub(super) fn take_back(&mut self) -> Vec<Sent<M>> {
+        self.takings_back += 1;
         let Some(link) = &mut self.link else { return Vec::new() };
         let was_taken_back = link.take_back();
         // They are begun in the order in which they were sent.

@@ -7,6 +7,7 @@
 //! * `connecting`: starts a child.
 //! * `ending`: ends a child for the sake of one call.
 //! * `driver`: gives a child its calls, several ahead.
+//! * `sending`: those calls on their way.
 //! * `returns`: what becomes of them.
 //! * `flight`: the calls that a child has.
 //! * `window`: how many those may be.
@@ -23,6 +24,7 @@ mod flight;
 mod recycling;
 mod resident;
 mod returns;
+mod sending;
 mod window;
 
 use std::sync::Arc;
@@ -74,27 +76,38 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
 fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler: &mut Recycler<W>) -> bool {
     /// Answers that are taken in one go before more calls are sent.
     const BATCH: usize = 32;
+    /// Those that are taken under one lock.
+    const AT_ONCE: usize = 8;
     driver.pump();
-    let mut ended = Ended::default();
+    let (mut ended, mut answers) = (Ended::default(), Vec::with_capacity(AT_ONCE));
     // A nudge was put off because more was at hand.
     let mut is_nudged = false;
     loop {
-        match connection.next() {
+        let event = match connection.next() {
             Event::Answer(frame) => {
-                if let Err(reason) = driver.answered(frame, &mut ended) {
-                    tracing::error!(reason, "a worker's process is taken for dead");
-                    connection.bury();
-                }
+                answers.push(frame);
+                None
             }
-            Event::Nudge => {
+            event => Some(event),
+        };
+        let is_due = event.is_some() || answers.len() >= AT_ONCE || !connection.has_more();
+        if is_due && let Err(reason) = driver.answered(&mut answers, &mut ended) {
+            tracing::error!(reason, "a worker's process is taken for dead");
+            connection.bury();
+        }
+        match event {
+            Some(Event::Nudge) => {
                 driver.is_nudged();
                 is_nudged = true;
             }
-            Event::Served if ended.calls() == 0 && !is_nudged => continue,
-            Event::Served => {}
-            Event::Gone => break,
+            Some(Event::Served) if ended.calls() == 0 && !is_nudged => continue,
+            Some(Event::Gone) => break,
+            Some(Event::Served | Event::Answer(_)) | None => {}
         }
-        if !connection.has_more() || ended.calls() >= BATCH {
+        // To tell the queue and to send more costs as much as to take an answer: while the child has enough to do, several are
+        // waited for.
+        let goes_on = || connection.has_more() || (ended.leaves_enough() && connection.has_more_soon());
+        if ended.calls() >= BATCH || !goes_on() {
             is_nudged = false;
             driver.settle(&mut ended);
             recycler.look(connection);

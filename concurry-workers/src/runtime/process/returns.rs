@@ -9,7 +9,7 @@ use concurry_core::call::{CallError, WorkerDied};
 use concurry_core::panics::{contain, discard};
 use concurry_core::sync::lock;
 
-use super::driver::Driver;
+use super::driver::{Driver, FEW};
 use super::flight::{Alarm, Refused, Sent};
 use super::window::PATIENCE;
 use crate::attempt::{Ran, refuse};
@@ -27,11 +27,18 @@ pub(super) struct Ended {
     answered: u32,
     /// What was noted of some.
     noted: Vec<Noted>,
+    /// How many the child has left.
+    left: usize,
 }
 
 impl Ended {
     pub(super) fn calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Whether the child has enough to do for a while.
+    pub(super) fn leaves_enough(&self) -> bool {
+        self.left >= FEW
     }
 
     fn add<M>(&mut self, call: &Taken<M>) {
@@ -41,15 +48,31 @@ impl Ended {
 }
 
 impl<W: Worker> Driver<W> {
-    /// The child has answered a call.
+    /// The child has answered calls, which are answered here.
     ///
     /// # Errors
     ///
-    /// When it is not the one that it runs.
-    pub(super) fn answered(&self, frame: Frame, ended: &mut Ended) -> Result<(), &'static str> {
-        let Some(call) = lock(&self.flight).answered(frame.id, || self.shared.queue.clock().now()) else {
-            return Err("it has answered a call that it does not run");
-        };
+    /// When one is not the one that it runs; those before it are answered.
+    pub(super) fn answered(&self, frames: &mut Vec<Frame>, ended: &mut Ended) -> Result<(), &'static str> {
+        let count = frames.len();
+        if count == 0 {
+            return Ok(());
+        }
+        let mut calls = Vec::with_capacity(count);
+        {
+            let mut flight = lock(&self.flight);
+            let now = || self.shared.queue.clock().now();
+            calls.extend(frames.iter().map_while(|frame| flight.answered(frame.id, now)));
+            ended.left = flight.sent.len();
+        }
+        let known = calls.len();
+        for (call, frame) in calls.into_iter().zip(frames.drain(..)) {
+            self.has_answer(call, frame, ended);
+        }
+        if known < count { Err("it has answered a call that it does not run") } else { Ok(()) }
+    }
+
+    fn has_answer(&self, call: Taken<W::Message>, frame: Frame, ended: &mut Ended) {
         ended.add(&call);
         ended.answered += 1;
         let panicked = has_panicked(&frame);
@@ -76,12 +99,11 @@ impl<W: Worker> Driver<W> {
         if noted.is_some() {
             ended.noted.push(noted);
         }
-        Ok(())
     }
 
     /// Tells the queue which calls have ended, and answers those that are not run.
     pub(super) fn settle(&self, ended: &mut Ended) {
-        let Ended { calls, free, answered, noted } = std::mem::take(ended);
+        let Ended { calls, free, answered, noted, .. } = std::mem::take(ended);
         let has_refused = {
             let mut flight = lock(&self.flight);
             if answered > 0 {
