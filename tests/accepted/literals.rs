@@ -85,6 +85,34 @@ impl Literal {
     }
 }
 
+/// Macros take what they take: values, but also types, patterns, and text.
+#[worker]
+#[derive(Clone)]
+pub struct InMacros {
+    a: u64,
+    b: u64,
+}
+
+#[worker]
+impl InMacros {
+    pub fn new(a: u64) -> Self {
+        vec![Self { a, b: 0 }; 4].swap_remove(3)
+    }
+
+    pub fn text(&self) -> &'static str {
+        concat!(stringify!(InMacros), " ", stringify!(Self))
+    }
+
+    pub fn offset(&self) -> bool {
+        std::mem::offset_of!(Self, a) != std::mem::offset_of!(InMacros, b)
+    }
+
+    pub fn is_first(&self) -> bool {
+        let is_odd = matches!(self, Self { a: 1, b: 0 } | InMacros { a: 3, b: _ } if self.b == 0);
+        is_odd && matches!(Self { a: 1, b: 2 }, Self { a, .. } if matches!(a, 0 | 1))
+    }
+}
+
 #[worker]
 pub struct Unit;
 
@@ -98,6 +126,9 @@ impl Unit {
         let Unit = self;
         let Self = self;
         let again = [Some(Self), Some(Unit), None];
+        assert!(matches!(self, Self) && matches!(Self, Unit) && matches!(Some(Unit), Some(Self)));
+        assert_eq!(stringify!(Unit), "Unit");
+        assert_eq!(vec![Unit, Self].len(), [Self, Unit].len());
         again.iter().flatten().map(|Self {}| 1).sum()
     }
 }
@@ -113,6 +144,9 @@ pub(crate) fn main() {
         literal.sum().result().unwrap()
     });
     assert_eq!(sums.collect::<Vec<_>>(), [1, 4, 13, 5, 9]);
+    let in_macros = InMacros::options(ExecutionMode::Thread, (), 1).init(1).unwrap();
+    assert_eq!(in_macros.text().result().unwrap(), "InMacros Self");
+    assert!(in_macros.offset().result().unwrap() && in_macros.is_first().result().unwrap());
     for by_name in [true, false] {
         let unit = Unit::options(ExecutionMode::Thread, (), 1).init(by_name).unwrap();
         assert_eq!(unit.one().result().unwrap(), 2);

@@ -4,8 +4,7 @@
 //! block gets that field, and each pattern a `..`. In `new`, code that names `limits` finds the worker's own pool.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
-use syn::parse::Parser;
+use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::token::Brace;
@@ -17,6 +16,8 @@ use syn::{
 };
 
 use crate::model::is_same;
+
+mod macros;
 
 /// The struct with its field `limits`; a tuple struct, which is a mistake, stays as it is.
 pub(crate) fn inject_field(item: &mut ItemStruct) {
@@ -42,7 +43,8 @@ pub(crate) fn inject_field(item: &mut ItemStruct) {
 /// The `impl` block with literals and patterns that know of the field. The literals are of the type `literal`: the worker by
 /// another name, of which it may depend whether there is such a type.
 pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&Ident>) {
-    let mut literals = Literals { worker, literal, self_is_worker: true, changed: false };
+    let mut literals =
+        Literals { worker, literal, self_is_worker: true, names_are_values: true, changed: false };
     visit_mut::visit_item_impl_mut(&mut literals, item);
     for item in &mut item.items {
         if let ImplItem::Fn(function) = item
@@ -72,6 +74,8 @@ struct Literals<'a> {
     literal: Option<&'a Ident>,
     /// Not so in items inside of a body.
     self_is_worker: bool,
+    /// Whether the worker's name where a value may stand is one, and not a type or a pattern; not so in most macros.
+    names_are_values: bool,
     changed: bool,
 }
 
@@ -120,6 +124,7 @@ impl VisitMut for Literals<'_> {
         visit_mut::visit_expr_mut(self, expression);
         // A unit struct is made by its name alone.
         if let Expr::Path(ExprPath { qself: None, path, .. }) = expression
+            && self.names_are_values
             && self.is_worker(path)
         {
             let span = Span::call_site().located_at(path.span());
@@ -172,16 +177,8 @@ impl VisitMut for Literals<'_> {
         }
     }
 
-    /// A macro that takes expressions, such as `vec!`, is looked into; any other stays as it is.
     fn visit_macro_mut(&mut self, call: &mut Macro) {
-        let outer = std::mem::replace(&mut self.changed, false);
-        if let Ok(mut list) = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(call.tokens.clone()) {
-            list.iter_mut().for_each(|expression| self.visit_expr_mut(expression));
-            if self.changed {
-                call.tokens = list.into_token_stream();
-            }
-        }
-        self.changed |= outer;
+        macros::rewrite(self, call);
     }
 }
 
