@@ -1,5 +1,5 @@
 //! Constructors may be async, fail, and have any error that can become a box.
-#![deny(warnings)]
+#![deny(warnings, clippy::items_after_statements)]
 
 use std::error::Error;
 
@@ -97,6 +97,41 @@ worker!(
         Self { made: limits }
     }
 );
+worker!(
+    CallsLimits,
+    pub fn new(made: u64) -> Self {
+        const fn limits() -> u64 {
+            0
+        }
+        assert_eq!(limits(), 0);
+        Self { made: made + limits() }
+    }
+);
+worker!(
+    TakesApart,
+    pub fn new(Parts { limits, made }: Parts) -> Self {
+        Self { made: made + limits }
+    }
+);
+worker!(
+    HasItems,
+    pub fn new(made: u64) -> Self {
+        const NONE: u64 = 0;
+        macro_rules! free {
+            () => {
+                limits.acquire(()).is_ok()
+            };
+        }
+        assert!(free!() && limits.acquire(()).is_ok());
+        Self { made: made + NONE }
+    }
+);
+
+#[derive(Clone)]
+pub struct Parts {
+    limits: u64,
+    made: u64,
+}
 
 macro_rules! check {
     ($($name:ident)*) => {
@@ -108,7 +143,9 @@ macro_rules! check {
 }
 
 pub(crate) fn main() {
-    check!(Plain Later Text Str Boxed Aliased LaterAndFallible Private UsesLimits HasLimits MakesLimits);
+    check!(Plain Later Text Str Boxed Aliased LaterAndFallible Private UsesLimits HasLimits MakesLimits CallsLimits HasItems);
+    let apart = TakesApart::options(ExecutionMode::Thread, (), 1).init(Parts { limits: 1, made: 2 }).unwrap();
+    assert_eq!(apart.made().result().unwrap(), 3);
     let error = Text::options(ExecutionMode::Thread, (), 1).init(0).unwrap_err();
     assert!(error.to_string().contains("nothing"));
 }

@@ -13,6 +13,7 @@
 #![allow(
     clippy::missing_errors_doc,
     clippy::if_same_then_else,
+    clippy::missing_panics_doc,
     clippy::many_single_char_names,
     clippy::needless_arbitrary_self_type,
     clippy::new_without_default,

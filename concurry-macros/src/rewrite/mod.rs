@@ -3,12 +3,11 @@
 //! The user writes `Self { model }`; the struct has the field `limits` as well. So each literal of the worker in its `impl`
 //! block gets that field, and each pattern a `..`. In `new`, code that names `limits` finds the worker's own pool.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::token::Brace;
-use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Expr, ExprPath, ExprStruct, Fields, Ident, ImplItem, Item, ItemImpl, ItemStruct, Macro, Pat, PatStruct,
@@ -17,6 +16,7 @@ use syn::{
 
 use crate::model::is_same;
 
+mod limits;
 mod macros;
 
 /// The struct with its field `limits`; a tuple struct, which is a mistake, stays as it is.
@@ -49,24 +49,10 @@ pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&
     for item in &mut item.items {
         if let ImplItem::Fn(function) = item
             && function.sig.ident == "new"
-            && !function.sig.inputs.iter().any(names_limits)
-            && let Some(span) = use_of_limits(&function.block)
         {
-            let name = Ident::new("limits", span);
-            function.block.stmts.insert(
-                0,
-                parse_quote! {
-                    #[allow(unused_variables)]
-                    let #name = ::concurry::__private::constructing();
-                },
-            );
+            limits::inject(function);
         }
     }
-}
-
-fn names_limits(input: &syn::FnArg) -> bool {
-    matches!(input, syn::FnArg::Typed(input)
-        if matches!(&*input.pat, syn::Pat::Ident(pattern) if pattern.ident == "limits"))
 }
 
 struct Literals<'a> {
@@ -185,34 +171,4 @@ impl VisitMut for Literals<'_> {
 /// The `..` of a pattern.
 fn rest() -> syn::PatRest {
     syn::PatRest { attrs: Vec::new(), dot2_token: Token![..](Span::call_site()) }
-}
-
-/// Where a body names `limits` as a value, if it does; macros are looked into token by token.
-fn use_of_limits(block: &syn::Block) -> Option<Span> {
-    struct Find(Option<Span>);
-    impl<'ast> Visit<'ast> for Find {
-        fn visit_expr_path(&mut self, path: &'ast ExprPath) {
-            if path.path.is_ident("limits") {
-                self.0 = path.path.get_ident().map(Ident::span);
-            }
-            visit::visit_expr_path(self, path);
-        }
-
-        fn visit_macro(&mut self, call: &'ast Macro) {
-            self.0 = self.0.or_else(|| find_token(call.tokens.clone()));
-        }
-    }
-    let mut find = Find(None);
-    find.visit_block(block);
-    find.0
-}
-
-/// Also in the text of a format string: `"{limits:?}"`.
-fn find_token(tokens: TokenStream) -> Option<Span> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) if ident == "limits" => Some(ident.span()),
-        TokenTree::Literal(text) if text.to_string().contains("{limits") => Some(text.span()),
-        TokenTree::Group(group) => find_token(group.stream()),
-        _ => None,
-    })
 }
