@@ -17,6 +17,9 @@ mod rewrite;
 /// On the struct it adds the field `limits: LimitPool`. On the `impl` block, every `pub` method with a receiver becomes a
 /// method of the handle `…Handle` that submits a call; `pub fn new` is the constructor. See the facade's documentation.
 ///
+/// The handle stands beside the struct, and the `impl` block names both: where it stands in another module, that has to
+/// `use super::{Llm, LlmHandle};`, or the block is one of `super::Llm`.
+///
 /// On its methods, `#[retry(…)]` says how a call is tried again, and `#[limited(tokens = amount, …)]` what it needs of the
 /// limits before it is run: the amounts are expressions of the arguments, of type `u64`; `#[limited]` alone takes what has a
 /// default. A parameter of type `&mut LimitSetAcquisition` gets what was acquired. One of type `&Cancellation`, of a method that

@@ -61,6 +61,45 @@ mod apart {
     }
 }
 
+/// Its `impl` block stands in a module that may make it, but is not below it.
+mod beside {
+    mod item {
+        use concurry::prelude::*;
+
+        #[worker]
+        pub struct Beside {
+            pub(in super::super) count: u64,
+        }
+
+        #[worker]
+        pub struct BesideUnit;
+    }
+
+    pub use item::{Beside, BesideHandle, BesideUnit, BesideUnitHandle};
+
+    #[concurry::worker]
+    impl Beside {
+        pub fn new(count: u64) -> Self {
+            Self { count }
+        }
+
+        pub fn count(&self) -> u64 {
+            self.count
+        }
+    }
+
+    #[concurry::worker]
+    impl BesideUnit {
+        pub fn new() -> Self {
+            Self
+        }
+
+        pub fn one(&self) -> u64 {
+            1
+        }
+    }
+}
+
 macro_rules! counter {
     ($name:ident, $field:ident: $type:ty, $method:ident($argument:ident)) => {
         #[worker]
@@ -110,6 +149,9 @@ pub(crate) fn main() {
     let apart = apart::Apart::options(ExecutionMode::Thread, (), 1).init(1).unwrap();
     assert_eq!(apart.again().result().unwrap().len(), 2);
     assert_eq!(apart.add(apart::Apart::new(2)).result().unwrap(), 3);
+    let beside = beside::Beside::options(ExecutionMode::Thread, (), 1).init(5).unwrap();
+    let unit = beside::BesideUnit::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    assert_eq!(beside.count().result().unwrap() + unit.one().result().unwrap(), 6);
     let by_macro = ByMacro::options(ExecutionMode::Thread, (), 1).init(1).unwrap();
     assert_eq!(by_macro.add(2).result().unwrap(), 3);
 }

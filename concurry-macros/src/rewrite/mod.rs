@@ -11,7 +11,7 @@ use syn::token::Brace;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Expr, ExprPath, ExprStruct, Fields, Ident, ImplItem, Item, ItemImpl, ItemStruct, Macro, Pat, PatStruct,
-    Path, Token, parse_quote, parse_quote_spanned,
+    Path, Token, Visibility, parse_quote, parse_quote_spanned,
 };
 
 use crate::model::is_same;
@@ -31,13 +31,31 @@ pub(crate) fn inject_field(item: &mut ItemStruct) {
     let injected = if given {
         TokenStream::new()
     } else {
+        let visibility = visibility_of_limits(item);
         quote! {
             /// The limits of this worker: its own pool over the shared sets.
-            limits: ::concurry::LimitPool,
+            #visibility limits: ::concurry::LimitPool,
         }
     };
     item.fields = Fields::Named(parse_quote!({ #(#fields,)* #injected }));
     item.semi_token = None;
+}
+
+/// Whoever may name all fields in a literal may do so with this one as well, as far as the crate goes: the field is as visible
+/// as the most visible one of the user's, or, when there is none, as the struct.
+fn visibility_of_limits(item: &ItemStruct) -> Visibility {
+    let rank = |visibility: &&Visibility| match visibility {
+        Visibility::Public(_) => 4,
+        Visibility::Restricted(within) if within.path.is_ident("crate") => 3,
+        Visibility::Restricted(within) if within.in_token.is_some() => 2,
+        Visibility::Restricted(within) if within.path.is_ident("super") => 1,
+        Visibility::Restricted(_) | Visibility::Inherited => 0,
+    };
+    let widest = item.fields.iter().map(|field| &field.vis).max_by_key(rank).unwrap_or(&item.vis);
+    match widest {
+        Visibility::Public(_) => parse_quote!(pub(crate)),
+        narrower => narrower.clone(),
+    }
 }
 
 /// The `impl` block with literals and patterns that know of the field. The literals are of the type `literal`: the worker by
