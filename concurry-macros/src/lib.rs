@@ -20,6 +20,9 @@ mod rewrite;
 /// The handle stands beside the struct, and the `impl` block names both: where it stands in another module, that has to
 /// `use super::{Llm, LlmHandle};`, or the block is one of `super::Llm`.
 ///
+/// Literals of the worker in that block need not mention `limits`. On the `impl` block of a trait, such as a `Default` that is
+/// written by hand, `#[worker]` does that, and nothing more; elsewhere, write `limits: LimitPool::default()`.
+///
 /// On its methods, `#[retry(…)]` says how a call is tried again, and `#[limited(tokens = amount, …)]` what it needs of the
 /// limits before it is run: the amounts are expressions of the arguments, of type `u64`; `#[limited]` alone takes what has a
 /// default. A parameter of type `&mut LimitSetAcquisition` gets what was acquired. One of type `&Cancellation`, of a method that

@@ -65,7 +65,30 @@ impl Whole {
     }
 }
 
+/// Its `Default` is written by hand.
+#[worker]
+pub struct ByHand {
+    made: u64,
+}
+
+#[worker]
+impl Default for ByHand {
+    fn default() -> Self {
+        let Self { made } = Self { made: 1 };
+        ByHand { made: made + 1 }
+    }
+}
+
+#[worker]
+impl ByHand {
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+}
+
 pub(crate) fn main() {
+    let by_hand = ByHand::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    assert_eq!(by_hand.made().result().unwrap(), 2);
     let whole = Whole::options(ExecutionMode::Thread, (), 1).init([1, 2, 3], None).unwrap();
     assert_eq!(whole.sum().result().unwrap(), 12);
     assert_eq!(whole.array([4, 5, 6]).result().unwrap(), [1, 2, 3]);

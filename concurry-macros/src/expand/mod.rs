@@ -33,7 +33,7 @@ mod wire;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
-use syn::{Item, ItemImpl};
+use syn::{Item, ItemImpl, Type, TypePath};
 
 use crate::args::Args;
 use crate::errors::Errors;
@@ -62,6 +62,7 @@ pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
                 impls::expand(&model, args)
             }
             Block::Generic(item) => generic(item),
+            Block::Trait(item) => of_a_trait(item, args, errors),
             Block::Other(mut item) => {
                 rewrite::rewrite_impl(&mut item, &syn::parse_quote!(Self), None);
                 quote!(#item)
@@ -124,6 +125,29 @@ fn generic(mut item: ItemImpl) -> TokenStream {
     };
     rewrite::rewrite_impl(&mut item, &syn::parse_quote!(Self), None);
     quote!(#item #check)
+}
+
+/// The `impl` block of a trait, which has literals of the worker. Without any, `#[worker]` was put there for something else.
+fn of_a_trait(mut item: ItemImpl, args: &Args, errors: &mut Errors) -> TokenStream {
+    if let Some(process) = &args.process {
+        errors.at(
+            process,
+            "`process` stands on the inherent `impl` block, where the methods of the handle are",
+        );
+    }
+    let worker = match &*item.self_ty {
+        Type::Path(TypePath { qself: None, path, .. }) => path.clone(),
+        _ => syn::parse_quote!(Self),
+    };
+    let has_literals = rewrite::rewrite_impl(&mut item, &worker, None);
+    if !has_literals && let Some((path, _)) = &item.trait_ {
+        errors.at(
+            path,
+            "#[worker] goes on the inherent `impl` block: methods of a trait are not on the handle. \
+             On that of a trait it adds the field `limits` to literals of the worker, and here are none",
+        );
+    }
+    quote!(#item)
 }
 
 /// The part of an item that an error about it points to.

@@ -25,15 +25,16 @@ pub(crate) enum Block {
     Worker(Box<WorkerImpl>),
     /// That of a generic struct, which is a mistake of the struct.
     Generic(ItemImpl),
+    /// That of a trait, of which only the literals are ours.
+    Trait(ItemImpl),
     /// Another one, which was noted.
     Other(ItemImpl),
 }
 
 impl Block {
     pub(crate) fn new(item: ItemImpl, errors: &mut Errors) -> Self {
-        if let Some((path, _)) = &item.trait_ {
-            errors.at(path, "#[worker] goes on an inherent `impl` block, not on that of a trait");
-            return Self::Other(item);
+        if item.trait_.is_some() {
+            return Self::Trait(item);
         }
         let Type::Path(TypePath { qself: None, path, .. }) = &*item.self_ty else {
             errors.at(&item.self_ty, "#[worker] goes on the `impl` block of a struct");

@@ -59,11 +59,12 @@ fn visibility_of_limits(item: &ItemStruct) -> Visibility {
 }
 
 /// The `impl` block with literals and patterns that know of the field. The literals are of the type `literal`: the worker by
-/// another name, of which it may depend whether there is such a type.
-pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&Ident>) {
+/// another name, of which it may depend whether there is such a type. Whether there was anything to be changed.
+pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&Ident>) -> bool {
     let mut literals =
         Literals { worker, literal, self_is_worker: true, names_are_values: true, changed: false };
     visit_mut::visit_item_impl_mut(&mut literals, item);
+    let changed = literals.changed;
     for item in &mut item.items {
         if let ImplItem::Fn(function) = item
             && function.sig.ident == "new"
@@ -71,6 +72,7 @@ pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&
             limits::inject(function);
         }
     }
+    changed
 }
 
 struct Literals<'a> {

@@ -1,14 +1,15 @@
 use concurry::prelude::*;
 
 #[worker]
+#[derive(Default)]
 pub struct Greeter {
     name: String,
 }
 
 #[worker]
-impl Default for Greeter {
-    fn default() -> Self {
-        Self { name: "Ada".to_owned() }
+impl std::fmt::Display for Greeter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
     }
 }
 
