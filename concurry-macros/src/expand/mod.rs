@@ -37,7 +37,7 @@ use syn::{Item, ItemImpl, Type, TypePath};
 
 use crate::args::Args;
 use crate::errors::Errors;
-use crate::model::{Block, TaskFn, WorkerStruct};
+use crate::model::{Block, TaskFn, WorkerStruct, bare};
 use crate::rewrite;
 
 /// The span of an error at the user's `place`, in code that is not the user's: no lint of theirs fires in it.
@@ -135,7 +135,7 @@ fn of_a_trait(mut item: ItemImpl, args: &Args, errors: &mut Errors) -> TokenStre
             "`process` stands on the inherent `impl` block, where the methods of the handle are",
         );
     }
-    let worker = match &*item.self_ty {
+    let worker = match bare(&item.self_ty) {
         Type::Path(TypePath { qself: None, path, .. }) => path.clone(),
         _ => syn::parse_quote!(Self),
     };

@@ -6,7 +6,7 @@ use syn::Expr;
 use syn::ext::IdentExt;
 
 use super::{at, checks, limited};
-use crate::model::{Method, Returns, WorkerImpl};
+use crate::model::{Method, Returns, WorkerImpl, bare_expr};
 
 /// Whether calls of a method may be tried again: when it can fail, or says so.
 pub(super) fn is_retried(method: &Method) -> bool {
@@ -114,7 +114,7 @@ fn predicates(method: &Method, ok: &TokenStream, err: &TokenStream) -> TokenStre
 /// A closure tells the number of its arguments; a named function is asked for it.
 fn predicate(predicate: Option<&Expr>, about: &TokenStream, returns: &TokenStream) -> TokenStream {
     let Some(predicate) = predicate else { return emit!(::core::option::Option::None) };
-    let ask = match predicate {
+    let ask = match bare_expr(predicate) {
         Expr::Closure(closure) if closure.inputs.len() == 1 => emit!(ask_one::<#about, #returns>),
         Expr::Closure(_) => emit!(ask_two::<#about, #returns>),
         _ => emit!(ask::<#about, #returns, _>),

@@ -8,7 +8,7 @@ use syn::{GenericArgument, Ident, PathArguments, Type, TypePath};
 
 use super::dispatch::future_fn;
 use super::{at, limited};
-use crate::model::{Method, Returns, WorkerImpl, has_reference};
+use crate::model::{Method, Returns, WorkerImpl, bare, has_reference};
 
 /// How the place of a result begins.
 const RETURNED: &str = "returned by";
@@ -238,7 +238,7 @@ pub(super) fn must_travel(model: &WorkerImpl) -> TokenStream {
 
 /// What of a type serde must know: of `io::Result<T>` the `T`, and nothing of `io::Error`, which travels without.
 fn without_io(ty: &Type) -> Option<&Type> {
-    let Type::Path(TypePath { qself: None, path, .. }) = ty else { return Some(ty) };
+    let Type::Path(TypePath { qself: None, path, .. }) = bare(ty) else { return Some(ty) };
     let mut backwards = path.segments.iter().rev();
     let (Some(last), Some(before)) = (backwards.next(), backwards.next()) else { return Some(ty) };
     match &last.arguments {

@@ -5,6 +5,7 @@ use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, TypePath, Visibilit
 
 use super::limited::is_limited;
 use super::retry::is_retry;
+use super::types::bare;
 use super::{Constructor, Method, Stub, handle_name};
 use crate::errors::Errors;
 
@@ -36,7 +37,7 @@ impl Block {
         if item.trait_.is_some() {
             return Self::Trait(item);
         }
-        let Type::Path(TypePath { qself: None, path, .. }) = &*item.self_ty else {
+        let Type::Path(TypePath { qself: None, path, .. }) = bare(&item.self_ty) else {
             errors.at(&item.self_ty, "#[worker] goes on the `impl` block of a struct");
             return Self::Other(item);
         };

@@ -9,7 +9,9 @@ use syn::{
     Type, Visibility,
 };
 
-use super::types::{ResultShape, check_owned, check_unconditional, is_worker, result_shape, without_self};
+use super::types::{
+    ResultShape, bare, check_owned, check_unconditional, is_worker, result_shape, without_self,
+};
 use super::{LimitedArgs, RetryArgs};
 use crate::errors::Errors;
 
@@ -48,8 +50,8 @@ pub(crate) enum Injected {
 impl Injected {
     /// What a parameter of this type is given.
     fn of(ty: &Type) -> Option<Self> {
-        let Type::Reference(reference) = ty else { return None };
-        let Type::Path(path) = &*reference.elem else { return None };
+        let Type::Reference(reference) = bare(ty) else { return None };
+        let Type::Path(path) = bare(&reference.elem) else { return None };
         match path.path.segments.last()? {
             last if last.ident == "LimitSetAcquisition" => Some(Self::Acquired),
             last if last.ident == "Cancellation" => Some(Self::Cancellation),
@@ -200,7 +202,7 @@ impl Stub {
 fn is_exclusive(receiver: &Receiver, worker: &Path) -> Option<bool> {
     match &receiver.kind {
         ReceiverKind::Reference(_, _, mutability) => Some(mutability.is_some()),
-        ReceiverKind::Typed(_, ty) => match &**ty {
+        ReceiverKind::Typed(_, ty) => match bare(ty) {
             Type::Reference(reference) if is_worker(&reference.elem, worker) => {
                 Some(reference.mutability.is_some())
             }

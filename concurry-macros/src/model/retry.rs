@@ -4,6 +4,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, Ident, Lit, Meta, Token};
 
+use super::types::bare_expr;
 use crate::errors::Errors;
 
 /// The words that take a value, and those that may stand alone.
@@ -95,7 +96,7 @@ impl RetryArgs {
                 self.fields.push((word, value));
             }
             "wait" | "max_wait" | "budget" => {
-                if matches!(value, Expr::Lit(_)) {
+                if matches!(bare_expr(&value), Expr::Lit(_)) {
                     errors.at(
                         &value,
                         format!("`{name}` is a `Duration`, such as `Duration::from_millis(200)`"),
@@ -109,7 +110,7 @@ impl RetryArgs {
     }
 
     fn take_algorithm(&mut self, value: &Expr, errors: &mut Errors) {
-        let name = match value {
+        let name = match bare_expr(value) {
             Expr::Path(path) => path.path.segments.last().map(|segment| segment.ident.clone()),
             _ => None,
         };
@@ -133,7 +134,7 @@ fn unknown(name: &str) -> String {
 
 /// What is written as a number can be checked here; all else by `init`.
 fn check_number(name: &str, value: &Expr, errors: &mut Errors) {
-    let number = match value {
+    let number = match bare_expr(value) {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Int(number) => number.base10_parse::<f64>().ok(),
             Lit::Float(number) => number.base10_parse::<f64>().ok(),

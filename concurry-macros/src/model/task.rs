@@ -8,7 +8,7 @@ use syn::{
 };
 
 use super::retry::is_retry;
-use super::types::{check_owned, check_unconditional};
+use super::types::{bare, check_owned, check_unconditional};
 use crate::errors::Errors;
 
 /// A function that becomes a task.
@@ -114,7 +114,7 @@ impl Arguments {
 }
 
 fn check_argument(input: &PatType, role: &str, errors: &mut Errors) {
-    match &*input.ty {
+    match bare(&input.ty) {
         Type::Reference(reference) if reference.mutability.is_some() && names_limits(&reference.elem) => {
             errors.at(reference, "a task is given its limits as `&LimitPool`");
         }
@@ -132,11 +132,11 @@ fn name(input: &PatType, index: usize, function: &Ident) -> Ident {
 
 /// Whether a type is `&LimitPool`, by whatever path.
 fn is_limits(ty: &Type) -> bool {
-    matches!(ty, Type::Reference(reference) if reference.mutability.is_none() && names_limits(&reference.elem))
+    matches!(bare(ty), Type::Reference(reference) if reference.mutability.is_none() && names_limits(&reference.elem))
 }
 
 fn names_limits(ty: &Type) -> bool {
-    matches!(ty, Type::Path(ty) if ty.path.segments.last().is_some_and(|last| last.ident == "LimitPool"))
+    matches!(bare(ty), Type::Path(ty) if ty.path.segments.last().is_some_and(|last| last.ident == "LimitPool"))
 }
 
 /// The method that calls the function.

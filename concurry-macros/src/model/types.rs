@@ -4,7 +4,7 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, GenericArgument, Ident, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeInfer,
+    Attribute, Expr, GenericArgument, Ident, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeInfer,
     TypePath, TypeReference,
 };
 
@@ -13,6 +13,28 @@ use crate::errors::Errors;
 /// Notes what cannot be owned by a call: borrows, `impl Trait`, lifetimes.
 pub(super) fn check_owned(ty: &Type, role: &str, errors: &mut Errors) {
     Check { role, errors }.visit_type(ty);
+}
+
+/// A type without what is put around it where it comes from a fragment of a `macro_rules!` macro, or by hand.
+pub(crate) fn bare(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            ty => return ty,
+        };
+    }
+}
+
+/// As [`bare`], of an expression.
+pub(crate) fn bare_expr(mut expression: &Expr) -> &Expr {
+    loop {
+        expression = match expression {
+            Expr::Group(group) => &group.expr,
+            Expr::Paren(paren) => &paren.expr,
+            expression => return expression,
+        };
+    }
 }
 
 /// Whether a reference stands in a type, which can only be a `&'static` one. It never travels, but whether serde's traits
@@ -92,7 +114,7 @@ impl<'ast> Visit<'ast> for Check<'_> {
 /// What to write in the place of a borrow.
 fn instead(referent: &Type) -> String {
     let name = referent.to_token_stream().to_string();
-    match (referent, name.as_str()) {
+    match (bare(referent), name.as_str()) {
         (_, "str") => "use String".to_owned(),
         (_, "Path") => "use PathBuf".to_owned(),
         (Type::Slice(slice), _) => format!("use Vec<{}>", slice.elem.to_token_stream()),
@@ -132,7 +154,7 @@ pub(super) enum ResultShape<'a> {
 }
 
 pub(super) fn result_shape(ty: &Type) -> ResultShape<'_> {
-    let Type::Path(TypePath { qself: None, path, .. }) = ty else { return ResultShape::None };
+    let Type::Path(TypePath { qself: None, path, .. }) = bare(ty) else { return ResultShape::None };
     let Some(last) = path.segments.last() else { return ResultShape::None };
     if !last.ident.to_string().ends_with("Result") {
         return ResultShape::None;
@@ -157,7 +179,7 @@ pub(super) fn result_shape(ty: &Type) -> ResultShape<'_> {
 
 /// Whether a type is `Self` or the worker's own name.
 pub(super) fn is_worker(ty: &Type, worker: &Path) -> bool {
-    matches!(ty, Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("Self") || is_same(path, worker))
+    matches!(bare(ty), Type::Path(TypePath { qself: None, path, .. }) if path.is_ident("Self") || is_same(path, worker))
 }
 
 /// Whether two paths are written alike; paths of workers have no arguments.
