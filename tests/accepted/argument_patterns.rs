@@ -14,6 +14,16 @@ pub struct Pair {
     pub b: u64,
 }
 
+pub trait Texts<'a, T> {
+    fn of(&self, text: &'a str) -> T;
+}
+
+impl<'a> Texts<'a, &'a str> for () {
+    fn of(&self, text: &'a str) -> &'a str {
+        text
+    }
+}
+
 #[worker]
 impl Patterns {
     pub fn mutable(&self, mut text: String) -> String {
@@ -105,6 +115,14 @@ impl Patterns {
         calls(text)
     }
 
+    pub fn binds_its_lifetime(
+        &self,
+        shorten: Box<dyn for<'a> Fn(&'a str) -> &'a str + Send>,
+        texts: Box<dyn for<'a> Texts<'a, &'a str> + Send>,
+    ) -> usize {
+        shorten(texts.of("seven")).len()
+    }
+
     pub fn static_text(&self, text: &'static str) -> Option<&'static str> {
         Some(text)
     }
@@ -126,6 +144,7 @@ pub(crate) fn main() {
     assert_eq!(patterns.by_receiver_type(1).result().unwrap(), 8);
     assert_eq!(patterns.by_mutable_receiver_type(1).result().unwrap(), 8);
     assert_eq!(patterns.unsized_behind_a_box(Box::new(|text| text.len()), "four").result().unwrap(), 4);
+    assert_eq!(patterns.binds_its_lifetime(Box::new(|text| &text[1..]), Box::new(())).result().unwrap(), 4);
     assert_eq!(patterns.static_text("five").result().unwrap(), Some("five"));
     assert!(matches!(patterns.static_error("six").result(), Err(CallError::Failed("six"))));
 }

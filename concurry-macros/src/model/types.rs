@@ -4,15 +4,27 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Expr, GenericArgument, Ident, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeInfer,
-    TypePath, TypeReference,
+    Attribute, Expr, GenericArgument, GenericParam, Ident, Lifetime, Path, PathArguments, TraitBound, Type,
+    TypeImplTrait, TypeInfer, TypePath, TypeReference,
 };
 
 use crate::errors::Errors;
 
 /// Notes what cannot be owned by a call: borrows, `impl Trait`, lifetimes.
 pub(super) fn check_owned(ty: &Type, role: &str, errors: &mut Errors) {
-    Check { role, errors }.visit_type(ty);
+    Check { role, errors, bound: Vec::new() }.visit_type(ty);
+}
+
+/// Notes what a call cannot end with.
+pub(super) fn check_returned(output: &ReturnType, role: &str, errors: &mut Errors) {
+    let ReturnType::Type(_, ty) = output else { return };
+    if let Type::Never(_) = bare(ty) {
+        errors.at(
+            ty,
+            format!("{role} must be a value: of `!` there is none, and stable Rust knows no call of it; use Infallible"),
+        );
+    }
+    check_owned(ty, role, errors);
 }
 
 /// A type without what is put around it where it comes from a fragment of a `macro_rules!` macro, or by hand.
@@ -64,9 +76,16 @@ pub(super) fn check_unconditional(attributes: &[Attribute], role: &str, errors: 
 struct Check<'a> {
     role: &'a str,
     errors: &'a mut Errors,
+    /// The lifetimes that `for<'a>` binds where it is looked.
+    bound: Vec<Ident>,
 }
 
 impl Check<'_> {
+    /// Whether a lifetime is nobody's from outside of the type.
+    fn is_free(&self, lifetime: &Lifetime) -> bool {
+        lifetime.ident == "static" || self.bound.contains(&lifetime.ident)
+    }
+
     fn mistake(&mut self, place: impl ToTokens, message: String) {
         self.errors.at(place, message);
     }
@@ -74,7 +93,7 @@ impl Check<'_> {
 
 impl<'ast> Visit<'ast> for Check<'_> {
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
-        if reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+        if reference.lifetime.as_ref().is_some_and(|lifetime| self.is_free(lifetime))
             && reference.mutability.is_none()
         {
             return;
@@ -90,12 +109,23 @@ impl<'ast> Visit<'ast> for Check<'_> {
     }
 
     fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
-        if lifetime.ident != "static" {
+        if !self.is_free(lifetime) {
             self.mistake(
                 lifetime,
                 format!("{} must be an owned type, since the worker runs elsewhere", self.role),
             );
         }
+    }
+
+    fn visit_trait_bound(&mut self, bound: &'ast TraitBound) {
+        let outer = self.bound.len();
+        for parameter in bound.lifetimes.iter().flat_map(|bound| &bound.lifetimes) {
+            if let GenericParam::Lifetime(parameter) = parameter {
+                self.bound.push(parameter.lifetime.ident.clone());
+            }
+        }
+        visit::visit_path(self, &bound.path);
+        self.bound.truncate(outer);
     }
 
     fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
