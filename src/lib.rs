@@ -65,7 +65,7 @@ pub mod __private {
     pub use concurry_core::panics::discard;
     pub use concurry_core::retry::{RetryAlgorithm, RetryOverrides};
     pub use concurry_limits::IntoLimits;
-    pub use concurry_workers::admission::{Admission, admitted};
+    pub use concurry_workers::admission::{Admission, admitted, asking};
     pub use concurry_workers::attempt::{Ran, block, block_admitted, cancellation, run, run_admitted};
     pub use concurry_workers::construct::constructing;
     pub use concurry_workers::probe::{

@@ -24,9 +24,10 @@ mod rewrite;
 /// written by hand, `#[worker]` does that, and nothing more; elsewhere, write `limits: LimitPool::default()`.
 ///
 /// On its methods, `#[retry(…)]` says how a call is tried again, and `#[limited(tokens = amount, …)]` what it needs of the
-/// limits before it is run: the amounts are expressions of the arguments, of type `u64`; `#[limited]` alone takes what has a
-/// default. A parameter of type `&mut LimitSetAcquisition` gets what was acquired. One of type `&Cancellation`, of a method that
-/// is not async, tells whether the call was cancelled. Neither is an argument of the handle's method.
+/// limits before it is run: the amounts are expressions of the arguments, of type `u64`, in which `Self` is the worker; one
+/// that panics ends the call with `CallError::Panicked`. `#[limited]` alone takes what has a default. A parameter of type
+/// `&mut LimitSetAcquisition` gets what was acquired. One of type `&Cancellation`, of a method that is not async, tells whether
+/// the call was cancelled. Neither is an argument of the handle's method.
 ///
 /// `#[worker(process)]` on the `impl` block makes it a compile error, at the type, when an argument or result cannot travel
 /// to another process. Without it that is an error of `init` in process mode.

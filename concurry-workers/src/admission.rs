@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use concurry_core::call::{CallError, NotAdmitted, Promise};
+use concurry_core::panics;
 use concurry_limits::{Acquire, LimitError, LimitPool, LimitSetAcquisition};
 
 /// The admission of one call.
@@ -144,6 +145,21 @@ impl Drop for Admission {
     fn drop(&mut self) {
         if let State::Granted(granted) = std::mem::take(&mut self.0) {
             granted.acquired.undo();
+        }
+    }
+}
+
+/// A call with what it needs, which `amounts` finds out from its arguments: the user's code, whose panic answers the call.
+pub fn asking<T, E, A>(
+    promise: Promise<T, E>,
+    args: A,
+    amounts: impl FnOnce(A) -> (A, Admission),
+) -> Option<(Promise<T, E>, A, Admission)> {
+    match panics::catch(|| amounts(args)) {
+        Ok((args, admission)) => Some((promise, args, admission)),
+        Err(panic) => {
+            promise.complete(Err(CallError::Panicked(panic)));
+            None
         }
     }
 }

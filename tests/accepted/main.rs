@@ -27,6 +27,7 @@ pub mod argument_patterns;
 pub mod attributes;
 pub mod by_fragments;
 pub mod constructors;
+pub mod limited;
 pub mod literals;
 pub mod method_names;
 pub mod methods_under_cfg;
@@ -52,7 +53,7 @@ macro_rules! run {
 }
 
 run! {
-    argument_patterns attributes by_fragments constructors literals method_names methods_under_cfg other_items places retries
+    argument_patterns attributes by_fragments constructors limited literals method_names methods_under_cfg other_items places retries
     task_under_cfg unsendable_worker user_names visibilities
 }
 

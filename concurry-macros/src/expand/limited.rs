@@ -1,7 +1,9 @@
 //! Admission before dispatch: what a call with `#[limited(…)]` carries, and how its method comes by what was acquired.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
+use syn::ext::IdentExt;
 
 use super::at;
 use crate::model::{Injected, Method, WorkerImpl};
@@ -11,15 +13,33 @@ pub(super) fn field(method: &Method) -> Option<TokenStream> {
     method.limited.as_ref().map(|_| emit!(admission: ::concurry::__private::Admission))
 }
 
-/// The value of the field, of a call whose arguments are there by their names.
-pub(super) fn value(method: &Method) -> Option<TokenStream> {
-    let limited = method.limited.as_ref()?;
-    let amounts = limited.amounts.iter().map(|(key, amount)| {
-        // At the user's expression, so that an error of its type shows there.
-        let amount = quote_spanned!(at(amount)=> ::core::convert::identity::<u64>(#amount));
-        quote!((#key, #amount))
+/// The name of the function that finds out what a call needs.
+pub(super) fn amounts_fn(name: &Ident) -> Ident {
+    format_ident!("__amounts_of_{}", name.unraw())
+}
+
+/// For each method with `#[limited]`, what a call with these arguments needs. They stand in an `impl` block of the worker, where
+/// the amounts' `Self` is the worker.
+pub(super) fn amounts_fns(model: &WorkerImpl) -> TokenStream {
+    let functions = model.methods.iter().filter_map(|method| {
+        let Method { name, names, types, .. } = method;
+        let amounts = method.limited.as_ref()?.amounts.iter().map(|(key, amount)| {
+            // At the user's expression, so that an error of its type shows there.
+            let amount = quote_spanned!(at(amount)=> ::core::convert::identity::<u64>(#amount));
+            quote!((#key, #amount))
+        });
+        let (function, cfgs) = (amounts_fn(name), method.cfgs());
+        Some(emit! {
+            #(#cfgs)*
+            #[allow(private_interfaces, clippy::missing_const_for_fn, clippy::used_underscore_binding)]
+            fn #function(args: (#(#types,)*)) -> ((#(#types,)*), ::concurry::__private::Admission) {
+                let (#(#names,)*) = args;
+                let admission = ::concurry::__private::Admission::of(::std::vec![#(#amounts),*]);
+                ((#(#names,)*), admission)
+            }
+        })
     });
-    Some(emit!(admission: ::concurry::__private::Admission::of(::std::vec![#(#amounts),*]),))
+    emit!(#(#functions)*)
 }
 
 /// The field of a call that comes from elsewhere: what was granted to it is put in later.

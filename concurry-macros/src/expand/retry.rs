@@ -17,11 +17,14 @@ pub(super) fn is_retried(method: &Method) -> bool {
 pub(super) fn submit(model: &WorkerImpl, method: &Method, number: u16) -> TokenStream {
     let (handle, message, worker) = (model.handle(), model.message(), &model.worker);
     let (Method { name, names, .. }, recipe) = (method, recipe_fn(&method.name));
-    let admission = limited::value(method);
-    let once = if admission.is_some() {
+    let once = if method.limited.is_some() {
+        let amounts = limited::amounts_fn(name);
         emit! {
-            let message = #message::#name { #admission args: (#(#names,)*), promise };
-            ::concurry::PoolHandle::submit_limited(<#handle>::__pool(self), message, &call);
+            let asking = ::concurry::__private::asking(promise, (#(#names,)*), <#worker>::#amounts);
+            if let ::core::option::Option::Some((promise, args, admission)) = asking {
+                let message = #message::#name { args, promise, admission };
+                ::concurry::PoolHandle::submit_limited(<#handle>::__pool(self), message, &call);
+            }
         }
     } else {
         emit! {
@@ -52,13 +55,13 @@ fn recipe_fn(name: &Ident) -> Ident {
 pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
     let (worker, message) = (&model.worker, model.message());
     let recipes = model.methods.iter().filter(|method| is_retried(method)).map(|method| {
-        let Method { name, names, types, .. } = method;
-        let again = if let Some(admission) = limited::value(method) {
-            // The amounts are computed from the arguments, which have their names again.
+        let Method { name, types, .. } = method;
+        let again = if method.limited.is_some() {
+            let amounts = limited::amounts_fn(name);
             emit! {
                 |args, promise| {
-                    let (#(#names,)*) = args;
-                    #message::#name { #admission args: (#(#names,)*), promise }
+                    let (args, admission) = Self::#amounts(args);
+                    #message::#name { args, promise, admission }
                 }
             }
         } else {
@@ -87,9 +90,11 @@ pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
             }
         }
     });
+    let amounts = limited::amounts_fns(model);
     emit! {
         #[allow(dead_code)]
         impl #worker {
+            #amounts
             #(#recipes)*
         }
     }

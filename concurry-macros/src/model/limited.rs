@@ -1,9 +1,12 @@
 //! `#[limited(…)]` on a method.
 
+use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Ident, LitStr, Meta, Token};
+use syn::spanned::Spanned;
+use syn::visit::Visit;
+use syn::{Attribute, Expr, ExprPath, Ident, LitStr, Meta, Token};
 
 use crate::errors::Errors;
 
@@ -34,8 +37,30 @@ impl Parse for Amount {
             ));
         }
         input.parse::<Token![=]>()?;
-        Ok(Self { key, amount: input.parse()? })
+        let amount: Expr = input.parse()?;
+        if let Some(place) = find_self(&amount) {
+            return Err(syn::Error::new(
+                place,
+                "an amount is known before there is a worker for the call: compute it from the arguments",
+            ));
+        }
+        Ok(Self { key, amount })
     }
+}
+
+/// Where an expression names `self` as a value, if it does.
+fn find_self(expression: &Expr) -> Option<Span> {
+    struct Find(Option<Span>);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_expr_path(&mut self, path: &'ast ExprPath) {
+            if path.path.is_ident("self") {
+                self.0 = Some(path.span());
+            }
+        }
+    }
+    let mut find = Find(None);
+    find.visit_expr(expression);
+    find.0
 }
 
 /// Whether an attribute is ours, and not the compiler's to see.
