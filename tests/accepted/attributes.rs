@@ -51,6 +51,25 @@ impl Attributed {
     }
 }
 
+/// What is allowed, or expected, of the block or of a method, holds for what the handle has of it.
+#[worker]
+#[derive(Default)]
+pub struct Lints;
+
+#[worker]
+#[allow(clippy::unused_self)]
+#[expect(non_snake_case, reason = "to see that it holds")]
+impl Lints {
+    pub fn IsAllowed(&self) -> u8 {
+        1
+    }
+
+    #[cfg_attr(all(), expect(clippy::fn_params_excessive_bools))]
+    pub fn bools(&self, a: bool, b: bool, c: bool, d: bool) -> bool {
+        a && b && c && d
+    }
+}
+
 pub(crate) fn main() {
     let attributed = Attributed::options(ExecutionMode::Thread, (), 1).init().unwrap();
     assert_eq!(attributed.must_use().result().unwrap(), 1);
@@ -60,5 +79,8 @@ pub(crate) fn main() {
     assert_eq!(old.0.result().unwrap() + old.1.result().unwrap(), 4);
     assert_eq!(attributed.expecting(1).result().unwrap(), 3);
     assert_eq!(attributed.skipped().result().unwrap(), 4);
+    let lints = Lints::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    assert_eq!(lints.IsAllowed().result().unwrap(), 1);
+    assert!(lints.bools(true, true, true, true).result().unwrap());
     assert_eq!(attributed.attribute_of_an_argument(1).result().unwrap(), 6);
 }

@@ -7,7 +7,7 @@ use super::{checks, dispatch, retry};
 use crate::model::{Method, Returns, Stub, WorkerImpl};
 
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
-    let handle = model.handle();
+    let (handle, lints) = (model.handle(), model.lints());
     let methods = model.methods.iter().zip(0u16..).map(|(method, number)| {
         let Method { name, visibility, attributes, names, types, returns, .. } = method;
         let (ok, err) = checks::call_types(returns);
@@ -51,6 +51,7 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
     });
     emit! {
         #[allow(dead_code, clippy::let_unit_value, clippy::too_many_arguments, clippy::unit_arg, clippy::used_underscore_binding)]
+        #(#lints)*
         impl #handle {
             #(#methods)*
             #(#stubs)*

@@ -28,9 +28,10 @@ pub(super) fn amounts_fns(model: &WorkerImpl) -> TokenStream {
             let amount = quote_spanned!(at(amount)=> ::core::convert::identity::<u64>(#amount));
             quote!((#key, #amount))
         });
-        let (function, cfgs) = (amounts_fn(name), method.cfgs());
+        let (function, cfgs, lints) = (amounts_fn(name), method.cfgs(), method.lints());
         Some(emit! {
             #(#cfgs)*
+            #(#lints)*
             #[allow(private_interfaces, clippy::missing_const_for_fn, clippy::used_underscore_binding)]
             fn #function(args: (#(#types,)*)) -> ((#(#types,)*), ::concurry::__private::Admission) {
                 let (#(#names,)*) = args;

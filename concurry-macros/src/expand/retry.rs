@@ -67,12 +67,13 @@ pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
         } else {
             emit!(|args, promise| #message::#name { args, promise })
         };
-        let (function, cfgs, text) = (recipe_fn(name), method.cfgs(), method.text());
+        let (function, cfgs, lints, text) = (recipe_fn(name), method.cfgs(), method.lints(), method.text());
         let (ok, err) = checks::call_types(&method.returns);
         let predicates = predicates(method, &ok, &err);
         let places = (0..types.len()).map(syn::Index::from);
         emit! {
             #(#cfgs)*
+            #(#lints)*
             #[allow(private_interfaces, clippy::redundant_closure_for_method_calls, clippy::unused_unit)]
             fn #function() -> ::concurry::__private::Recipe<#message, (#(#types,)*), #ok, #err> {
                 use ::concurry::__private::{Clones as _, Dull as _, NeverCloned as _, Shows as _};
@@ -90,9 +91,10 @@ pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
             }
         }
     });
-    let amounts = limited::amounts_fns(model);
+    let (amounts, lints) = (limited::amounts_fns(model), model.lints());
     emit! {
         #[allow(dead_code)]
+        #(#lints)*
         impl #worker {
             #amounts
             #(#recipes)*

@@ -1,12 +1,12 @@
 //! The `impl` block: its constructor and its methods.
 
 use quote::format_ident;
-use syn::{Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, TypePath, Visibility};
+use syn::{Attribute, Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, TypePath, Visibility};
 
 use super::limited::is_limited;
 use super::retry::is_retry;
 use super::types::bare;
-use super::{Constructor, Method, Stub, handle_name};
+use super::{Constructor, Method, Stub, attributes, handle_name};
 use crate::errors::Errors;
 
 /// The `impl` block of a worker.
@@ -68,7 +68,7 @@ impl WorkerImpl {
                 let mut errors = Errors::default();
                 errors.at(name, "`options` is made by #[worker]: give this function another name");
                 if is_for_the_handle(function) {
-                    self.stubs.push(Stub::new(function, errors));
+                    self.stubs.push(Stub::new(function, &self.worker, errors));
                 } else {
                     self.constructor.mistake = errors.into_type();
                 }
@@ -130,6 +130,11 @@ impl WorkerImpl {
             last.ident = handle_name(&last.ident);
         }
         handle
+    }
+
+    /// What is allowed in the block, for what stands elsewhere of it.
+    pub(crate) fn lints(&self) -> Vec<Attribute> {
+        attributes::lints(&self.item.attrs)
     }
 
     /// The enum of its calls.

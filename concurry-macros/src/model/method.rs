@@ -3,16 +3,15 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
-use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, FnArg, Ident, ImplItemFn, Meta, Pat, Path, Receiver, ReceiverKind, ReturnType, Safety, Token,
-    Type, Visibility,
+    Attribute, FnArg, Ident, ImplItemFn, Pat, Path, Receiver, ReceiverKind, ReturnType, Safety, Type,
+    Visibility,
 };
 
 use super::types::{
     ResultShape, bare, check_owned, check_unconditional, is_worker, result_shape, without_self,
 };
-use super::{LimitedArgs, RetryArgs};
+use super::{LimitedArgs, RetryArgs, attributes};
 use crate::errors::Errors;
 
 /// Arguments travel as one tuple, and serde knows tuples up to a length.
@@ -153,12 +152,12 @@ impl Method {
         let can_fail = !matches!(returns, Returns::Plain(_));
         let retry = RetryArgs::of(&function.attrs, can_fail, &mut errors);
         if !errors.is_empty() {
-            return Err(Stub::new(function, errors));
+            return Err(Stub::new(function, worker, errors));
         }
         Ok(Self {
             name: signature.ident.clone(),
             visibility: function.vis.clone(),
-            attributes: carried_over(&function.attrs),
+            attributes: attributes::carried_over(&function.attrs, worker),
             names,
             types,
             returns,
@@ -175,18 +174,23 @@ impl Method {
         self.name.unraw().to_string()
     }
 
+    /// What is allowed in it, for code of the user's that stands elsewhere.
+    pub(crate) fn lints(&self) -> Vec<Attribute> {
+        attributes::kept(&self.attributes, &["allow"])
+    }
+
     /// What `#[cfg]` says of a method holds for all that is made of it.
     pub(crate) fn cfgs(&self) -> Vec<Attribute> {
-        kept(&self.attributes, &["cfg"])
+        attributes::kept(&self.attributes, &["cfg"])
     }
 }
 
 impl Stub {
-    pub(crate) fn new(function: &ImplItemFn, errors: Errors) -> Self {
+    pub(crate) fn new(function: &ImplItemFn, worker: &Path, errors: Errors) -> Self {
         Self {
             name: function.sig.ident.clone(),
             visibility: function.vis.clone(),
-            attributes: carried_over(&function.attrs),
+            attributes: attributes::carried_over(&function.attrs, worker),
             arity: function
                 .sig
                 .inputs
@@ -266,27 +270,4 @@ fn check_injected(function: &ImplItemFn, is_limited: bool, errors: &mut Errors) 
             _ => {}
         }
     }
-}
-
-/// The attributes that hold for the handle's method as well.
-fn carried_over(attributes: &[Attribute]) -> Vec<Attribute> {
-    kept(attributes, &["doc", "cfg", "deprecated", "allow"])
-}
-
-/// The attributes with one of these names, also those behind a `cfg_attr`.
-fn kept(attributes: &[Attribute], names: &[&str]) -> Vec<Attribute> {
-    let is_kept = |path: &Path| names.iter().any(|name| path.is_ident(name));
-    attributes
-        .iter()
-        .filter_map(|attribute| {
-            if !attribute.path().is_ident("cfg_attr") {
-                return is_kept(attribute.path()).then(|| attribute.clone());
-            }
-            let parts = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
-            let mut parts = parts.into_iter();
-            let condition = parts.next()?;
-            let kept: Vec<_> = parts.filter(|part| is_kept(part.path())).collect();
-            (!kept.is_empty()).then(|| syn::parse_quote!(#[cfg_attr(#condition, #(#kept),*)]))
-        })
-        .collect()
 }

@@ -4,6 +4,7 @@
 //! * `impls`: the `impl` block: its constructor and its methods.
 //! * `method`: one method of the handle.
 //! * `limited`: the `#[limited(…)]` of a method.
+//! * `attributes`: what of a method's attributes holds for the handle as well.
 //! * `retry`: the `#[retry(…)]` of a method.
 //! * `constructor`: `new`.
 //! * `task`: a function that becomes a worker with one method.
@@ -12,6 +13,7 @@
 //! A mistake is noted at the user's tokens, and what is wrong is left out of the model, so that the rest is still checked
 //! and emitted: one mistake shows as one error.
 
+mod attributes;
 mod constructor;
 mod impls;
 mod limited;
