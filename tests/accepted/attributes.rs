@@ -51,6 +51,31 @@ impl Attributed {
     }
 }
 
+#[worker]
+#[deprecated]
+#[derive(Default)]
+pub struct Old;
+
+#[worker]
+#[allow(deprecated)]
+impl Old {
+    pub fn age(&self) -> u8 {
+        9
+    }
+}
+
+#[worker]
+#[derive(Default)]
+#[allow(non_camel_case_types)]
+pub struct Snake_Cased;
+
+#[worker]
+impl Snake_Cased {
+    pub fn length(&self) -> u8 {
+        11
+    }
+}
+
 /// What is allowed, or expected, of the block or of a method, holds for what the handle has of it.
 #[worker]
 #[derive(Default)]
@@ -79,7 +104,11 @@ pub(crate) fn main() {
     assert_eq!(old.0.result().unwrap() + old.1.result().unwrap(), 4);
     assert_eq!(attributed.expecting(1).result().unwrap(), 3);
     assert_eq!(attributed.skipped().result().unwrap(), 4);
+    #[allow(deprecated)]
+    let aged = Old::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    let snake = Snake_Cased::options(ExecutionMode::Thread, (), 1).init().unwrap();
     let lints = Lints::options(ExecutionMode::Thread, (), 1).init().unwrap();
+    assert_eq!((aged.age().result().unwrap(), snake.length().result().unwrap()), (9, 11));
     assert_eq!(lints.IsAllowed().result().unwrap(), 1);
     assert!(lints.bools(true, true, true, true).result().unwrap());
     assert_eq!(attributed.attribute_of_an_argument(1).result().unwrap(), 6);

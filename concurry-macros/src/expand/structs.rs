@@ -28,10 +28,12 @@ pub(super) fn expand(model: &WorkerStruct) -> TokenStream {
         #item
 
         #[doc = #summary]
+        #[allow(deprecated, non_camel_case_types)]
         #visibility struct #handle {
             pool: #field,
         }
 
+        #[allow(deprecated)]
         const _: () = {
             #impls
             #options
