@@ -38,6 +38,9 @@ pub fn worker(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a task of a function: `options`, as a worker has, beside the function itself. See the facade's documentation.
 ///
+/// The task's type has the function's name, and its handle that name in camel case: that of `checksum` is `ChecksumHandle`. A
+/// worker `Checksum` would have the same, so the two stand in different modules.
+///
 /// A parameter of type `&LimitPool` is the worker's limits, and no argument of `call`. `#[retry(…)]` below this attribute
 /// says how a call is tried again. `#[task(process)]` makes it a compile error, at the type, when an argument or result
 /// cannot travel to another process; without it that is an error of `init` in process mode.
