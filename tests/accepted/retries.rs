@@ -65,7 +65,32 @@ impl Fetcher {
     }
 }
 
+/// A method that cannot fail is tried again for what can happen to it; for nothing, it is not.
+#[worker]
+#[derive(Default)]
+pub struct Infallible {
+    runs: u64,
+}
+
+#[worker]
+impl Infallible {
+    #[retry(attempts = 3, wait = Duration::ZERO)]
+    pub fn count(&mut self) -> u64 {
+        self.runs += 1;
+        assert!(self.runs > 1, "the first one");
+        self.runs
+    }
+}
+
+fn what_cannot_be_tried_again_is_an_error_of_init() {
+    let error = Infallible::options(ExecutionMode::Thread, (), 1).init().unwrap_err().to_string();
+    assert!(error.contains("`count`") && error.contains("`until = …`"), "{error}");
+    let retry = Retry::fixed(2).panics(true);
+    Infallible::options(ExecutionMode::Thread, (), 1).retry(retry).init().unwrap();
+}
+
 pub(crate) fn main() {
+    what_cannot_be_tried_again_is_an_error_of_init();
     let fetcher = Fetcher::options(ExecutionMode::Thread, (), 1).init().unwrap();
     fetcher.bare().result().unwrap();
     assert_eq!(fetcher.all("busy".to_owned()).result().unwrap(), Reply(2));

@@ -138,6 +138,7 @@ pub(super) fn retries(model: &WorkerImpl) -> TokenStream {
         let (name, cfgs, types) = (method.text(), method.cfgs(), &method.types);
         let overrides = overrides(method);
         let has_until = method.retry.as_ref().is_some_and(|args| args.until.is_some());
+        let can_fail = !matches!(method.returns, Returns::Plain(_));
         let place = format!("of `{name}`");
         emit! {
             #(#cfgs)*
@@ -151,6 +152,7 @@ pub(super) fn retries(model: &WorkerImpl) -> TokenStream {
                     number: #number,
                     name: #name,
                     overrides: #overrides,
+                    can_fail: #can_fail,
                     has_until: #has_until,
                     not_clone,
                 });

@@ -13,6 +13,8 @@ pub struct MethodRetry {
     pub name: &'static str,
     /// What stands in its `#[retry(…)]`, if it has one.
     pub overrides: Option<RetryOverrides>,
+    /// It returns a `Result`. Another one can only be tried again for its panics, for deaths, or by an `until`.
+    pub can_fail: bool,
     /// It has an `until`, which judges even a single attempt.
     pub has_until: bool,
     /// Its arguments that are not `Clone`, as "argument `T` of `method`".
@@ -52,6 +54,9 @@ pub(crate) fn rules(
         if rule.attempts() == 1 && !method.has_until {
             continue;
         }
+        if !method.can_fail && !method.has_until && !rule.retries_panics() && !rule.retries_worker_death() {
+            return Err(cannot_fail(method.name));
+        }
         not_clone.extend(method.not_clone.iter().map(String::as_str));
         let place = usize::from(method.number);
         rules.resize(rules.len().max(place + 1), None);
@@ -61,6 +66,15 @@ pub(crate) fn rules(
         Ok(rules.into())
     } else {
         Err(InitError::NotClonable { worker, what: not_clone.join(", ") })
+    }
+}
+
+/// Nothing can become of this method for which it would be tried again.
+fn cannot_fail(method: &str) -> InitError {
+    InitError::InvalidOption {
+        option: "#[retry]",
+        value: format!("set for `{method}`"),
+        expected: "it returns no `Result`, so say for what it is tried again: `until = …`, `panics` or `worker_death`",
     }
 }
 
@@ -80,7 +94,14 @@ mod tests {
     const NOTHING: RetryOverrides = RetryOverrides::NOTHING;
 
     fn method(number: u16, overrides: Option<RetryOverrides>) -> MethodRetry {
-        MethodRetry { number, name: "get", overrides, has_until: false, not_clone: Vec::new() }
+        MethodRetry {
+            number,
+            name: "get",
+            overrides,
+            can_fail: true,
+            has_until: false,
+            not_clone: Vec::new(),
+        }
     }
 
     #[test]
@@ -119,6 +140,20 @@ mod tests {
         judged.has_until = true;
         let rules = rules("W", Some(Retry::fixed(1)), &NOTHING, &[method(0, None), judged]).unwrap();
         assert_eq!(&rules[..], [None, Some(Retry::fixed(1))]);
+    }
+
+    #[test]
+    fn a_method_that_cannot_fail_says_for_what_it_is_tried_again() {
+        let plain = |attempts, panics| {
+            let mut overrides = NOTHING;
+            (overrides.attempts, overrides.panics) = (Some(attempts), panics);
+            MethodRetry { can_fail: false, ..method(0, Some(overrides)) }
+        };
+        let error = rules("W", None, &NOTHING, &[plain(2, None)]).unwrap_err().to_string();
+        assert!(error.starts_with("#[retry] is set for `get`") && error.contains("`panics`"), "{error}");
+        assert!(rules("W", None, &NOTHING, &[plain(2, Some(true))]).is_ok());
+        assert!(rules("W", Some(Retry::fixed(2).worker_death(true)), &NOTHING, &[plain(2, None)]).is_ok());
+        assert!(rules("W", None, &NOTHING, &[plain(1, None)]).is_ok());
     }
 
     #[test]
