@@ -4,6 +4,8 @@ use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Path, Token, parse_quote};
 
+use crate::errors::Errors;
+
 /// Those of a method that hold for the handle's as well: documentation, conditions, and lints.
 pub(super) fn carried_over(attributes: &[Attribute], worker: &Path) -> Vec<Attribute> {
     let named = kept(attributes, &["doc", "cfg", "deprecated", "allow", "expect"]);
@@ -28,6 +30,21 @@ pub(super) fn kept(attributes: &[Attribute], names: &[&str]) -> Vec<Attribute> {
             (!kept.is_empty()).then(|| parse_quote!(#[cfg_attr(#condition, #(#kept),*)]))
         })
         .collect()
+}
+
+/// Takes what stands behind a `cfg_attr` off, if one of our own attributes does: what is emitted depends on whether it is there.
+pub(super) fn strip_conditional(attributes: &mut Vec<Attribute>, errors: &mut Errors) {
+    attributes.retain(|attribute| {
+        let Some((_, parts)) = conditional(attribute) else { return true };
+        let is_ours = |path: &&Path| ["retry", "limited"].iter().any(|name| path.is_ident(name));
+        let Some(ours) = parts.iter().map(Meta::path).find(is_ours) else { return true };
+        let name = ours.to_token_stream();
+        errors.at(
+            ours,
+            format!("#[{name}] cannot depend on a `cfg`: write the method twice, each under a `#[cfg(…)]`"),
+        );
+        false
+    });
 }
 
 /// The condition of a `cfg_attr`, and what holds under it.

@@ -115,6 +115,7 @@ impl WorkerImpl {
                 }
             }
             function.attrs.retain(|attribute| !is_ours(attribute));
+            attributes::strip_conditional(&mut function.attrs, errors);
         }
     }
 

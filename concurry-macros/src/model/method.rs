@@ -9,7 +9,8 @@ use syn::{
 };
 
 use super::types::{
-    ResultShape, bare, check_owned, check_unconditional, is_worker, result_shape, without_self,
+    ResultShape, bare, check_owned, check_returned, check_unconditional, is_worker, result_shape,
+    without_self,
 };
 use super::{LimitedArgs, RetryArgs, attributes};
 use crate::errors::Errors;
@@ -145,9 +146,7 @@ impl Method {
         let limited = LimitedArgs::of(&function.attrs, &mut errors);
         let Arguments { names, types, injected } = Arguments::of(function, worker, &mut errors);
         check_injected(function, limited.is_some(), &mut errors);
-        if let ReturnType::Type(_, ty) = &signature.output {
-            check_owned(ty, "the result of a worker's method", &mut errors);
-        }
+        check_returned(&signature.output, "the result of a worker's method", &mut errors);
         let returns = Returns::of(&signature.output, worker);
         let can_fail = !matches!(returns, Returns::Plain(_));
         let retry = RetryArgs::of(&function.attrs, can_fail, &mut errors);
@@ -254,6 +253,10 @@ impl Arguments {
     }
 }
 
+fn is_mutable(ty: &Type) -> bool {
+    matches!(bare(ty), Type::Reference(reference) if reference.mutability.is_some())
+}
+
 /// Whether a method can be given what it wants to be.
 fn check_injected(function: &ImplItemFn, is_limited: bool, errors: &mut Errors) {
     for input in &function.sig.inputs {
@@ -262,6 +265,10 @@ fn check_injected(function: &ImplItemFn, is_limited: bool, errors: &mut Errors) 
             Some(Injected::Acquired) if !is_limited => errors.at(
                 &input.ty,
                 "what was acquired comes to a method with #[limited(…)], which says how much: put that on it",
+            ),
+            Some(Injected::Cancellation) if is_mutable(&input.ty) => errors.at(
+                &input.ty,
+                "whether its call was cancelled is only looked at: take it as `&Cancellation`",
             ),
             Some(Injected::Cancellation) if function.sig.asyncness.is_some() => errors.at(
                 &input.ty,

@@ -7,8 +7,9 @@ use syn::{
     parse_quote,
 };
 
+use super::attributes;
 use super::retry::is_retry;
-use super::types::{bare, check_owned, check_unconditional};
+use super::types::{bare, check_owned, check_returned, check_unconditional};
 use crate::errors::Errors;
 
 /// A function that becomes a task.
@@ -43,6 +44,7 @@ impl TaskFn {
             return Self { function, name, kind: TaskKind::Method(errors.into_tokens()) };
         }
         check_signature(&function, &mut errors);
+        attributes::strip_conditional(&mut function.attrs, &mut errors);
         let arguments = Arguments::new(&function.sig, &mut errors);
         let kind = match errors.into_type() {
             Some(mistake) => TaskKind::Mistake(mistake),
@@ -71,9 +73,7 @@ fn check_signature(function: &ItemFn, errors: &mut Errors) {
             "a task cannot be generic: it travels to other processes by its name; take concrete types",
         );
     }
-    if let syn::ReturnType::Type(_, ty) = &signature.output {
-        check_owned(ty, "the result of a task", errors);
-    }
+    check_returned(&signature.output, "the result of a task", errors);
 }
 
 /// The arguments of the function, and of the method that calls it.

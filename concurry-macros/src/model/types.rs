@@ -4,8 +4,8 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Expr, GenericArgument, GenericParam, Ident, Lifetime, Path, PathArguments, TraitBound, Type,
-    TypeImplTrait, TypeInfer, TypePath, TypeReference,
+    Attribute, Expr, GenericArgument, GenericParam, Ident, Lifetime, Path, PathArguments, ReturnType,
+    TraitBound, Type, TypeImplTrait, TypeInfer, TypePath, TypeReference,
 };
 
 use crate::errors::Errors;
