@@ -1,8 +1,11 @@
 //! What a type can do, found out where the type is concrete: in the code that `#[worker]` emits.
 //!
-//! Method resolution prefers an implementation for `Probe<T>` to one for `&Probe<T>`. So `(&Probe::<T>::NEW).travels()`
+//! Method resolution prefers an implementation for `Probe<T>` to one for `&Probe<T>`. So `(&Probe::<T>::NEW).__travels()`
 //! picks the first trait where its bounds hold, and the second, the fallback, elsewhere. This works on stable Rust
 //! because `T` is concrete there; a generic function could not ask.
+//!
+//! The names of the methods begin with `__`: where they are called, a trait of the user's for all types may be in scope, and a
+//! method of the same name would be as good as ours.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -52,31 +55,31 @@ fn cannot_travel<T>(what: &str) -> NotSent {
 /// Where `T` can travel.
 pub trait Travels<T> {
     /// Whether it can.
-    fn travels(&self) -> bool;
+    fn __travels(&self) -> bool;
     /// `value` as bytes.
     ///
     /// # Errors
     ///
     /// What serde says.
-    fn encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent>;
+    fn __encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent>;
     /// A value from bytes.
     ///
     /// # Errors
     ///
     /// What serde says.
-    fn decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent>;
+    fn __decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent>;
 }
 
 impl<T: Serialize + DeserializeOwned> Travels<T> for Probe<T> {
-    fn travels(&self) -> bool {
+    fn __travels(&self) -> bool {
         true
     }
 
-    fn encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent> {
+    fn __encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent> {
         codec::encode(what, value)
     }
 
-    fn decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent> {
+    fn __decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent> {
         codec::decode(what, bytes)
     }
 }
@@ -84,31 +87,31 @@ impl<T: Serialize + DeserializeOwned> Travels<T> for Probe<T> {
 /// Where `T` cannot travel, or it is not known.
 pub trait Stays<T> {
     /// Whether it can travel: no.
-    fn travels(&self) -> bool;
+    fn __travels(&self) -> bool;
     /// Fails.
     ///
     /// # Errors
     ///
     /// Always.
-    fn encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent>;
+    fn __encode(&self, what: &str, value: &T) -> Result<Vec<u8>, NotSent>;
     /// Fails.
     ///
     /// # Errors
     ///
     /// Always.
-    fn decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent>;
+    fn __decode(&self, what: &str, bytes: &[u8]) -> Result<T, NotSent>;
 }
 
 impl<T> Stays<T> for &Probe<T> {
-    fn travels(&self) -> bool {
+    fn __travels(&self) -> bool {
         false
     }
 
-    fn encode(&self, what: &str, _: &T) -> Result<Vec<u8>, NotSent> {
+    fn __encode(&self, what: &str, _: &T) -> Result<Vec<u8>, NotSent> {
         Err(cannot_travel::<T>(what))
     }
 
-    fn decode(&self, what: &str, _: &[u8]) -> Result<T, NotSent> {
+    fn __decode(&self, what: &str, _: &[u8]) -> Result<T, NotSent> {
         Err(cannot_travel::<T>(what))
     }
 }
@@ -116,17 +119,17 @@ impl<T> Stays<T> for &Probe<T> {
 /// The two ends of an answer on its way from the child, where the result can travel.
 pub trait PlainAnswers<T> {
     /// Here: completes the promise from bytes.
-    fn reply(&self, method: &'static str, promise: Promise<T, Infallible>) -> Option<Box<dyn Reply>>;
+    fn __reply(&self, method: &'static str, promise: Promise<T, Infallible>) -> Option<Box<dyn Reply>>;
     /// In the child: turns the finished call into bytes.
-    fn answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>>;
+    fn __answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>>;
 }
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> PlainAnswers<T> for Probe<T> {
-    fn reply(&self, method: &'static str, promise: Promise<T, Infallible>) -> Option<Box<dyn Reply>> {
+    fn __reply(&self, method: &'static str, promise: Promise<T, Infallible>) -> Option<Box<dyn Reply>> {
         Some(Box::new(ReplyPlain { method, promise }))
     }
 
-    fn answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>> {
+    fn __answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>> {
         Some(Box::new(AnswerPlain { method, call }))
     }
 }
@@ -134,9 +137,9 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> PlainAnswers<T> for Probe
 /// As [`PlainAnswers`], for methods that return a `Result`.
 pub trait ResultAnswers<T, E> {
     /// Here: completes the promise from bytes.
-    fn reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>>;
+    fn __reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>>;
     /// In the child: turns the finished call into bytes.
-    fn answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
+    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
 }
 
 impl<T, E> ResultAnswers<T, E> for Probe<Result<T, E>>
@@ -144,11 +147,11 @@ where
     T: Serialize + DeserializeOwned + Send + 'static,
     E: Serialize + DeserializeOwned + Send + 'static,
 {
-    fn reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>> {
+    fn __reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>> {
         Some(Box::new(ReplyResult { method, promise }))
     }
 
-    fn answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>> {
+    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>> {
         Some(Box::new(AnswerResult { method, call }))
     }
 }
@@ -156,17 +159,17 @@ where
 /// Where the result cannot travel: there is no way. The promise is dropped, which answers it.
 pub trait NoAnswers<T, E> {
     /// None.
-    fn reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>>;
+    fn __reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>>;
     /// None.
-    fn answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
+    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
 }
 
 impl<R, T, E> NoAnswers<T, E> for &Probe<R> {
-    fn reply(&self, _: &'static str, _: Promise<T, E>) -> Option<Box<dyn Reply>> {
+    fn __reply(&self, _: &'static str, _: Promise<T, E>) -> Option<Box<dyn Reply>> {
         None
     }
 
-    fn answer(&self, _: &'static str, _: Call<T, E>) -> Option<Box<dyn Answer>> {
+    fn __answer(&self, _: &'static str, _: Call<T, E>) -> Option<Box<dyn Answer>> {
         None
     }
 }
@@ -174,11 +177,11 @@ impl<R, T, E> NoAnswers<T, E> for &Probe<R> {
 /// Where a worker may be used by several threads in turn.
 pub trait StartsSync<W: Worker> {
     /// The start of sync mode.
-    fn sync_start(&self) -> Option<Start<W>>;
+    fn __sync_start(&self) -> Option<Start<W>>;
 }
 
 impl<W: Worker + Send> StartsSync<W> for Probe<W> {
-    fn sync_start(&self) -> Option<Start<W>> {
+    fn __sync_start(&self) -> Option<Start<W>> {
         Some(runtime::start_sync::<W>)
     }
 }
@@ -186,11 +189,11 @@ impl<W: Worker + Send> StartsSync<W> for Probe<W> {
 /// Where it may not.
 pub trait NeverSync<W: Worker> {
     /// None.
-    fn sync_start(&self) -> Option<Start<W>>;
+    fn __sync_start(&self) -> Option<Start<W>>;
 }
 
 impl<W: Worker> NeverSync<W> for &Probe<W> {
-    fn sync_start(&self) -> Option<Start<W>> {
+    fn __sync_start(&self) -> Option<Start<W>> {
         None
     }
 }
@@ -198,11 +201,11 @@ impl<W: Worker> NeverSync<W> for &Probe<W> {
 /// Where a worker may be used by several threads at once.
 pub trait StartsAsync<W: Worker> {
     /// The start of async mode.
-    fn async_start(&self) -> Option<Start<W>>;
+    fn __async_start(&self) -> Option<Start<W>>;
 }
 
 impl<W: Worker + Send + Sync> StartsAsync<W> for Probe<W> {
-    fn async_start(&self) -> Option<Start<W>> {
+    fn __async_start(&self) -> Option<Start<W>> {
         Some(runtime::start_async::<W>)
     }
 }
@@ -210,11 +213,11 @@ impl<W: Worker + Send + Sync> StartsAsync<W> for Probe<W> {
 /// Where it may not.
 pub trait NeverAsync<W: Worker> {
     /// None.
-    fn async_start(&self) -> Option<Start<W>>;
+    fn __async_start(&self) -> Option<Start<W>>;
 }
 
 impl<W: Worker> NeverAsync<W> for &Probe<W> {
-    fn async_start(&self) -> Option<Start<W>> {
+    fn __async_start(&self) -> Option<Start<W>> {
         None
     }
 }
@@ -222,11 +225,11 @@ impl<W: Worker> NeverAsync<W> for &Probe<W> {
 /// Where a future can be sent to another thread.
 pub trait SendableFuture {
     /// Whether it can.
-    fn is_sendable(&self) -> bool;
+    fn __is_sendable(&self) -> bool;
 }
 
 impl<F: Future + Send> SendableFuture for Probe<F> {
-    fn is_sendable(&self) -> bool {
+    fn __is_sendable(&self) -> bool {
         true
     }
 }
@@ -234,11 +237,11 @@ impl<F: Future + Send> SendableFuture for Probe<F> {
 /// Where it cannot.
 pub trait UnsendableFuture {
     /// Whether it can be sent: no.
-    fn is_sendable(&self) -> bool;
+    fn __is_sendable(&self) -> bool;
 }
 
 impl<F: Future> UnsendableFuture for &Probe<F> {
-    fn is_sendable(&self) -> bool {
+    fn __is_sendable(&self) -> bool {
         false
     }
 }
@@ -246,17 +249,17 @@ impl<F: Future> UnsendableFuture for &Probe<F> {
 /// Where `T` can be cloned.
 pub trait Clones<T> {
     /// Whether it can.
-    fn is_clone(&self) -> bool;
+    fn __is_clone(&self) -> bool;
     /// A clone.
-    fn cloned(&self, value: &T) -> Option<T>;
+    fn __cloned(&self, value: &T) -> Option<T>;
 }
 
 impl<T: Clone> Clones<T> for Probe<T> {
-    fn is_clone(&self) -> bool {
+    fn __is_clone(&self) -> bool {
         true
     }
 
-    fn cloned(&self, value: &T) -> Option<T> {
+    fn __cloned(&self, value: &T) -> Option<T> {
         Some(value.clone())
     }
 }
@@ -264,17 +267,17 @@ impl<T: Clone> Clones<T> for Probe<T> {
 /// Where it cannot.
 pub trait NeverCloned<T> {
     /// Whether it can be cloned: no.
-    fn is_clone(&self) -> bool;
+    fn __is_clone(&self) -> bool;
     /// None.
-    fn cloned(&self, value: &T) -> Option<T>;
+    fn __cloned(&self, value: &T) -> Option<T>;
 }
 
 impl<T> NeverCloned<T> for &Probe<T> {
-    fn is_clone(&self) -> bool {
+    fn __is_clone(&self) -> bool {
         false
     }
 
-    fn cloned(&self, _: &T) -> Option<T> {
+    fn __cloned(&self, _: &T) -> Option<T> {
         None
     }
 }
@@ -282,11 +285,11 @@ impl<T> NeverCloned<T> for &Probe<T> {
 /// Where `T` has a text.
 pub trait Shows<T> {
     /// Its `Debug` text.
-    fn shown(&self, value: &T) -> String;
+    fn __shown(&self, value: &T) -> String;
 }
 
 impl<T: std::fmt::Debug> Shows<T> for Probe<T> {
-    fn shown(&self, value: &T) -> String {
+    fn __shown(&self, value: &T) -> String {
         format!("{value:?}")
     }
 }
@@ -294,11 +297,11 @@ impl<T: std::fmt::Debug> Shows<T> for Probe<T> {
 /// Where it has none.
 pub trait Dull<T> {
     /// The name of its type.
-    fn shown(&self, value: &T) -> String;
+    fn __shown(&self, value: &T) -> String;
 }
 
 impl<T> Dull<T> for &Probe<T> {
-    fn shown(&self, _: &T) -> String {
+    fn __shown(&self, _: &T) -> String {
         format!("of type `{}`", type_name::<T>())
     }
 }
@@ -316,7 +319,7 @@ impl<F, T, E> Started<F, T, E> {
 /// Where the future can be sent to another thread.
 pub trait IntoJob {
     /// The job.
-    fn take_job(&self) -> Option<Job>;
+    fn __take_job(&self) -> Option<Job>;
 }
 
 impl<F, T, E> IntoJob for Started<F, T, E>
@@ -325,7 +328,7 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    fn take_job(&self) -> Option<Job> {
+    fn __take_job(&self) -> Option<Job> {
         let (future, promise) = self.0.take()?;
         Some(Box::pin(run_async(promise, future)) as Job)
     }
@@ -334,11 +337,11 @@ where
 /// Where it cannot.
 pub trait NoJob {
     /// None.
-    fn take_job(&self) -> Option<Job>;
+    fn __take_job(&self) -> Option<Job>;
 }
 
 impl<F, T, E> NoJob for &Started<F, T, E> {
-    fn take_job(&self) -> Option<Job> {
+    fn __take_job(&self) -> Option<Job> {
         None
     }
 }

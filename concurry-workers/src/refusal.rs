@@ -29,11 +29,11 @@ impl<A, T, E> Rejection<A, T, E> {
 /// Where the arguments can be sent. Where not, that is an error already, at the user's type: so nothing more is said of it.
 pub trait Rejects {
     /// Answers the call.
-    fn reject(&self);
+    fn __reject(&self);
 }
 
 impl<A: Any + Send, T, E> Rejects for Rejection<A, T, E> {
-    fn reject(&self) {
+    fn __reject(&self) {
         if let Some(Full { promise, args, capacity }) = self.0.take() {
             promise.complete(Err(CallError::Rejected(Rejected::new(args, capacity))));
         }
@@ -43,9 +43,9 @@ impl<A: Any + Send, T, E> Rejects for Rejection<A, T, E> {
 /// Where they cannot.
 pub trait NeverRejects {
     /// Nothing.
-    fn reject(&self);
+    fn __reject(&self);
 }
 
 impl<A, T, E> NeverRejects for &Rejection<A, T, E> {
-    fn reject(&self) {}
+    fn __reject(&self) {}
 }

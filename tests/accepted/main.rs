@@ -38,6 +38,7 @@ pub mod strict_lints;
 pub mod task_under_cfg;
 pub mod unsendable_worker;
 pub mod user_names;
+pub mod user_traits;
 pub mod visibilities;
 
 /// A test a module: it calls the module's `main`.
@@ -53,8 +54,8 @@ macro_rules! run {
 }
 
 run! {
-    argument_patterns attributes by_fragments constructors limited literals method_names methods_under_cfg other_items places retries
-    task_under_cfg unsendable_worker user_names visibilities
+    argument_patterns attributes by_fragments constructors limited literals method_names methods_under_cfg
+    other_items places retries task_under_cfg unsendable_worker user_names user_traits visibilities
 }
 
 #[test]

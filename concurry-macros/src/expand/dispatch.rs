@@ -58,7 +58,7 @@ pub(super) fn runners(model: &WorkerImpl) -> TokenStream {
         model,
         false,
         |_| true,
-        |_| emit!((&::concurry::__private::Rejection::new(promise, args, capacity)).reject()),
+        |_| emit!((&::concurry::__private::Rejection::new(promise, args, capacity)).__reject()),
     );
     let wrong = emit!({
         ::core::mem::drop(other);
@@ -107,12 +107,12 @@ fn start(model: &WorkerImpl, exclusive: bool) -> TokenStream {
     let arms = arms(model, true, is_meant, |method| {
         let future = future_fn(&method.name);
         if method.limited.is_none() {
-            return emit!((&::concurry::__private::Started::new(#future(worker, args), promise)).take_job());
+            return emit!((&::concurry::__private::Started::new(#future(worker, args), promise)).__take_job());
         }
         emit! {
             match ::concurry::__private::admitted(promise, admission) {
                 ::core::option::Option::Some((promise, acquired)) => {
-                    (&::concurry::__private::Started::new(#future(worker, (args, acquired)), promise)).take_job()
+                    (&::concurry::__private::Started::new(#future(worker, (args, acquired)), promise)).__take_job()
                 }
                 ::core::option::Option::None => ::core::option::Option::None,
             }

@@ -39,7 +39,7 @@ pub(super) fn submit(model: &WorkerImpl, method: &Method, number: u16) -> TokenS
         if let ::core::option::Option::Some(retry) = ::concurry::PoolHandle::retry(<#handle>::__pool(self), #number) {
             use ::concurry::__private::{NoAttempts as _, SubmitsAttempts as _};
             let (pool, ends) = (<#handle>::__pool(self), (promise, &call));
-            (&::concurry::__private::Attempts::new(pool, retry, ends, (#(#names,)*), <#worker>::#recipe())).submit();
+            (&::concurry::__private::Attempts::new(pool, retry, ends, (#(#names,)*), <#worker>::#recipe())).__submit();
         } else {
             #once
         }
@@ -83,7 +83,7 @@ pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
                     clone: |args| {
                         let _ = args;
                         ::core::option::Option::Some((
-                            #((&::concurry::__private::Probe::<#types>::NEW).cloned(&args.#places)?,)*
+                            #((&::concurry::__private::Probe::<#types>::NEW).__cloned(&args.#places)?,)*
                         ))
                     },
                     predicates: #predicates,
@@ -113,7 +113,7 @@ fn predicates(method: &Method, ok: &TokenStream, err: &TokenStream) -> TokenStre
             on: #on,
             until: #until,
             after: #after,
-            show: |value| (&::concurry::__private::Probe::<#ok>::NEW).shown(value),
+            show: |value| (&::concurry::__private::Probe::<#ok>::NEW).__shown(value),
         }
     }
 }
@@ -145,7 +145,7 @@ pub(super) fn retries(model: &WorkerImpl) -> TokenStream {
             {
                 #[allow(unused_mut)]
                 let mut not_clone = ::std::vec::Vec::new();
-                #(if !(&::concurry::__private::Probe::<#types>::NEW).is_clone() {
+                #(if !(&::concurry::__private::Probe::<#types>::NEW).__is_clone() {
                     not_clone.push(::std::format!("argument `{}` {}", ::core::any::type_name::<#types>(), #place));
                 })*
                 retries.push(::concurry::__private::MethodRetry {

@@ -27,12 +27,12 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
 
         fn encode_args(args: &Self::Args) -> ::core::result::Result<::std::vec::Vec<u8>, ::concurry::__private::NotSent> {
             #uses
-            (&::concurry::__private::Probe::<(#(#args,)*)>::NEW).encode("the arguments of `new`", args)
+            (&::concurry::__private::Probe::<(#(#args,)*)>::NEW).__encode("the arguments of `new`", args)
         }
 
         fn decode_args(bytes: &[u8]) -> ::core::result::Result<Self::Args, ::concurry::__private::NotSent> {
             #uses
-            (&::concurry::__private::Probe::<(#(#args,)*)>::NEW).decode("the arguments of `new`", bytes)
+            (&::concurry::__private::Probe::<(#(#args,)*)>::NEW).__decode("the arguments of `new`", bytes)
         }
 
         fn encode(message: &#message) -> ::core::option::Option<::concurry::__private::Encoded> {
@@ -69,7 +69,7 @@ fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
         #(#cfgs)*
         #message::#name { ref args, ref promise, .. } => ::concurry::__private::Encoded::of(#number, promise, || {
             #uses
-            (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).encode(#what, args)
+            (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).__encode(#what, args)
         })
     }
 }
@@ -84,7 +84,7 @@ fn reply_arm(message: &Ident, method: &Method) -> TokenStream {
         #message::#name { args, promise, .. } => {
             ::concurry::__private::discard(args);
             #uses_answers
-            (&::concurry::__private::Probe::<#whole>::NEW).reply(#text, promise)
+            (&::concurry::__private::Probe::<#whole>::NEW).__reply(#text, promise)
         }
     }
 }
@@ -100,10 +100,10 @@ fn decode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
         #number => {
             #uses
             #uses_answers
-            let args = (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).decode(#what, bytes)?;
+            let args = (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).__decode(#what, bytes)?;
             let (promise, call) = ::concurry::__private::channel();
             let answer = (&::concurry::__private::Probe::<#whole>::NEW)
-                .answer(#text, call)
+                .__answer(#text, call)
                 .ok_or_else(|| ::concurry::__private::no_answer(#text))?;
             ::core::result::Result::Ok((#message::#name { args, promise, #absent }, answer))
         }
@@ -152,7 +152,7 @@ fn probes(model: &WorkerImpl) -> TokenStream {
         let (function, name, cfgs) = (future_fn(&method.name), method.text(), method.cfgs());
         emit! {
             #(#cfgs)*
-            if !(&::concurry::__private::future_of(#function)).is_sendable() {
+            if !(&::concurry::__private::future_of(#function)).__is_sendable() {
                 unsendable.push(#name);
             }
         }
@@ -160,12 +160,12 @@ fn probes(model: &WorkerImpl) -> TokenStream {
     emit! {
         fn sync_start() -> ::core::option::Option<::concurry::__private::Start<Self>> {
             use ::concurry::__private::{NeverSync as _, StartsSync as _};
-            (&::concurry::__private::Probe::<#worker>::NEW).sync_start()
+            (&::concurry::__private::Probe::<#worker>::NEW).__sync_start()
         }
 
         fn async_start() -> ::core::option::Option<::concurry::__private::Start<Self>> {
             use ::concurry::__private::{NeverAsync as _, StartsAsync as _};
-            (&::concurry::__private::Probe::<#worker>::NEW).async_start()
+            (&::concurry::__private::Probe::<#worker>::NEW).__async_start()
         }
 
         fn unsendable_futures() -> ::std::vec::Vec<&'static str> {
@@ -199,7 +199,7 @@ fn travels(ty: &Type, place: &str) -> TokenStream {
         {
             #uses
             #as_io
-            if !(&::concurry::__private::Probe::<#ty>::NEW).travels() {
+            if !(&::concurry::__private::Probe::<#ty>::NEW).__travels() {
                 unable.push(::std::format!("type `{}` {}", ::core::any::type_name::<#ty>(), #place));
             }
         }

@@ -136,17 +136,17 @@ impl<T: Serialize + Send + 'static> Answer for AnswerIo<T> {
 /// Where `T` is an `io::Error`, or a result with one, which travels although serde does not know it.
 pub trait TravelsAsIo {
     /// Whether it can: yes.
-    fn travels(&self) -> bool;
+    fn __travels(&self) -> bool;
 }
 
 impl TravelsAsIo for Probe<io::Error> {
-    fn travels(&self) -> bool {
+    fn __travels(&self) -> bool {
         true
     }
 }
 
 impl<T: Serialize + DeserializeOwned> TravelsAsIo for Probe<io::Result<T>> {
-    fn travels(&self) -> bool {
+    fn __travels(&self) -> bool {
         true
     }
 }
@@ -154,17 +154,17 @@ impl<T: Serialize + DeserializeOwned> TravelsAsIo for Probe<io::Result<T>> {
 /// As [`ResultAnswers`](crate::probe::ResultAnswers), for methods that return an `io::Result`.
 pub trait IoAnswers<T> {
     /// Here: completes the promise from bytes.
-    fn reply(&self, method: &'static str, promise: Promise<T, io::Error>) -> Option<Box<dyn Reply>>;
+    fn __reply(&self, method: &'static str, promise: Promise<T, io::Error>) -> Option<Box<dyn Reply>>;
     /// In the child: turns the finished call into bytes.
-    fn answer(&self, method: &'static str, call: Call<T, io::Error>) -> Option<Box<dyn Answer>>;
+    fn __answer(&self, method: &'static str, call: Call<T, io::Error>) -> Option<Box<dyn Answer>>;
 }
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> IoAnswers<T> for Probe<io::Result<T>> {
-    fn reply(&self, method: &'static str, promise: Promise<T, io::Error>) -> Option<Box<dyn Reply>> {
+    fn __reply(&self, method: &'static str, promise: Promise<T, io::Error>) -> Option<Box<dyn Reply>> {
         Some(Box::new(ReplyIo { method, promise }))
     }
 
-    fn answer(&self, method: &'static str, call: Call<T, io::Error>) -> Option<Box<dyn Answer>> {
+    fn __answer(&self, method: &'static str, call: Call<T, io::Error>) -> Option<Box<dyn Answer>> {
         Some(Box::new(AnswerIo { method, call }))
     }
 }

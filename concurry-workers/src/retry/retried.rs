@@ -63,7 +63,7 @@ impl<'a, W: Worker, A, T, E> Attempts<'a, W, A, T, E> {
 /// Where all types can be sent. Where not, that is an error already, at the user's type: so nothing more is said of it.
 pub trait SubmitsAttempts {
     /// Submits the first one.
-    fn submit(&self);
+    fn __submit(&self);
 }
 
 impl<W: Worker, A, T, E> SubmitsAttempts for Attempts<'_, W, A, T, E>
@@ -72,7 +72,7 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    fn submit(&self) {
+    fn __submit(&self) {
         if let Some(Submission { pool, retry, ends, args, recipe }) = self.0.take() {
             pool.submit_retried(retry, ends, args, recipe);
         }
@@ -82,11 +82,11 @@ where
 /// Where they cannot.
 pub trait NoAttempts {
     /// Nothing.
-    fn submit(&self);
+    fn __submit(&self);
 }
 
 impl<W: Worker, A, T, E> NoAttempts for &Attempts<'_, W, A, T, E> {
-    fn submit(&self) {}
+    fn __submit(&self) {}
 }
 
 struct Retried<M: Queued, A, T, E> {
