@@ -62,19 +62,22 @@ pub use typetag;
 pub mod __private {
     pub use concurry_core::call::Awaited;
     pub use concurry_core::call::{CallError, NotSent, Promise, channel};
-    pub use concurry_core::panics::discard;
+    pub use concurry_core::panics::{catch, discard};
     pub use concurry_core::retry::{RetryAlgorithm, RetryOverrides};
     pub use concurry_limits::IntoLimits;
     pub use concurry_workers::admission::{Admission, admitted, asking};
     pub use concurry_workers::attempt::{Ran, block, block_admitted, cancellation, run, run_admitted};
     pub use concurry_workers::construct::constructing;
     pub use concurry_workers::probe::{
-        Clones, Dull, IntoJob, MethodResult, NeverAsync, NeverCloned, NeverSync, NoAnswers, NoJob,
-        PlainAnswers, Probe, ResultAnswers, SendableFuture, Shows, Started, StartsAsync, StartsSync, Stays,
-        Travel, Travels, UnsendableFuture, future_of, no_answer, no_method, wrong_kind,
+        Clones, Dull, IntoJob, MethodResult, NeverAsync, NeverCloned, NeverSync, NoJob, Probe,
+        SendableFuture, Shows, Started, StartsAsync, StartsSync, Stays, Travel, Travels, UnsendableFuture,
+        future_of, no_answer, no_method, wrong_kind,
     };
     pub use concurry_workers::process::registry::Registration;
-    pub use concurry_workers::process::{Answer, Encoded, IoAnswers, Reply, TravelsAsIo};
+    pub use concurry_workers::process::{
+        Answer, Answered, Encoded, Finished, IoAnswers, NoAnswers, PlainAnswers, ResultAnswers, TravelsAsIo,
+        not_decoded,
+    };
     pub use concurry_workers::refusal::{NeverRejects, Rejection, Rejects, refuse};
     pub use concurry_workers::retry::{
         Attempts, MethodRetry, NoAttempts, Predicates, Recipe, SubmitsAttempts, ask, ask_one, ask_two,

@@ -9,16 +9,15 @@
 
 use std::any::type_name;
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
 
-use concurry_core::call::{Call, NotSent, Promise};
+use concurry_core::call::{NotSent, Promise};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::attempt::{Ran, run_async};
-use crate::process::{Answer, AnswerPlain, AnswerResult, Reply, ReplyPlain, ReplyResult, codec};
+use crate::process::codec;
 use crate::runtime::{self, Start};
 use crate::worker::{Job, Worker};
 
@@ -113,64 +112,6 @@ impl<T> Stays<T> for &Probe<T> {
 
     fn __decode(&self, what: &str, _: &[u8]) -> Result<T, NotSent> {
         Err(cannot_travel::<T>(what))
-    }
-}
-
-/// The two ends of an answer on its way from the child, where the result can travel.
-pub trait PlainAnswers<T> {
-    /// Here: completes the promise from bytes.
-    fn __reply(&self, method: &'static str, promise: Promise<T, Infallible>) -> Option<Box<dyn Reply>>;
-    /// In the child: turns the finished call into bytes.
-    fn __answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>>;
-}
-
-impl<T: Serialize + DeserializeOwned + Send + 'static> PlainAnswers<T> for Probe<T> {
-    fn __reply(&self, method: &'static str, promise: Promise<T, Infallible>) -> Option<Box<dyn Reply>> {
-        Some(Box::new(ReplyPlain { method, promise }))
-    }
-
-    fn __answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>> {
-        Some(Box::new(AnswerPlain { method, call }))
-    }
-}
-
-/// As [`PlainAnswers`], for methods that return a `Result`.
-pub trait ResultAnswers<T, E> {
-    /// Here: completes the promise from bytes.
-    fn __reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>>;
-    /// In the child: turns the finished call into bytes.
-    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
-}
-
-impl<T, E> ResultAnswers<T, E> for Probe<Result<T, E>>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-    E: Serialize + DeserializeOwned + Send + 'static,
-{
-    fn __reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>> {
-        Some(Box::new(ReplyResult { method, promise }))
-    }
-
-    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>> {
-        Some(Box::new(AnswerResult { method, call }))
-    }
-}
-
-/// Where the result cannot travel: there is no way. The promise is dropped, which answers it.
-pub trait NoAnswers<T, E> {
-    /// None.
-    fn __reply(&self, method: &'static str, promise: Promise<T, E>) -> Option<Box<dyn Reply>>;
-    /// None.
-    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
-}
-
-impl<R, T, E> NoAnswers<T, E> for &Probe<R> {
-    fn __reply(&self, _: &'static str, _: Promise<T, E>) -> Option<Box<dyn Reply>> {
-        None
-    }
-
-    fn __answer(&self, _: &'static str, _: Call<T, E>) -> Option<Box<dyn Answer>> {
-        None
     }
 }
 

@@ -17,7 +17,7 @@ use crate::attempt::Ran;
 use crate::error::{BoxError, InitError};
 use crate::options::Workers;
 use crate::pool::PoolHandle;
-use crate::process::{Answer, Encoded, Reply};
+use crate::process::{Answer, Answered, Encoded, Finished};
 use crate::retry::MethodRetry;
 use crate::runtime::Start;
 
@@ -252,9 +252,11 @@ pub trait Worker: Sized + 'static {
     /// was not begun.
     fn encode(message: &Self::Message) -> Option<Encoded>;
 
-    /// The duty to answer a call, whose answer comes from elsewhere as bytes. `None` when its result cannot travel; it was
-    /// answered then.
-    fn reply(message: Self::Message) -> Option<Box<dyn Reply>>;
+    /// Answers a call, whose answer has come from elsewhere as bytes.
+    fn complete(message: Self::Message, answer: &Answered<'_>) -> Ran;
+
+    /// Runs the call of this method, from its bytes to those of its answer, if it needs nothing but the worker.
+    fn serve(&mut self, method: u16, bytes: &[u8]) -> Option<(Finished, Ran)>;
 
     /// A call from bytes, with the way to encode its answer.
     ///

@@ -199,12 +199,9 @@ fn run_here(method: &Method, worker: &Path) -> TokenStream {
 /// Where a pool runs its calls in their callers, a method that needs nothing but the worker is called as such, and its
 /// method of the handle returns with that.
 pub(super) fn call_here(model: &WorkerImpl, method: &Method, number: u16) -> Option<TokenStream> {
-    let Method { name, names, .. } = method;
-    if method.is_async || method.limited.is_some() || !method.injected.is_empty() {
-        return None;
-    }
+    let Method { names, .. } = method;
     let (worker, handle) = (&model.worker, model.handle());
-    let result = as_result(&method.returns, &emit!(#worker::#name(worker #(, #names)*)));
+    let result = plain_result(model, method, &emit!(worker))?;
     Some(emit! {
         let run = |worker: &mut #worker, args| {
             let (#(#names,)*) = args;
@@ -216,6 +213,13 @@ pub(super) fn call_here(model: &WorkerImpl, method: &Method, number: u16) -> Opt
             ::core::result::Result::Err(args) => args,
         };
     })
+}
+
+/// The call of a method that needs nothing but its worker, of which `on` is one; none of others.
+pub(super) fn plain_result(model: &WorkerImpl, method: &Method, on: &TokenStream) -> Option<TokenStream> {
+    let (Method { name, names, .. }, worker) = (method, &model.worker);
+    let is_plain = !method.is_async && method.limited.is_none() && method.injected.is_empty();
+    is_plain.then(|| as_result(&method.returns, &emit!(#worker::#name(#on #(, #names)*))))
 }
 
 /// What a method looks at that wants to know whether its call was cancelled.

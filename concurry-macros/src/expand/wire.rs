@@ -6,8 +6,8 @@ use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use syn::{GenericArgument, Ident, PathArguments, Type, TypePath};
 
-use super::dispatch::future_fn;
-use super::{at, limited};
+use super::dispatch::{future_fn, plain_result};
+use super::{at, checks, limited};
 use crate::model::{Method, Returns, WorkerImpl, bare, has_reference};
 
 /// How the place of a result begins.
@@ -18,7 +18,8 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
     let (probes, message) = (probes(model), model.message());
     let numbered = || model.methods.iter().zip(0u16..);
     let encode = numbered().map(|(method, number)| encode_arm(&message, method, number));
-    let reply = model.methods.iter().map(|method| reply_arm(&message, method));
+    let complete = model.methods.iter().map(|method| complete_arm(&message, method));
+    let serve = numbered().filter_map(|(method, number)| serve_arm(model, method, number));
     let decode = numbered().map(|(method, number)| decode_arm(&message, method, number));
     let args = &model.constructor.args;
     let uses = uses(args);
@@ -39,10 +40,24 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
             match *message { #(#encode),* }
         }
 
-        fn reply(
+        fn complete(
             message: #message,
-        ) -> ::core::option::Option<::std::boxed::Box<dyn ::concurry::__private::Reply>> {
-            match message { #(#reply),* }
+            answer: &::concurry::__private::Answered<'_>,
+        ) -> ::concurry::__private::Ran {
+            let _ = answer;
+            match message { #(#complete),* }
+        }
+
+        fn serve(
+            &mut self,
+            method: u16,
+            bytes: &[u8],
+        ) -> ::core::option::Option<(::concurry::__private::Finished, ::concurry::__private::Ran)> {
+            let _ = bytes;
+            match method {
+                #(#serve)*
+                _ => ::core::option::Option::None,
+            }
         }
 
         fn decode(
@@ -74,8 +89,8 @@ fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
     }
 }
 
-/// The arm of `reply` for one method.
-fn reply_arm(message: &Ident, method: &Method) -> TokenStream {
+/// The arm of `complete` for one method.
+fn complete_arm(message: &Ident, method: &Method) -> TokenStream {
     let Method { name, .. } = method;
     let (cfgs, text) = (method.cfgs(), method.text());
     let (uses_answers, whole) = answers(method);
@@ -84,9 +99,36 @@ fn reply_arm(message: &Ident, method: &Method) -> TokenStream {
         #message::#name { args, promise, .. } => {
             ::concurry::__private::discard(args);
             #uses_answers
-            (&::concurry::__private::Probe::<#whole>::NEW).__reply(#text, promise)
+            (&::concurry::__private::Probe::<#whole>::NEW).__complete(#text, promise, answer)
         }
     }
+}
+
+/// The arm of `serve` for a method that needs nothing but its worker.
+fn serve_arm(model: &WorkerImpl, method: &Method, number: u16) -> Option<TokenStream> {
+    let Method { names, types, .. } = method;
+    let result = plain_result(model, method, &emit!(self))?;
+    let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
+    let (uses, (uses_answers, whole)) = (uses(types), answers(method));
+    let (ok, err) = checks::call_types(&method.returns);
+    Some(emit! {
+        #(#cfgs)*
+        #number => {
+            #uses
+            #uses_answers
+            let args = match (&::concurry::__private::Probe::<(#(#types,)*)>::NEW).__decode(#what, bytes) {
+                ::core::result::Result::Ok(args) => args,
+                ::core::result::Result::Err(error) => {
+                    return ::core::option::Option::Some(::concurry::__private::not_decoded(&error));
+                }
+            };
+            let ended = ::concurry::__private::catch(move || -> ::core::result::Result<#ok, #err> {
+                let (#(#names,)*) = args;
+                #result
+            });
+            ::core::option::Option::Some((&::concurry::__private::Probe::<#whole>::NEW).__finish(#text, ended))
+        }
+    })
 }
 
 /// The arm of `decode` for one method.

@@ -1,12 +1,13 @@
 //! A result on its way from the child's method to the caller's promise.
 //!
 //! In the child a call is run like any other, on a message whose promise belongs to an [`Answer`]; that turns the outcome
-//! into bytes. In the parent a [`Reply`] holds the caller's promise and completes it from those bytes.
+//! into bytes. A method that needs nothing but its worker is called as such, without either. In the parent [`Answered`] completes the
+//! caller's promise from those bytes.
 
 use std::convert::Infallible;
 use std::fmt;
 
-use concurry_core::call::{Call, CallError, Canceller, NotSent, Outcome, Promise};
+use concurry_core::call::{Call, CallError, Canceller, NotSent, Outcome, Panicked, Promise};
 use concurry_core::panics::discard;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use super::codec;
 use super::frame::AnswerKind;
 use crate::attempt::Ran;
+use crate::probe::{Probe, no_answer};
 
 /// A call as bytes, or why it cannot travel.
 pub struct Encoded {
@@ -37,53 +39,136 @@ impl Encoded {
     }
 }
 
-/// The parent's end of an answer.
-pub trait Reply: Send {
-    /// Completes the promise with the method's result, from bytes; says what became of the call.
-    fn complete(self: Box<Self>, bytes: &[u8]) -> Ran;
-    /// Completes the promise with what went wrong.
-    fn fail(self: Box<Self>, error: CallError);
+/// An answer that has come, with the bytes of whatever it is.
+pub struct Answered<'a> {
+    pub(super) tag: u32,
+    pub(super) bytes: &'a [u8],
 }
 
-/// The reply to a method that cannot fail.
-pub struct ReplyPlain<T> {
-    pub(crate) method: &'static str,
-    pub(crate) promise: Promise<T, Infallible>,
-}
-
-impl<T: DeserializeOwned + Send> Reply for ReplyPlain<T> {
-    fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
-        let outcome: Outcome<T, Infallible> =
-            codec::decode(ResultOf(self.method), bytes).map_err(CallError::NotSent);
-        let ran = Ran::of(&outcome);
-        self.promise.complete(outcome);
+impl Answered<'_> {
+    /// Answers the caller: with what `decode` makes of the bytes of a result, or with what happened instead.
+    pub(super) fn complete<T, E>(
+        &self,
+        promise: Promise<T, E>,
+        decode: impl FnOnce(&[u8]) -> Outcome<T, E>,
+    ) -> Ran {
+        if self.tag == AnswerKind::Returned as u32 {
+            let outcome = decode(self.bytes);
+            let ran = Ran::of(&outcome);
+            promise.complete(outcome);
+            return ran;
+        }
+        let (happened, ran) = if self.tag == AnswerKind::Panicked as u32 {
+            (codec::decode("a panic", self.bytes).map(CallError::Panicked), Ran::Panicked)
+        } else {
+            (codec::decode("an error", self.bytes).map(CallError::NotSent), Ran::Failed)
+        };
+        promise.complete(Err(happened.unwrap_or_else(CallError::NotSent)));
         ran
     }
+}
 
-    fn fail(self: Box<Self>, error: CallError) {
-        self.promise.complete(Err(error));
+/// The two ends of an answer on its way from the child, where the result can travel.
+pub trait PlainAnswers<T> {
+    /// Here: completes the promise from bytes.
+    fn __complete(&self, method: &'static str, promise: Promise<T, Infallible>, answer: &Answered<'_>)
+    -> Ran;
+    /// In the child: turns the finished call into bytes.
+    fn __answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>>;
+    /// In the child: turns what a method returned, or its panic, into bytes.
+    fn __finish(&self, method: &'static str, ended: Ended<T, Infallible>) -> (Finished, Ran);
+}
+
+/// How a method has ended: with its result, or with a panic.
+pub(super) type Ended<T, E> = Result<Result<T, E>, Panicked>;
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> PlainAnswers<T> for Probe<T> {
+    fn __complete(
+        &self,
+        method: &'static str,
+        promise: Promise<T, Infallible>,
+        answer: &Answered<'_>,
+    ) -> Ran {
+        answer.complete(promise, |bytes| codec::decode(ResultOf(method), bytes).map_err(CallError::NotSent))
+    }
+
+    fn __answer(&self, method: &'static str, call: Call<T, Infallible>) -> Option<Box<dyn Answer>> {
+        Some(Box::new(AnswerPlain { method, call }))
+    }
+
+    fn __finish(&self, method: &'static str, ended: Ended<T, Infallible>) -> (Finished, Ran) {
+        finish(ended, |Ok(value)| encode(ResultOf(method), value))
     }
 }
 
-/// The reply to a method that returns a `Result`.
-pub struct ReplyResult<T, E> {
-    pub(crate) method: &'static str,
-    pub(crate) promise: Promise<T, E>,
+/// As [`PlainAnswers`], for methods that return a `Result`.
+pub trait ResultAnswers<T, E> {
+    /// Here: completes the promise from bytes.
+    fn __complete(&self, method: &'static str, promise: Promise<T, E>, answer: &Answered<'_>) -> Ran;
+    /// In the child: turns the finished call into bytes.
+    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
+    /// In the child: turns what a method returned, or its panic, into bytes.
+    fn __finish(&self, method: &'static str, ended: Ended<T, E>) -> (Finished, Ran);
 }
 
-impl<T: DeserializeOwned + Send, E: DeserializeOwned + Send> Reply for ReplyResult<T, E> {
-    fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
-        let outcome = match codec::decode::<Result<T, E>>(ResultOf(self.method), bytes) {
+impl<T, E> ResultAnswers<T, E> for Probe<Result<T, E>>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    E: Serialize + DeserializeOwned + Send + 'static,
+{
+    fn __complete(&self, method: &'static str, promise: Promise<T, E>, answer: &Answered<'_>) -> Ran {
+        answer.complete(promise, |bytes| match codec::decode::<Result<T, E>>(ResultOf(method), bytes) {
             Ok(result) => result.map_err(CallError::Failed),
             Err(error) => Err(CallError::NotSent(error)),
-        };
-        let ran = Ran::of(&outcome);
-        self.promise.complete(outcome);
-        ran
+        })
     }
 
-    fn fail(self: Box<Self>, error: CallError) {
-        self.promise.complete(Err(error.widen()));
+    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>> {
+        Some(Box::new(AnswerResult { method, call }))
+    }
+
+    fn __finish(&self, method: &'static str, ended: Ended<T, E>) -> (Finished, Ran) {
+        finish(ended, |result| encode(ResultOf(method), result))
+    }
+}
+
+/// Where the result cannot travel: there is no way. The promise is dropped, which answers it.
+pub trait NoAnswers<T, E> {
+    /// Nothing comes.
+    fn __complete(&self, method: &'static str, promise: Promise<T, E>, answer: &Answered<'_>) -> Ran;
+    /// None.
+    fn __answer(&self, method: &'static str, call: Call<T, E>) -> Option<Box<dyn Answer>>;
+    /// Says so.
+    fn __finish(&self, method: &'static str, ended: Ended<T, E>) -> (Finished, Ran);
+}
+
+impl<R, T, E> NoAnswers<T, E> for &Probe<R> {
+    fn __complete(&self, _: &'static str, promise: Promise<T, E>, _: &Answered<'_>) -> Ran {
+        drop(promise);
+        Ran::Failed
+    }
+
+    fn __answer(&self, _: &'static str, _: Call<T, E>) -> Option<Box<dyn Answer>> {
+        None
+    }
+
+    fn __finish(&self, method: &'static str, ended: Ended<T, E>) -> (Finished, Ran) {
+        discard(ended);
+        (not_sent(&no_answer(method)), Ran::Failed)
+    }
+}
+
+/// What a method returned, as `encode` has it, or its panic.
+pub(super) fn finish<T, E>(
+    ended: Ended<T, E>,
+    encode: impl FnOnce(Result<T, E>) -> Result<Vec<u8>, NotSent>,
+) -> (Finished, Ran) {
+    match ended {
+        Ok(result) => {
+            let ran = Ran::of(&result);
+            (returned(encode(result)), ran)
+        }
+        Err(panic) => (failed(Unsettled::Other(CallError::Panicked(panic))), Ran::Panicked),
     }
 }
 
@@ -102,9 +187,9 @@ pub trait Answer {
 }
 
 /// The answer of a method that cannot fail.
-pub struct AnswerPlain<T> {
-    pub(crate) method: &'static str,
-    pub(crate) call: Call<T, Infallible>,
+struct AnswerPlain<T> {
+    method: &'static str,
+    call: Call<T, Infallible>,
 }
 
 impl<T: Serialize + Send + 'static> Answer for AnswerPlain<T> {
@@ -121,9 +206,9 @@ impl<T: Serialize + Send + 'static> Answer for AnswerPlain<T> {
 }
 
 /// The answer of a method that returns a `Result`.
-pub struct AnswerResult<T, E> {
-    pub(crate) method: &'static str,
-    pub(crate) call: Call<T, E>,
+struct AnswerResult<T, E> {
+    method: &'static str,
+    call: Call<T, E>,
 }
 
 impl<T: Serialize + Send + 'static, E: Serialize + Send + 'static> Answer for AnswerResult<T, E> {
@@ -166,7 +251,7 @@ pub(super) fn settled<T, E>(
 }
 
 /// A user's value as bytes, all that is left of it.
-fn encode<T: Serialize>(what: ResultOf, value: T) -> Result<Vec<u8>, NotSent> {
+pub(super) fn encode<T: Serialize>(what: ResultOf, value: T) -> Result<Vec<u8>, NotSent> {
     let encoded = codec::encode(what, &value);
     discard(value);
     encoded
@@ -194,6 +279,11 @@ pub(super) fn failed(error: Unsettled) -> Finished {
 /// An answer that says that there is none; an empty body if even that cannot be encoded.
 pub(super) fn not_sent(error: &NotSent) -> Finished {
     Finished { tag: AnswerKind::NotSent as u32, body: codec::encode("an error", error).unwrap_or_default() }
+}
+
+/// The answer to a call whose arguments cannot be read.
+pub fn not_decoded(error: &NotSent) -> (Finished, Ran) {
+    (not_sent(error), Ran::Returned)
 }
 
 /// Names the result of a method in an error, if there is one.

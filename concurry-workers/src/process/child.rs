@@ -196,6 +196,11 @@ fn next_call(next: &mut NextFrame, memory: &Memory) -> Option<(Frame, Option<Rem
     }
 }
 
+/// An answer without a body is one that the parent cannot read, and says so.
+fn unreadable() -> Finished {
+    Finished { tag: AnswerKind::NotSent as u32, body: Vec::new() }
+}
+
 fn answer<W: Worker>(
     worker: &mut W,
     frame: &Frame,
@@ -203,6 +208,12 @@ fn answer<W: Worker>(
     running: &Running,
 ) -> (Finished, Ran) {
     let method = u16::try_from(frame.tag).unwrap_or(u16::MAX);
+    match contain("a call", || worker.serve(method, &frame.body)) {
+        Some(Some(served)) => return served,
+        Some(None) => {}
+        // What it has done nobody knows.
+        None => return (unreadable(), Ran::Panicked),
+    }
     match W::decode(method, &frame.body) {
         Ok((mut message, answer)) => {
             if let (Some((_, admission)), Some(acquired)) = (message.admission(), acquired) {
@@ -212,8 +223,7 @@ fn answer<W: Worker>(
             let ran = contained(|| worker.run(message));
             running.ends();
             let finished = contain("the answer to a call", || answer.finish());
-            // An answer without a body is one that the parent cannot read, and says so.
-            (finished.unwrap_or(Finished { tag: AnswerKind::NotSent as u32, body: Vec::new() }), ran)
+            (finished.unwrap_or_else(unreadable), ran)
         }
         Err(error) => (not_sent(&error), Ran::Returned),
     }

@@ -9,12 +9,12 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use concurry_core::call::{CallError, NotSent, Panicked, WorkerDied};
+use concurry_core::call::{NotSent, Panicked, WorkerDied};
 use concurry_core::panics::{catch, contain};
 use concurry_limits::{LimitPool, LimitSetAcquisition};
 use crossbeam_channel::unbounded;
 
-use super::answers::Reply;
+use super::answers::Answered;
 use super::codec;
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::launch::{Launch, Launched};
@@ -27,7 +27,6 @@ use super::transport::{
     write_as_they_come,
 };
 use super::turns::{self, Turns};
-use crate::attempt::Ran;
 use crate::error::InitError;
 
 /// One child.
@@ -361,15 +360,7 @@ pub(crate) fn is_not_sent(frame: &Frame) -> bool {
     frame.tag == AnswerKind::NotSent as u32
 }
 
-/// Completes a promise; what became of the call.
-pub(crate) fn answer(frame: &Frame, reply: Box<dyn Reply>) -> Ran {
-    if frame.tag == AnswerKind::Returned as u32 {
-        return reply.complete(&frame.body);
-    }
-    let decoded = match frame.tag {
-        PANICKED => codec::decode("a panic", &frame.body).map(CallError::Panicked),
-        _ => codec::decode("an error", &frame.body).map(CallError::NotSent),
-    };
-    reply.fail(decoded.unwrap_or_else(CallError::NotSent));
-    if has_panicked(frame) { Ran::Panicked } else { Ran::Failed }
+/// What has come, for whoever completes the promise.
+pub(crate) fn answered(frame: &Frame) -> Answered<'_> {
+    Answered { tag: frame.tag, bytes: &frame.body }
 }

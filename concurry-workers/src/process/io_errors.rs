@@ -8,7 +8,9 @@ use concurry_core::call::{Call, CallError, Canceller, Promise};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::answers::{Answer, Finished, Reply, ResultOf, failed, returned, settled};
+use super::answers::{
+    Answer, Answered, Ended, Finished, ResultOf, encode, failed, finish, returned, settled,
+};
 use super::codec;
 use crate::attempt::Ran;
 use crate::probe::Probe;
@@ -91,28 +93,6 @@ impl From<Sent> for io::Error {
     }
 }
 
-/// The reply to a method that returns an `io::Result`.
-struct ReplyIo<T> {
-    method: &'static str,
-    promise: Promise<T, io::Error>,
-}
-
-impl<T: DeserializeOwned + Send> Reply for ReplyIo<T> {
-    fn complete(self: Box<Self>, bytes: &[u8]) -> Ran {
-        let outcome = match codec::decode::<Result<T, Sent>>(ResultOf(self.method), bytes) {
-            Ok(result) => result.map_err(|sent| CallError::Failed(sent.into())),
-            Err(error) => Err(CallError::NotSent(error)),
-        };
-        let ran = Ran::of(&outcome);
-        self.promise.complete(outcome);
-        ran
-    }
-
-    fn fail(self: Box<Self>, error: CallError) {
-        self.promise.complete(Err(error.widen()));
-    }
-}
-
 /// The answer of a method that returns an `io::Result`.
 struct AnswerIo<T> {
     method: &'static str,
@@ -151,21 +131,30 @@ impl<T: Serialize + DeserializeOwned> TravelsAsIo for Probe<io::Result<T>> {
     }
 }
 
-/// As [`ResultAnswers`](crate::probe::ResultAnswers), for methods that return an `io::Result`.
+/// As [`ResultAnswers`](super::ResultAnswers), for methods that return an `io::Result`.
 pub trait IoAnswers<T> {
     /// Here: completes the promise from bytes.
-    fn __reply(&self, method: &'static str, promise: Promise<T, io::Error>) -> Option<Box<dyn Reply>>;
+    fn __complete(&self, method: &'static str, promise: Promise<T, io::Error>, answer: &Answered<'_>) -> Ran;
     /// In the child: turns the finished call into bytes.
     fn __answer(&self, method: &'static str, call: Call<T, io::Error>) -> Option<Box<dyn Answer>>;
+    /// In the child: turns what a method returned, or its panic, into bytes.
+    fn __finish(&self, method: &'static str, ended: Ended<T, io::Error>) -> (Finished, Ran);
 }
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> IoAnswers<T> for Probe<io::Result<T>> {
-    fn __reply(&self, method: &'static str, promise: Promise<T, io::Error>) -> Option<Box<dyn Reply>> {
-        Some(Box::new(ReplyIo { method, promise }))
+    fn __complete(&self, method: &'static str, promise: Promise<T, io::Error>, answer: &Answered<'_>) -> Ran {
+        answer.complete(promise, |bytes| match codec::decode::<Result<T, Sent>>(ResultOf(method), bytes) {
+            Ok(result) => result.map_err(|sent| CallError::Failed(sent.into())),
+            Err(error) => Err(CallError::NotSent(error)),
+        })
     }
 
     fn __answer(&self, method: &'static str, call: Call<T, io::Error>) -> Option<Box<dyn Answer>> {
         Some(Box::new(AnswerIo { method, call }))
+    }
+
+    fn __finish(&self, method: &'static str, ended: Ended<T, io::Error>) -> (Finished, Ran) {
+        finish(ended, |result| encode::<Result<T, Sent>>(ResultOf(method), result.map_err(Sent::from)))
     }
 }
 

@@ -49,9 +49,9 @@ mod settings;
 pub(crate) mod transport;
 mod turns;
 
-pub use answers::{Answer, AnswerPlain, AnswerResult, Encoded, Reply, ReplyPlain, ReplyResult};
+pub use answers::{Answer, Answered, Encoded, Finished, NoAnswers, PlainAnswers, ResultAnswers, not_decoded};
 pub(crate) use codec::put_aside;
-pub(crate) use connection::{Connection, Ended, Event, Helper, Link, answer, has_panicked, is_not_sent};
+pub(crate) use connection::{Connection, Ended, Event, Helper, Link, answered, has_panicked, is_not_sent};
 pub(crate) use frame::{Frame, Hello};
 pub use io_errors::{IoAnswers, TravelsAsIo};
 pub(crate) use launch::OwnExecutable;

@@ -13,7 +13,7 @@ use crate::attempt::Ran;
 use crate::construct::constructing;
 use crate::error::{BoxError, InitError};
 use crate::options::{WorkerOptions, Workers};
-use crate::process::{Answer, Encoded, Reply};
+use crate::process::{Answer, Answered, Encoded, Finished};
 use crate::retry::MethodRetry;
 use crate::runtime::{self, Start};
 use crate::worker::{Access, ExclusiveGuard, Job, Message, SharedGuard, Worker};
@@ -188,8 +188,12 @@ impl Worker for TaskWorker {
         Some(Encoded::failed(cannot_travel()))
     }
 
-    fn reply(TaskCall(task): TaskCall) -> Option<Box<dyn Reply>> {
+    fn complete(TaskCall(task): TaskCall, _: &Answered<'_>) -> Ran {
         task.refuse(CallError::NotSent(cannot_travel()));
+        Ran::Failed
+    }
+
+    fn serve(&mut self, _: u16, _: &[u8]) -> Option<(Finished, Ran)> {
         None
     }
 

@@ -14,7 +14,7 @@ use super::flight::{Alarm, Refused, Sent};
 use super::window::PATIENCE;
 use crate::attempt::{Ran, refuse};
 use crate::pool::{Note, Noted, Taken};
-use crate::process::{Frame, answer, has_panicked, is_not_sent, put_aside};
+use crate::process::{Frame, answered, has_panicked, is_not_sent, put_aside};
 use crate::worker::{Message, Worker};
 
 /// Calls that have ended, and are yet to be told to the queue.
@@ -87,9 +87,9 @@ impl<W: Worker> Driver<W> {
         // Nobody needs what a child has not sent because it was cancelled.
         let is_cancelled = is_not_sent(&frame) && !message.is_wanted();
         let ran = Note::within(&mut noted, || {
-            contain("the answer to a call", || W::reply(message).map(|reply| answer(&frame, reply)))
+            contain("the answer to a call", || W::complete(message, &answered(&frame)))
         });
-        let ran = match ran.flatten() {
+        let ran = match ran {
             _ if panicked => Ran::Panicked,
             _ if is_cancelled => Ran::Returned,
             ran => ran.unwrap_or(Ran::Failed),
