@@ -62,6 +62,19 @@ fn a_client_uses_the_set_like_any_other() {
 }
 
 #[test]
+fn what_a_client_takes_back_was_never_taken() {
+    for algorithm in [RateLimitAlgorithm::TokenBucket, RateLimitAlgorithm::SlidingWindow] {
+        let limit = RateLimit::new("tokens", 10, Window::DAY).algorithm(algorithm);
+        let set = LimitSet::builder().limit(limit).build().unwrap();
+        let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();
+        let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+        far.acquire([("tokens", 10)]).unwrap().undo();
+        // It is asked after it was told.
+        assert_eq!(far.stats().limit("tokens").unwrap().in_use, 0);
+    }
+}
+
+#[test]
 fn what_a_client_hears_holds_for_everyone_but_only_the_owner_steers() {
     for address in addresses("hears") {
         let set = LimitSet::builder().limit(CallLimit::new(5, Window::DAY)).build().unwrap();

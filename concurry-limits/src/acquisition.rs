@@ -194,10 +194,15 @@ impl LimitSetAcquisition {
     /// Takes everything back as though it had never been acquired: the grant never reached the one who asked.
     #[doc(hidden)]
     pub fn undo(mut self) {
-        if let Owner::Local { engine, taken_at, waited } = &self.owner
-            && !std::mem::replace(&mut self.released, true)
-        {
-            engine.undo(self.items.iter().map(Item::wish), *taken_at, *waited);
+        if std::mem::replace(&mut self.released, true) {
+            return;
+        }
+        match &self.owner {
+            Owner::Nothing(_) => {}
+            Owner::Local { engine, taken_at, waited } => {
+                engine.undo(self.items.iter().map(Item::wish), *taken_at, *waited);
+            }
+            Owner::Remote { set, grant } => set.connection.undo(*grant),
         }
     }
 

@@ -65,6 +65,9 @@ pub trait RemoteLimits: Send + Sync + fmt::Debug {
     /// logged by the owner, if `warn`.
     fn settle(&self, grant: u64, usage: Vec<(u32, u64)>, warn: bool);
 
+    /// Takes a grant back that never reached the one who asked: nothing of it counts as used.
+    fn undo(&self, grant: u64);
+
     /// The statistics of a set.
     ///
     /// # Errors

@@ -200,7 +200,7 @@ impl RemoteWaiting {
 
     fn acquisition(&self, grant: crate::remote::RemoteGrant) -> Outcome {
         let Some((position, set)) = self.sets.iter().find(|(_, set)| set.id == grant.set) else {
-            self.sets[0].1.connection.settle(grant.id, Vec::new(), false);
+            self.sets[0].1.connection.undo(grant.id);
             let reason = format!("it granted a limit set (number {}) that was not asked for", grant.set);
             return Err(LimitError::Disconnected { reason });
         };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use concurry_limits::LimitPoolBalancing::EarliestAvailable;
-use concurry_limits::RateLimitAlgorithm::TokenBucket;
+use concurry_limits::RateLimitAlgorithm::{SlidingWindow, TokenBucket};
 use concurry_limits::remote::{
     RemoteAcquire, RemoteGrant, RemoteLimits, RemoteSetInfo, Steering, SteeringAnswer, Wait, serve, steer,
 };
@@ -61,6 +61,12 @@ impl RemoteLimits for Owner {
         let acquisition =
             self.grants.lock().expect("no panic").remove(&grant).expect("a grant is settled once");
         acquisition.settle_with(usage, warn);
+    }
+
+    fn undo(&self, grant: u64) {
+        let acquisition =
+            self.grants.lock().expect("no panic").remove(&grant).expect("a grant is undone once");
+        acquisition.undo();
     }
 
     fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError> {
@@ -160,6 +166,17 @@ fn what_a_dead_worker_held_is_given_back_and_its_rates_count_as_used() {
     grants.into_values().for_each(LimitSetAcquisition::give_back);
     assert_eq!((in_use(&owner.sets[0], "tokens"), in_use(&owner.sets[0], "doors")), (40, 0));
     std::mem::forget(acquired); // its process is gone
+}
+
+#[test]
+fn what_a_worker_takes_back_was_never_taken() {
+    for algorithm in [TokenBucket, SlidingWindow] {
+        let tokens = RateLimit::new("tokens", 100, Window::DAY).algorithm(algorithm);
+        let builder = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).limit(tokens);
+        let (owner, remote) = apart(vec![builder.build().unwrap()]);
+        remote[0].acquire([("tokens", 40)]).unwrap().undo();
+        assert_eq!((in_use(&owner.sets[0], "tokens"), in_use(&owner.sets[0], "doors")), (0, 0));
+    }
 }
 
 #[test]

@@ -262,6 +262,11 @@ impl RemoteLimits for RemoteConnection {
         drop(self.send(Frame::new(Kind::Settle, grant, u32::from(warn), body(&usage))));
     }
 
+    fn undo(&self, grant: u64) {
+        // When this fails the parent is gone, and has given everything back itself.
+        drop(self.send(Frame::new(Kind::CancelAcquire, grant, 0, Vec::new())));
+    }
+
     fn stats(&self, set: u32) -> Result<LimitSetStats, LimitError> {
         opened::<StatsAnswer>(self.answer(Kind::StatsRequest, set, Vec::new())?)?
     }
