@@ -43,6 +43,14 @@ pub(crate) enum Word {
     Allowance { key: String, remaining: u64, full: u64, time: Duration },
 }
 
+impl Word {
+    /// For how long it holds. It may have come from elsewhere, where nobody cut it.
+    pub(crate) fn time(&self) -> Duration {
+        let (Self::Pause { time, .. } | Self::Allowance { time, .. }) = self;
+        clamp(*time)
+    }
+}
+
 impl Feedback {
     /// Nothing is to be sent for this time: pauses every limit of the set but resources, which the server knows nothing of.
     pub fn retry_after(time: Duration) -> Self {

@@ -57,17 +57,18 @@ impl Engine {
         }
         self.act(|board, now, effects| {
             for (index, word) in words {
+                let time = word.time();
                 match (index, word) {
-                    (Some(index), Word::Pause { time, .. }) => {
-                        board.slots[index].restrain().pause(now + *time);
+                    (Some(index), Word::Pause { .. }) => {
+                        board.slots[index].restrain().pause(now + time);
                     }
-                    (Some(index), Word::Allowance { remaining, full, time, .. }) => {
-                        board.slots[index].restrain().allow(*remaining, *full, *time, now);
+                    (Some(index), Word::Allowance { remaining, full, .. }) => {
+                        board.slots[index].restrain().allow(*remaining, *full, time, now);
                     }
-                    (None, Word::Pause { time, .. }) => {
+                    (None, Word::Pause { .. }) => {
                         let slots = board.slots.iter_mut().zip(&definition.limits);
                         let rates = slots.filter(|(_, limit)| limit.usage_rule() != UsageRule::Held);
-                        rates.for_each(|(slot, _)| slot.restrain().pause(now + *time));
+                        rates.for_each(|(slot, _)| slot.restrain().pause(now + time));
                     }
                     (None, Word::Allowance { .. }) => {}
                 }

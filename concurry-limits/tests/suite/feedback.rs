@@ -51,6 +51,21 @@ fn retry_after_holds_everyone_to_its_exact_end() {
 }
 
 #[test]
+fn a_word_from_elsewhere_holds_for_the_longest_window_at_most() {
+    let longest = Window::MAX.duration();
+    let (clock, set) = account();
+    let pause = r#"{"Pause": {"key": "tokens", "time": {"secs": 18446744073709551615, "nanos": 0}}}"#;
+    let allowance = r#"{"Allowance": {"key": "call_count", "remaining": 0, "full": 0,
+        "time": {"secs": 18446744073709551615, "nanos": 0}}}"#;
+    let words = format!(r#"{{"words": [{pause}, {allowance}]}}"#);
+    set.feedback(serde_json::from_str(&words).unwrap());
+    assert_eq!(tokens_in(&set, 1), longest);
+    assert!(matches!(set.would_admit([("tokens", 0)]), Admission::In(wait, _) if wait == longest));
+    clock.advance(longest);
+    drop(set.try_acquire([("tokens", 1)]).unwrap());
+}
+
+#[test]
 fn retry_after_pauses_rates_and_calls_but_no_resources() {
     let (_clock, set) = account();
     set.feedback(Feedback::retry_after(seconds(3)));
