@@ -129,9 +129,10 @@ impl Restraint {
         }
     }
 
-    /// An amount that was taken at `taken_at` never reached its caller.
+    /// An amount that was taken at `taken_at` never reached its caller. What was said at that same instant may have been said
+    /// after it was taken, and then it was not taken of that: such a word stays as strict as it is.
     pub(super) fn undo(&mut self, amount: u64, taken_at: Timestamp) {
-        for allowance in self.allowances.iter_mut().filter(|allowance| allowance.since <= taken_at) {
+        for allowance in self.allowances.iter_mut().filter(|allowance| allowance.since < taken_at) {
             allowance.taken = allowance.taken.saturating_sub(amount);
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use concurry_core::clock::{ManualClock, Timestamp};
 use concurry_limits::RateLimitAlgorithm::{self, FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
 use concurry_limits::{
-    Acquire, Limit, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitState, RateLimit,
+    Acquire, CallLimit, Feedback, Limit, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitState, RateLimit,
     ResourceLimit, UsageRule, Verdict, Window,
 };
 
@@ -25,6 +25,21 @@ fn a_dropped_waiter_leaves_the_queue_and_the_next_is_woken() {
     drop(small.woken().unwrap());
     assert_eq!((waiters(&set, "tokens"), in_use(&set, "tokens")), (0, 7));
     assert_eq!(clock.next_wake(), None, "no timer is left behind");
+}
+
+#[test]
+fn what_is_undone_loosens_no_word_that_a_server_said_after_it_was_taken() {
+    let (clock, set) = alone(CallLimit::new(10, Window::DAY).algorithm(Gcra));
+    for _ in ["at the clock's beginning", "and later"] {
+        let early = set.acquire(()).unwrap();
+        set.feedback(Feedback::remaining("call_count", 1, seconds(10)));
+        let allowed = set.acquire(()).unwrap();
+        early.undo();
+        let refused = set.try_acquire(()).unwrap_err();
+        assert!(matches!(refused, LimitError::Unavailable { available: 0, .. }), "{refused}");
+        drop(allowed);
+        clock.advance(seconds(10));
+    }
 }
 
 #[test]

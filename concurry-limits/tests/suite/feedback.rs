@@ -211,6 +211,7 @@ fn a_grant_that_reached_nobody_does_not_use_the_allowance() {
         .unwrap();
     let held = set.acquire([("doors", 1)]).unwrap();
     set.feedback(Feedback::remaining("tokens", 1, seconds(60)));
+    clock.advance(NANO);
     let granted = Task::waiting(set.acquire_async([("tokens", 1)]));
     drop(held);
     assert_eq!(granted.wakes(), 1);
@@ -229,6 +230,7 @@ fn a_grant_that_reached_nobody_does_not_loosen_what_a_server_said_since() {
         .unwrap();
     let held = set.acquire([("doors", 1)]).unwrap();
     set.feedback(Feedback::remaining("tokens", 10, seconds(60)));
+    clock.advance(NANO);
     let granted = Task::waiting(set.acquire_async([("tokens", 5)]));
     drop(held);
     assert_eq!(granted.wakes(), 1);
