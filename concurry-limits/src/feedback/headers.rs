@@ -111,7 +111,8 @@ impl FeedbackHeaders {
     ) -> Result<Feedback, FeedbackError> {
         let said = Said::new(headers, now);
         let feedback = match self.dialect {
-            Dialect::OpenAi => openai::read(&said, self)?,
+            // It reads `Retry-After` in its own way.
+            Dialect::OpenAi => return openai::read(&said, self),
             Dialect::Anthropic => anthropic::read(&said, self)?,
             Dialect::GitHub => github::read(&said, self)?,
             Dialect::Ietf => ietf::read(&said, self)?,

@@ -48,6 +48,14 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Result<Duration, Feed
     })
 }
 
+/// As [`retry_after`], where the seconds may be a decimal number.
+pub(super) fn retry_after_decimal(value: &str, now: SystemTime) -> Result<Duration, FeedbackError> {
+    match decimal(value.trim(), NANOS_A_SECOND) {
+        Some(nanos) => Ok(duration(nanos)),
+        None => retry_after(value, now),
+    }
+}
+
 /// A decimal number of milliseconds.
 pub(super) fn milliseconds(header: &str, value: &str) -> Result<Duration, FeedbackError> {
     let nanos = decimal(value.trim(), 1_000_000)
@@ -107,12 +115,13 @@ fn digits(text: &str) -> Option<u64> {
     all.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// A decimal number of a unit in nanoseconds, rounded up to one of those; digits of a fraction after the ninth are cut.
+/// A decimal number of a unit in nanoseconds, rounded up; what comes after the ninth digit of a fraction is one more of that.
 fn decimal(text: &str, unit: u128) -> Option<u128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let whole = u128::from(digits(whole)?) * unit; // below 2⁶⁴ × 2⁴⁷
     digits(fraction)?;
-    let fraction = &fraction[..fraction.len().min(9)];
+    let (fraction, finer) = fraction.split_at(fraction.len().min(9));
     let tenths = (0..fraction.len()).fold(1, |power, _| power * 10);
-    Some(whole + (u128::from(digits(fraction)?) * unit).div_ceil(tenths))
+    let more = u128::from(finer.bytes().any(|digit| digit != b'0'));
+    Some(whole + ((u128::from(digits(fraction)?) + more) * unit).div_ceil(tenths))
 }

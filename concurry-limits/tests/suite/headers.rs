@@ -117,11 +117,26 @@ fn every_form_of_a_duration_is_read_to_the_nanosecond() {
 }
 
 #[test]
-fn openai_s_finer_retry_after_is_read_as_well() {
-    let said =
-        read(&FeedbackHeaders::openai(), [("retry-after-ms", "1234.5"), ("retry-after", "1")]).unwrap();
-    let both = Feedback::retry_after(seconds(1)).and(Feedback::retry_after(Duration::from_micros(1_234_500)));
-    assert_eq!(said, both);
+fn openai_s_finer_retry_after_is_read_instead() {
+    let finer = Ok(Feedback::retry_after(Duration::from_micros(1_234_500)));
+    for coarse in ["1", "0.5", "soon"] {
+        let said = [("retry-after-ms", "1234.5"), ("retry-after", coarse)];
+        assert_eq!(read(&FeedbackHeaders::openai(), said), finer, "{coarse}");
+    }
+}
+
+#[test]
+fn openai_s_retry_after_may_be_a_decimal_number() {
+    let openai = FeedbackHeaders::openai();
+    let forms = [("0.5", 500_000_000), ("2", 2_000_000_000), ("0.0000000001", 1)];
+    for (form, nanos) in forms {
+        let said = read(&openai, [("retry-after", form)]);
+        assert_eq!(said, Ok(Feedback::retry_after(Duration::from_nanos(nanos))), "{form}");
+    }
+    let date = read(&openai, [("retry-after", "Thu, 01 Jan 2026 00:00:03 GMT")]);
+    assert_eq!(date, Ok(Feedback::retry_after(seconds(3))));
+    let error = read(&openai, [("retry-after", "soon")]).unwrap_err();
+    assert_eq!((error.header(), error.value()), ("retry-after", "soon"));
 }
 
 #[test]
