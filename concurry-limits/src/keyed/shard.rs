@@ -6,16 +6,21 @@
 //!
 //! The walk over those awake happens when twice as many are awake as were left by the last one; the walk over those at rest
 //! after as many lookups as there are keys. So each costs O(1) a lookup, amortised, and no thread is needed.
+//!
+//! Keys, limits and states may be foreign, and their `Drop` may ask these very limits: what a shard lets go of is handed out,
+//! to be dropped when its lock is free ([`Gone`]). Under the lock keys are hashed and compared, and states are packed and
+//! unpacked; when that panics, what is known of the key stays known.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::mem::needs_drop;
 use std::sync::Arc;
 
 use concurry_core::clock::{Clock, Timestamp};
 
 use super::stats::{KeyedLimitStats, KeyedLimitsStats, add};
-use crate::set::{Counts, Definition, Engine, Rest};
+use crate::set::{Counts, Ended, Engine, Fresh, Panic, Rest};
 
 pub(super) struct Shard<K> {
     awake: HashMap<K, Awake>,
@@ -35,6 +40,37 @@ struct Awake {
     engine: Arc<Engine>,
     /// Since the last walk.
     used: bool,
+}
+
+/// What a shard has let go of; dropped when its lock is free.
+pub(super) struct Gone<K> {
+    keys: Vec<K>,
+    /// A key of which there is another.
+    spare: Option<K>,
+    rests: Vec<Rest>,
+    ended: Ended,
+}
+
+impl<K> Gone<K> {
+    pub(super) fn new() -> Self {
+        Self { keys: Vec::new(), spare: None, rests: Vec::new(), ended: Ended::default() }
+    }
+
+    /// A key that is forgotten. What is plain is dropped here: nothing happens then.
+    fn take(&mut self, key: K, rest: Rest) {
+        if needs_drop::<K>() {
+            self.keys.push(key);
+        }
+        if !rest.is_plain() {
+            self.rests.push(rest);
+        }
+    }
+}
+
+impl<K> Shard<K> {
+    pub(super) fn len(&self) -> usize {
+        self.awake.len() + self.at_rest.len()
+    }
 }
 
 impl<K: Hash + Eq> Shard<K> {
@@ -69,30 +105,44 @@ impl<K: Hash + Eq> Shard<K> {
         (found, is_due)
     }
 
-    /// The engine of `key`, which may have been at rest, or unknown: by how many keys there are more or fewer now.
+    /// Puts to rest what is not used, when it is time for that.
+    pub(super) fn make_room(&mut self, clock: &dyn Clock, least: usize, gone: &mut Gone<K>) {
+        if self.awake.len() >= self.awake_due.max(least) {
+            self.put_to_rest(clock, least, gone);
+        }
+    }
+
+    /// The engine of `key`, which may have been at rest, or unknown: then it is `new`.
+    ///
+    /// # Errors
+    ///
+    /// What a user's own limit panicked with; the key stays at rest.
     pub(super) fn wake(
         &mut self,
-        key: K,
-        definition: &Arc<Definition>,
-        clock: &Arc<dyn Clock>,
-        least: usize,
-    ) -> (Arc<Engine>, isize) {
+        mut key: K,
+        new: &mut Fresh,
+        (clock, now): (&Arc<dyn Clock>, Timestamp),
+        gone: &mut Gone<K>,
+    ) -> Result<Arc<Engine>, Panic> {
         if let Some(awake) = self.awake.get(&key) {
-            return (Arc::clone(&awake.engine), 0); // somebody was faster
+            gone.spare = Some(key);
+            return Ok(Arc::clone(&awake.engine)); // somebody was faster
         }
-        let before = self.len();
-        if self.awake.len() >= self.awake_due.max(least) {
-            self.put_to_rest(&**clock, least);
+        self.now = self.now.max(now);
+        if let Some((kept, rest)) = self.at_rest.remove_entry(&key) {
+            gone.spare = Some(std::mem::replace(&mut key, kept));
+            if let Err((panic, rest)) = new.go_on(rest, self.now) {
+                self.at_rest.insert(key, rest);
+                return Err(panic);
+            }
         }
-        let now = self.tick(&**clock);
-        let rest = self.at_rest.remove(&key);
-        let engine = Engine::resume(Arc::clone(definition), Arc::clone(clock), rest, now);
+        let engine = new.begin(clock, self.now);
         self.awake.insert(key, Awake { engine: Arc::clone(&engine), used: true });
-        (engine, self.len().wrapping_sub(before).cast_signed())
+        Ok(engine)
     }
 
     /// Puts to rest whatever can be and was not used since the last walk.
-    fn put_to_rest(&mut self, clock: &dyn Clock, least: usize) {
+    fn put_to_rest(&mut self, clock: &dyn Clock, least: usize, gone: &mut Gone<K>) {
         let now = self.tick(clock);
         let Self { awake, at_rest, counted, forgotten, .. } = self;
         let mut busy = Vec::new();
@@ -101,9 +151,11 @@ impl<K: Hash + Eq> Shard<K> {
         for (key, Awake { engine, .. }) in idle {
             match Arc::try_unwrap(engine) {
                 Ok(engine) => {
-                    let mut rest = engine.rest(now, &mut |limit, counts| add(counted, limit, counts));
+                    let count = &mut |limit: &str, counts| add(counted, limit, counts);
+                    let mut rest = engine.rest(now, count, &mut gone.ended);
                     if rest.is_pristine(now) {
                         *forgotten += 1;
+                        gone.take(key, rest);
                     } else {
                         at_rest.insert(key, rest);
                     }
@@ -117,33 +169,27 @@ impl<K: Hash + Eq> Shard<K> {
         shrink(&mut self.awake, self.awake_due);
     }
 
-    /// A walk over everything: forgets what is full again. By how many keys there are fewer.
-    pub(super) fn forget_full(&mut self, clock: &dyn Clock, least: usize) -> isize {
-        let before = self.len();
-        self.put_to_rest(clock, least);
-        let (now, resting) = (self.now, self.at_rest.len());
-        self.at_rest.retain(|_, rest| !rest.is_pristine(now));
-        self.forgotten += (resting - self.at_rest.len()) as u64;
+    /// A walk over everything: forgets what is full again.
+    pub(super) fn forget_full(&mut self, clock: &dyn Clock, least: usize, gone: &mut Gone<K>) {
+        self.put_to_rest(clock, least, gone);
+        let now = self.now;
+        for (key, rest) in self.at_rest.extract_if(|_, rest| rest.is_pristine(now)) {
+            self.forgotten += 1;
+            gone.take(key, rest);
+        }
         shrink(&mut self.at_rest, 0);
-        self.len().wrapping_sub(before).cast_signed()
     }
 
     /// Puts to rest what is not used, if more is awake than needs to be.
-    pub(super) fn settle_down(&mut self, clock: &dyn Clock, least: usize) -> isize {
-        let before = self.len();
+    pub(super) fn settle_down(&mut self, clock: &dyn Clock, least: usize, gone: &mut Gone<K>) {
         if self.awake.len() > least {
-            self.put_to_rest(clock, least);
+            self.put_to_rest(clock, least, gone);
         }
-        self.len().wrapping_sub(before).cast_signed()
     }
 
     fn tick(&mut self, clock: &dyn Clock) -> Timestamp {
         self.now = self.now.max(clock.now());
         self.now
-    }
-
-    fn len(&self) -> usize {
-        self.awake.len() + self.at_rest.len()
     }
 
     /// Adds what is here to `stats`.

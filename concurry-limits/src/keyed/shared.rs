@@ -2,15 +2,17 @@
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::ops::{Deref, DerefMut};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use concurry_core::clock::Clock;
 
 use super::KeyedLimitsStats;
-use super::shard::Shard;
+use super::shard::{Gone, Shard};
 use super::template::Template;
-use crate::set::Repr;
+use crate::set::{Fresh, Repr};
 use crate::{LimitError, LimitSet};
 use concurry_core::sync::lock;
 
@@ -95,25 +97,58 @@ impl<K: Hash + Eq> Shared<K> {
         if definition.limits.is_empty() {
             return Ok(LimitSet::local(definition, Arc::clone(&self.clock)));
         }
-        let (engine, more) = lock(place).wake(key, &definition, &self.clock, self.least);
-        self.count(more);
+        let now = self.clock.now();
+        let (mut new, mut gone) = (Fresh::new(definition, now), Gone::new());
+        let mut shard = self.counted(place);
+        shard.make_room(&*self.clock, self.least, &mut gone);
+        let woken = shard.wake(key, &mut new, (&self.clock, now), &mut gone);
+        drop(shard);
+        let engine = woken.unwrap_or_else(|panic| resume_unwind(panic));
         Ok(LimitSet { repr: Repr::Local(engine) })
     }
 
-    fn count(&self, more: isize) {
-        self.keys.fetch_add(more.cast_unsigned(), Ordering::Relaxed);
+    fn counted<'a>(&'a self, place: &'a Mutex<Shard<K>>) -> Counted<'a, K> {
+        let shard = lock(place);
+        Counted { before: shard.len(), shard, keys: &self.keys }
     }
 
     /// Walks over the shard whose turn it is.
     fn tidy(&self) {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % SHARDS;
-        let mut shard = lock(&self.shards[turn]);
-        let more = if self.keys() > self.max_keys {
-            shard.forget_full(&*self.clock, self.least)
+        let mut gone = Gone::new();
+        let mut shard = self.counted(&self.shards[turn]);
+        if self.keys() > self.max_keys {
+            shard.forget_full(&*self.clock, self.least, &mut gone);
         } else {
-            shard.settle_down(&*self.clock, self.least)
-        };
+            shard.settle_down(&*self.clock, self.least, &mut gone);
+        }
         drop(shard);
-        self.count(more);
+    }
+}
+
+/// A locked shard. When it is let go of, however that comes, the keys are counted that it has more or less.
+struct Counted<'a, K> {
+    shard: MutexGuard<'a, Shard<K>>,
+    before: usize,
+    keys: &'a AtomicUsize,
+}
+
+impl<K> Deref for Counted<'_, K> {
+    type Target = Shard<K>;
+
+    fn deref(&self) -> &Shard<K> {
+        &self.shard
+    }
+}
+
+impl<K> DerefMut for Counted<'_, K> {
+    fn deref_mut(&mut self) -> &mut Shard<K> {
+        &mut self.shard
+    }
+}
+
+impl<K> Drop for Counted<'_, K> {
+    fn drop(&mut self) {
+        self.keys.fetch_add(self.shard.len().wrapping_sub(self.before), Ordering::Relaxed);
     }
 }

@@ -58,4 +58,4 @@ pub(crate) use demand::{Item, Items, Wish};
 pub(crate) use engine::Engine;
 pub(crate) use limit_set::{Repr, config_of};
 pub(crate) use plan::acquire_earliest;
-pub(crate) use rest::{Counts, Rest};
+pub(crate) use rest::{Counts, Ended, Fresh, Panic, Rest};

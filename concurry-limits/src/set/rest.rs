@@ -2,15 +2,24 @@
 //!
 //! A whole engine is some hundreds of bytes; a limit that is packed is two words. The lock, the queue, the timer and the
 //! definition are made anew when the set is used again.
+//!
+//! Limits and states may be a user's own. Whoever puts sets to rest and wakes them does that under a lock, so what is made
+//! for a set is made before ([`Fresh`]), and what is left of one is handed out ([`Ended`]).
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use concurry_core::clock::{Clock, Timestamp};
+use concurry_core::panics::contain;
 
 use super::slot::Slot;
 use super::{Definition, Engine};
 use crate::{LimitState, PackedState};
+
+/// What somebody panicked with.
+pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// The states of a set at rest. Two words, and no more where the set has one limit whose state fits into them.
 pub(crate) enum Rest {
@@ -27,6 +36,21 @@ enum Kept {
     Whole(Box<dyn LimitState>),
 }
 
+/// A set that is to be.
+pub(crate) struct Fresh {
+    definition: Arc<Definition>,
+    slots: Vec<Slot>,
+    /// What is left of what it goes on from.
+    rest: Option<Rest>,
+}
+
+/// What is left of sets that were put to rest, and for nobody.
+#[derive(Default)]
+pub(crate) struct Ended {
+    states: Vec<Box<dyn LimitState>>,
+    definitions: Vec<Arc<Definition>>,
+}
+
 /// What one limit has counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
@@ -37,24 +61,26 @@ pub(crate) struct Counts {
 }
 
 impl Kept {
-    fn of(mut state: Box<dyn LimitState>, now: Timestamp) -> Self {
-        match state.pack(now) {
-            Some(packed) => Self::Packed(packed),
+    fn of(mut state: Box<dyn LimitState>, now: Timestamp, ended: &mut Ended) -> Self {
+        // One that counts in a word is ours: it does not panic, nothing happens when it is dropped, and its memory serves at once
+        // again. Another that panics is kept as it is.
+        let is_ours = state.tally(now).is_some();
+        let packed = if is_ours { state.pack(now) } else { contain("a limit", || state.pack(now)).flatten() };
+        match packed {
             None => Self::Whole(state),
+            Some(packed) => {
+                if !is_ours {
+                    ended.states.push(state);
+                }
+                Self::Packed(packed)
+            }
         }
     }
 
     fn is_pristine(&mut self, now: Timestamp) -> bool {
         match self {
             Self::Packed(packed) => packed.full_at() <= now,
-            Self::Whole(state) => state.is_pristine(now),
-        }
-    }
-
-    fn restore(self, slot: &mut Slot, now: Timestamp) {
-        match self {
-            Self::Packed(packed) => slot.state.unpack(packed, now),
-            Self::Whole(state) => slot.state = state,
+            Self::Whole(state) => contain("a limit", || state.is_pristine(now)).unwrap_or(false),
         }
     }
 }
@@ -68,12 +94,62 @@ impl Rest {
         }
     }
 
-    /// The limits at rest, in the order of the set.
-    fn into_kept(self) -> Vec<Kept> {
+    /// Has new limits count on from what is packed; of that they get a copy.
+    fn unpack(&self, slots: &mut [Slot], now: Timestamp) {
         match self {
-            Self::One(packed) => vec![Kept::Packed(packed)],
-            Self::Several(several) => several.0,
+            Self::One(packed) => slots.iter_mut().for_each(|slot| slot.state.unpack(*packed, now)),
+            Self::Several(several) => {
+                for (slot, kept) in slots.iter_mut().zip(&several.0) {
+                    if let Kept::Packed(packed) = kept {
+                        slot.state.unpack(*packed, now);
+                    }
+                }
+            }
         }
+    }
+
+    /// Gives new limits the states that are kept whole, for theirs.
+    fn exchange(&mut self, slots: &mut [Slot]) {
+        let Self::Several(several) = self else { return };
+        for (slot, kept) in slots.iter_mut().zip(&mut several.0) {
+            if let Kept::Whole(state) = kept {
+                std::mem::swap(&mut slot.state, state);
+            }
+        }
+    }
+
+    /// Whether nothing of a user's own is in it.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::One(_))
+    }
+}
+
+impl Fresh {
+    /// Of this definition, as it begins.
+    pub(crate) fn new(definition: Arc<Definition>, now: Timestamp) -> Self {
+        let slots = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
+        Self { definition, slots, rest: None }
+    }
+
+    /// Has it go on from `rest`.
+    ///
+    /// # Errors
+    ///
+    /// What a user's own limit panicked with, and `rest` as it was.
+    pub(crate) fn go_on(&mut self, mut rest: Rest, now: Timestamp) -> Result<(), (Panic, Rest)> {
+        // What cannot be copied comes last, when nothing can fail any more.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| rest.unpack(&mut self.slots, now))) {
+            return Err((payload, rest));
+        }
+        rest.exchange(&mut self.slots);
+        self.rest = Some(rest);
+        Ok(())
+    }
+
+    /// Begins, once.
+    pub(crate) fn begin(&mut self, clock: &Arc<dyn Clock>, now: Timestamp) -> Arc<Engine> {
+        let slots = std::mem::take(&mut self.slots);
+        Engine::with_slots(Arc::clone(&self.definition), Arc::clone(clock), slots, now)
     }
 }
 
@@ -106,30 +182,21 @@ impl Engine {
     }
 
     /// Ends this engine, which can rest; `count` is told what each limit has counted.
-    pub(crate) fn rest(self, now: Timestamp, count: &mut dyn FnMut(&str, Counts)) -> Rest {
+    pub(crate) fn rest(self, now: Timestamp, count: &mut dyn FnMut(&str, Counts), ended: &mut Ended) -> Rest {
+        let definition = Arc::clone(&self.definition);
         let slots = self.into_slots();
         for slot in &slots {
             count(&slot.key, slot.counts(0));
         }
-        let mut kept: Vec<_> = slots.into_iter().map(|slot| Kept::of(slot.state, now)).collect();
+        let mut kept: Vec<_> = slots.into_iter().map(|slot| Kept::of(slot.state, now, ended)).collect();
+        if Arc::strong_count(&definition) == 1 {
+            ended.definitions.push(definition);
+        }
         if let [Kept::Packed(packed)] = kept[..] {
             return Rest::One(packed);
         }
         kept.shrink_to_fit();
         Rest::Several(Box::new(Several(kept)))
-    }
-
-    /// An engine that goes on where `rest` ended, or begins.
-    pub(crate) fn resume(
-        definition: Arc<Definition>,
-        clock: Arc<dyn Clock>,
-        rest: Option<Rest>,
-        now: Timestamp,
-    ) -> Arc<Self> {
-        let mut slots: Vec<_> = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
-        let kept = rest.map(Rest::into_kept).unwrap_or_default();
-        slots.iter_mut().zip(kept).for_each(|(slot, kept)| kept.restore(slot, now));
-        Self::with_slots(definition, clock, slots, now)
     }
 
     /// Tells what each limit has counted.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use concurry_core::clock::{ManualClock, Timestamp};
 use concurry_limits::RateLimitAlgorithm::{self, FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
 use concurry_limits::{
-    Acquire, CallLimit, Feedback, Limit, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitState, RateLimit,
-    ResourceLimit, UsageRule, Verdict, Window,
+    Acquire, CallLimit, Feedback, Limit, LimitError, LimitPool, LimitPoolBalancing, LimitSet, LimitState,
+    RateLimit, ResourceLimit, UsageRule, Verdict, Window,
 };
 
 use crate::common::{SECOND, Task, acquiring, alone, in_use, on, seconds, wait_for_waiters, waiters};

@@ -13,6 +13,7 @@ mod feedback;
 mod formats;
 mod headers;
 mod keyed;
+mod keyed_foreign;
 mod lanes;
 mod panicking;
 mod pools;
