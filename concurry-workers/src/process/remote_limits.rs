@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use concurry_core::clock::{self, Timestamp};
+use concurry_core::panics::contain;
 use concurry_core::park;
 use concurry_limits::remote::{RemoteAcquire, RemoteLimits, Steering, SteeringAnswer, Wait};
 use concurry_limits::{Feedback, LimitError, LimitSetStats};
@@ -82,7 +83,7 @@ impl Questions {
             None => None,
         };
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -93,9 +94,7 @@ impl Questions {
             asking.ended.get_or_insert_with(|| reason.to_owned());
             std::mem::take(&mut asking.standing)
         };
-        for waker in standing.into_values().filter_map(|question| question.waker) {
-            waker.wake();
-        }
+        standing.into_values().filter_map(|question| question.waker).for_each(wake);
     }
 
     /// The question of this id is about to be asked.
@@ -110,24 +109,34 @@ impl Questions {
 
     /// It is not asked any more; whether it stood.
     fn falls(&self, id: u64) -> bool {
-        lock(&self.0).standing.remove(&id).is_some()
+        let question = lock(&self.0).standing.remove(&id);
+        question.is_some()
     }
 
     /// The answer to a question, if there is one or none can come; `waker` is woken when there is one.
     fn poll(&self, id: u64, waker: Option<&Waker>) -> Option<Result<Frame, LimitError>> {
+        // A waker may run anything when it is cloned or dropped, so it is neither under the lock: this is dropped after that.
+        let mut waker = waker.cloned();
         let mut asking = lock(&self.0);
         let Some(question) = asking.standing.get_mut(&id) else {
             return Some(Err(gone(asking.ended.clone().unwrap_or_default())));
         };
         let Some(answer) = question.answer.take() else {
-            if let Some(waker) = waker {
-                question.waker = Some(waker.clone());
+            if waker.is_some() {
+                std::mem::swap(&mut question.waker, &mut waker);
             }
             return None;
         };
-        asking.standing.remove(&id);
+        let question = asking.standing.remove(&id);
+        drop(asking);
+        drop(question);
         Some(Ok(answer))
     }
+}
+
+/// Wakes whoever waits. What that panics with is nobody's here: others wait for this thread.
+fn wake(waker: Waker) {
+    contain("a waker", || waker.wake());
 }
 
 impl RemoteConnection {
@@ -278,5 +287,69 @@ impl RemoteLimits for RemoteConnection {
 
     fn steer(&self, set: u32, steering: Steering) -> SteeringAnswer {
         opened::<SteeringAnswer>(self.answer(Kind::Steer, set, body(&steering))?)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    fn asked(questions: &Questions, id: u64, waker: &Waker) {
+        questions.stands(id).expect("nothing has ended");
+        assert!(questions.poll(id, Some(waker)).is_none());
+    }
+
+    fn answer(id: u64) -> Frame {
+        Frame::new(Kind::Stats, id, 0, Vec::new())
+    }
+
+    #[derive(Default)]
+    struct Panics(AtomicUsize);
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            panic!("woken");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_keeps_nobody_from_being_woken() {
+        let (questions, panics) = (Questions::default(), Arc::<Panics>::default());
+        let waker = Waker::from(Arc::clone(&panics));
+        (0..4).for_each(|id| asked(&questions, id, &waker));
+        questions.answered(answer(0));
+        assert!(questions.poll(0, None).is_some_and(|answer| answer.is_ok()));
+        questions.end("it ended");
+        assert_eq!(panics.0.load(Ordering::SeqCst), 4);
+        assert!(questions.poll(1, None).is_some_and(|answer| answer.is_err()));
+    }
+
+    /// Asks, when it is dropped.
+    struct Asks(Arc<Questions>);
+
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            assert!(!self.0.falls(99));
+        }
+    }
+
+    #[test]
+    fn a_waker_that_asks_when_it_is_dropped_waits_for_no_lock() {
+        let questions = Arc::<Questions>::default();
+        let waker = || Waker::from(Arc::new(Asks(Arc::clone(&questions))));
+        (0..3).for_each(|id| asked(&questions, id, &waker()));
+        assert!(questions.poll(0, Some(&waker())).is_none(), "it takes the place of the first");
+        assert!(questions.falls(0));
+        questions.answered(answer(1));
+        assert!(questions.poll(1, Some(&waker())).is_some_and(|answer| answer.is_ok()));
+        questions.end("it ended");
     }
 }
