@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -66,9 +67,12 @@ impl LimitsServer {
     }
 
     /// A frame about limits has come from the child.
-    pub(crate) fn receive(self: &Arc<Self>, frame: &Frame) -> std::io::Result<()> {
+    pub(crate) fn receive(self: &Arc<Self>, frame: &Frame) -> io::Result<()> {
         match frame.kind {
-            Kind::Acquire => self.acquire(frame.id, frame.open()?),
+            Kind::Acquire => {
+                self.is_new(frame.id)?;
+                self.acquire(frame.id, frame.open()?);
+            }
             Kind::CancelAcquire => self.cancel(frame.id),
             Kind::Settle => {
                 let usage: Usage = frame.open()?;
@@ -95,10 +99,7 @@ impl LimitsServer {
                 self.send(Kind::Steered, frame.id, body(&answer));
             }
             _ => {
-                return Err(std::io::Error::new(
-                    std::io::ErrorKind::InvalidData,
-                    "a child sent a pool's frame",
-                ));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a child sent a pool's frame"));
             }
         }
         Ok(())
@@ -119,10 +120,18 @@ impl LimitsServer {
             table.closed = true;
             (std::mem::take(&mut table.wishes), std::mem::take(&mut table.held))
         };
-        for wish in wishes.into_values() {
-            drop(lock(&wish.future).take());
-        }
+        wishes.into_values().for_each(|wish| wish.end());
         held.into_values().for_each(LimitSetAcquisition::give_back);
+    }
+
+    /// Whether no wish or grant has this id: two of one name could not be told apart.
+    fn is_new(&self, id: u64) -> io::Result<()> {
+        let table = lock(&self.table);
+        if table.wishes.contains_key(&id) || table.held.contains_key(&id) {
+            let text = "a child asked by the name of what it holds or waits for";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(())
     }
 
     fn acquire(self: &Arc<Self>, id: u64, request: AcquireRequest) {
@@ -146,7 +155,8 @@ impl LimitsServer {
             future: Mutex::new(Some(future)),
             turn: AtomicU8::new(IDLE),
         });
-        lock(&self.table).wishes.insert(id, Arc::clone(&wish));
+        let replaced = lock(&self.table).wishes.insert(id, Arc::clone(&wish));
+        drop(replaced); // a wish that is dropped lets others have their turn, which answers: not under the lock
         wish.wake();
     }
 
@@ -161,10 +171,10 @@ impl LimitsServer {
         if table.closed {
             return Err(acquired);
         }
-        if !grant.items.is_empty() {
-            table.held.insert(grant.id, acquired);
-        }
+        let replaced =
+            if grant.items.is_empty() { Some(acquired) } else { table.held.insert(grant.id, acquired) };
         drop(table);
+        drop(replaced);
         Ok(Frame::new(Kind::Lend, id, 0, body(&grant)))
     }
 
@@ -180,7 +190,7 @@ impl LimitsServer {
             (table.wishes.remove(&id), table.held.remove(&id))
         };
         if let Some(wish) = wish {
-            drop(lock(&wish.future).take());
+            wish.end();
         }
         if let Some(acquisition) = held {
             acquisition.undo();
@@ -206,7 +216,9 @@ impl LimitsServer {
                     acquisition.undo();
                     return;
                 }
-                table.held.insert(id, acquisition);
+                let replaced = table.held.insert(id, acquisition);
+                drop(table);
+                drop(replaced);
                 Ok(grant)
             }
             Err(error) => {
@@ -242,6 +254,12 @@ impl Wake for Wish {
 }
 
 impl Wish {
+    /// It is not wanted any more.
+    fn end(&self) {
+        let future = lock(&self.future).take();
+        drop(future);
+    }
+
     fn poll(self: &Arc<Self>) {
         let Some(server) = self.server.upgrade() else { return };
         let waker = Waker::from(Arc::clone(self));
@@ -265,4 +283,43 @@ fn unknown_set(set: u32) -> LimitError {
 /// The position of a set in its pool.
 fn narrow(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use concurry_limits::ResourceLimit;
+    use concurry_limits::remote::Wait;
+    use crossbeam_channel::{Receiver, unbounded};
+
+    use super::*;
+
+    fn server(set: &LimitSet) -> (Arc<LimitsServer>, Receiver<Frame>) {
+        let (outlet, said) = unbounded();
+        (LimitsServer::new(vec![set.clone()], Box::new(outlet), May::Use), said)
+    }
+
+    fn asks(id: u64) -> Frame {
+        let request = AcquireRequest { sets: vec![0], amounts: Vec::new(), wait: Wait::Forever };
+        Frame::new(Kind::Acquire, id, 0, body(&request))
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_refused_and_what_has_it_keeps_it() {
+        let set = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap();
+        let (server, said) = server(&set);
+        for id in [1, 2, 3] {
+            server.receive(&asks(id)).unwrap();
+        }
+        for id in [1, 2, 3] {
+            assert_eq!(server.receive(&asks(id)).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        }
+        let doors = || set.stats().limit("doors").unwrap().clone();
+        assert_eq!((doors().in_use, doors().waiting), (1, 2));
+        server.receive(&Frame::new(Kind::CancelAcquire, 1, 0, Vec::new())).unwrap();
+        server.receive(&Frame::new(Kind::Settle, 2, 0, body(&Usage::new()))).unwrap();
+        let grants: Vec<_> = said.try_iter().map(|frame| (frame.kind, frame.id)).collect();
+        assert_eq!(grants, [(Kind::Grant, 1), (Kind::Grant, 2), (Kind::Grant, 3)]);
+        server.close();
+        assert_eq!((doors().in_use, doors().waiting), (0, 0));
+    }
 }
