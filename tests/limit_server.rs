@@ -14,7 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use concurry::prelude::*;
-use concurry::{LimitAddress, LimitServer};
+use concurry::clock::Timestamp;
+use concurry::{LimitAddress, LimitServer, LimitState, UsageRule, Verdict, typetag};
 
 const TOKEN: &str = "a secret of this test";
 
@@ -197,6 +198,75 @@ fn whoever_is_no_limit_server_is_told_apart() {
     assert!(LimitSet::connect(&address, TOKEN).is_err());
     other.join().unwrap();
     assert!(LimitSet::connect(&address, TOKEN).is_err(), "nobody listens any more");
+}
+
+/// Panics when 3 are given back.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Touchy;
+
+#[typetag::serde]
+impl concurry::Limit for Touchy {
+    fn key(&self) -> &'static str {
+        "touchy"
+    }
+
+    fn capacity(&self) -> u64 {
+        10
+    }
+
+    fn default_amount(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn usage_rule(&self) -> UsageRule {
+        UsageRule::Held
+    }
+
+    fn state(&self, _: Timestamp) -> Box<dyn LimitState> {
+        Box::new(Touch)
+    }
+}
+
+struct Touch;
+
+impl LimitState for Touch {
+    fn check(&mut self, _: u64, _: Timestamp) -> Verdict {
+        Verdict::Granted
+    }
+
+    fn take(&mut self, _: u64, _: Timestamp) {}
+
+    fn settle(&mut self, requested: u64, _: u64, _: Timestamp) {
+        assert_ne!(requested, 3, "given back");
+    }
+
+    fn undo(&mut self, _: u64, _: Timestamp, _: Timestamp) {}
+
+    fn set_capacity(&mut self, _: u64, _: Timestamp) {}
+
+    fn in_use(&mut self, _: Timestamp) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn a_client_for_whom_a_limit_panics_is_told_and_leaves_nothing() {
+    for address in addresses("panics") {
+        let set = LimitSet::builder().limit(Touchy).limit(ResourceLimit::new("doors", 2)).build().unwrap();
+        let server = LimitServer::bind(address, TOKEN, &set).unwrap();
+        let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+        let held = [far.acquire([("touchy", 3)]).unwrap(), far.acquire([("touchy", 3)]).unwrap()];
+        let waiter = std::thread::spawn({
+            let far = far.clone();
+            move || far.acquire(()).map(drop)
+        });
+        eventually(|| set.stats().limit("doors").unwrap().waiting == 1);
+        drop(held);
+        assert!(matches!(waiter.join().unwrap(), Err(LimitError::Disconnected { .. }) | Ok(())));
+        eventually(|| server.clients() == 0);
+        assert_eq!((in_use(&set), set.stats().limit("doors").unwrap().waiting), (0, 0));
+        drop(LimitSet::connect(server.address(), TOKEN).unwrap().acquire(()).unwrap());
+    }
 }
 
 #[test]

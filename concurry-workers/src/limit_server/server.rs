@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use concurry_core::panics::{catch, contain};
 use concurry_core::sync::lock;
 use concurry_limits::LimitSet;
 use concurry_limits::remote::RemoteSetInfo;
@@ -20,6 +21,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use super::stream::Stream;
 use super::{LimitAddress, MOST_TOKEN};
 use crate::process::child::body;
+use crate::process::connection::Helper;
 use crate::process::frame::{Frame, Kind, PROTOCOL};
 use crate::process::limits_server::{LimitsServer, May};
 use crate::process::transport::{Sink, SocketSink, SocketSource, Source};
@@ -225,10 +227,10 @@ fn admit(stream: Stream, shared: &Arc<Shared>) -> io::Result<()> {
     let thread = thread::Builder::new().name("concurry-limit-client".to_owned()).spawn({
         let shared = Arc::clone(shared);
         move || {
-            if let Err(error) = serve(stream, &shared) {
+            let listed = Listed { shared, number };
+            if let Err(error) = serve(stream, &listed.shared) {
                 tracing::warn!(%error, "a client of a limit server was sent away");
             }
-            drop(lock(&shared.clients).streams.remove(&number));
         }
     });
     match thread {
@@ -260,22 +262,45 @@ fn serve(stream: Stream, shared: &Shared) -> io::Result<()> {
     stream.set_read_timeout(None)?;
     let (outbox, to_send) = unbounded();
     let limits = LimitsServer::new(vec![shared.set.clone()], Box::new(outbox), May::Use);
-    let writer = thread::Builder::new()
-        .name("concurry-limit-writer".to_owned())
-        .spawn(move || write(sink, &to_send))?;
-    let outcome = read(&mut source, &limits);
-    limits.close();
-    drop(limits); // with it goes the last outbox, and the writer ends
-    stream.shut_down();
-    drop(writer.join());
-    outcome
+    let writer = Helper::start("concurry-limit-writer", move || write(sink, &to_send))?;
+    Serving { limits, stream, _writer: writer }.read(&mut source)
 }
 
-fn read(source: &mut SocketSource<Stream>, limits: &Arc<LimitsServer>) -> io::Result<()> {
-    while let Some(frame) = source.receive()? {
-        limits.receive(&frame)?;
+/// A client in the list of a server; dropped, it is in there no more.
+struct Listed {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let stream = lock(&self.shared.clients).streams.remove(&self.number);
+        stream.inspect(Stream::shut_down);
     }
-    Ok(())
+}
+
+/// A client that is served. Dropped, what it held is given back, and the connection ends, however its thread does.
+struct Serving {
+    limits: Arc<LimitsServer>,
+    stream: Stream,
+    /// It ends with the last outbox, which is that of the limits; so it is the last one here.
+    _writer: Helper,
+}
+
+impl Serving {
+    fn read(&self, source: &mut SocketSource<Stream>) -> io::Result<()> {
+        while let Some(frame) = source.receive()? {
+            catch(|| self.limits.receive(&frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        contain("a limit", || self.limits.close());
+        self.stream.shut_down();
+    }
 }
 
 fn write(mut sink: SocketSink<Stream>, to_send: &Receiver<Frame>) {

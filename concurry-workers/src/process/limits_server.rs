@@ -18,6 +18,7 @@ use concurry_limits::{Acquire, LimitError, LimitSet, LimitSetAcquisition};
 use super::child::body;
 use super::frame::{AcquireRequest, Frame, GrantAnswer, Kind, StatsAnswer, Usage};
 use super::transport::Outlet;
+use concurry_core::panics::{catch, contain, discard};
 use concurry_core::sync::lock;
 
 /// The limits of one child.
@@ -120,8 +121,12 @@ impl LimitsServer {
             table.closed = true;
             (std::mem::take(&mut table.wishes), std::mem::take(&mut table.held))
         };
-        wishes.into_values().for_each(|wish| wish.end());
-        held.into_values().for_each(LimitSetAcquisition::give_back);
+        for wish in wishes.into_values() {
+            contain("a limit", || wish.end());
+        }
+        for acquisition in held.into_values() {
+            contain("a limit", || acquisition.give_back());
+        }
     }
 
     /// Whether no wish or grant has this id: two of one name could not be told apart.
@@ -263,15 +268,18 @@ impl Wish {
     fn poll(self: &Arc<Self>) {
         let Some(server) = self.server.upgrade() else { return };
         let waker = Waker::from(Arc::clone(self));
-        let outcome = {
+        let (outcome, future) = {
             let mut slot = lock(&self.future);
             let Some(future) = slot.as_mut() else { return };
-            let Poll::Ready(outcome) = Pin::new(future).poll(&mut Context::from_waker(&waker)) else {
-                return;
+            let outcome = match catch(|| Pin::new(future).poll(&mut Context::from_waker(&waker))) {
+                Ok(Poll::Ready(outcome)) => outcome,
+                Ok(Poll::Pending) => return,
+                // Of a user's own limit. Whoever woke this has nothing to do with it; whoever waits is told.
+                Err(panic) => Err(LimitError::Disconnected { reason: format!("a limit panicked: {panic}") }),
             };
-            *slot = None;
-            outcome
+            (outcome, slot.take())
         };
+        discard(future);
         server.answer(self.id, &self.sets, outcome, |table| table.wishes.remove(&self.id).is_some());
     }
 }

@@ -27,7 +27,7 @@ mod answers;
 pub(crate) mod child;
 pub(crate) mod codec;
 mod conditions;
-mod connection;
+pub(crate) mod connection;
 mod constructors;
 pub(crate) mod frame;
 #[cfg(all(fuzzing, target_os = "linux"))]
