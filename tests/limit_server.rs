@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use concurry::prelude::*;
 use concurry::clock::Timestamp;
+use concurry::prelude::*;
 use concurry::{LimitAddress, LimitServer, LimitState, UsageRule, Verdict, typetag};
 
 const TOKEN: &str = "a secret of this test";

@@ -5,11 +5,13 @@
 //!
 //! * `address`: where a server listens.
 //! * `stream`: a connection of either kind.
+//! * `listener`: where one listens, and the file of a socket.
 //! * `server`: accepts, checks the token, serves.
 //! * `client`: connects and makes a set of the answer.
 
 mod address;
 mod client;
+mod listener;
 mod server;
 mod stream;
 

@@ -3,10 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -18,6 +14,7 @@ use concurry_limits::LimitSet;
 use concurry_limits::remote::RemoteSetInfo;
 use crossbeam_channel::{Receiver, unbounded};
 
+use super::listener::{Listener, SocketFile};
 use super::stream::Stream;
 use super::{LimitAddress, MOST_TOKEN};
 use crate::process::child::body;
@@ -55,14 +52,10 @@ const LOGIN: Duration = Duration::from_secs(10);
 pub struct LimitServer {
     address: LimitAddress,
     listener: Arc<Listener>,
-    /// What the file of the socket was made as.
-    file: Option<File>,
+    file: Option<SocketFile>,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
-
-/// The device and the number there of a file.
-type File = (u64, u64);
 
 struct Shared {
     set: LimitSet,
@@ -78,11 +71,6 @@ struct Clients {
     threads: Vec<JoinHandle<()>>,
 }
 
-enum Listener {
-    Unix(UnixListener),
-    Tcp(TcpListener),
-}
-
 impl LimitServer {
     /// Listens at `address` and serves `set` to everyone who shows `token`.
     ///
@@ -95,8 +83,8 @@ impl LimitServer {
             let text = format!("a token has 1 to {MOST_TOKEN} bytes, not {}", token.len());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        let (listener, address) = listen(address.into())?;
-        let (listener, file) = (Arc::new(listener), file_of(&address));
+        let (listener, address, file) = Listener::bind(address.into())?;
+        let listener = Arc::new(listener);
         let shared = Arc::new(Shared {
             set: set.clone(),
             token: token.as_bytes().to_vec(),
@@ -133,13 +121,8 @@ impl fmt::Debug for LimitServer {
 impl Drop for LimitServer {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
-        // While it still listens there, so that nobody takes the file for a stale one; and not that of another server.
-        if let LimitAddress::Unix(path) = &self.address
-            && self.file.is_some()
-            && file_of(&self.address) == self.file
-        {
-            drop(std::fs::remove_file(path));
-        }
+        // While it still listens there, so that nobody takes the file for a stale one.
+        drop(self.file.take());
         // The acceptor sleeps in the system until somebody connects, or it can listen no more.
         let is_awake = self.listener.shut_down() || Stream::connect(&self.address).is_ok();
         if let Some(acceptor) = self.acceptor.take().filter(|_| is_awake) {
@@ -156,57 +139,9 @@ impl Drop for LimitServer {
     }
 }
 
-impl Listener {
-    /// Has whoever waits for a client wait no more, where the system can do that.
-    fn shut_down(&self) -> bool {
-        let both = rustix::net::Shutdown::Both;
-        let outcome = match self {
-            Self::Unix(listener) => rustix::net::shutdown(listener, both),
-            Self::Tcp(listener) => rustix::net::shutdown(listener, both),
-        };
-        cfg!(target_os = "linux") && outcome.is_ok()
-    }
-}
-
-/// What the file of a socket is, if there is one.
-fn file_of(address: &LimitAddress) -> Option<File> {
-    let LimitAddress::Unix(path) = address else { return None };
-    let file = std::fs::symlink_metadata(path).ok()?;
-    Some((file.dev(), file.ino()))
-}
-
-fn listen(address: LimitAddress) -> io::Result<(Listener, LimitAddress)> {
-    match address {
-        LimitAddress::Unix(path) => {
-            let listener = UnixListener::bind(&path).or_else(|error| replace_stale(&path, error))?;
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-            Ok((Listener::Unix(listener), LimitAddress::Unix(path)))
-        }
-        LimitAddress::Tcp(address) => {
-            let listener = TcpListener::bind(address.as_str())?;
-            let bound = listener.local_addr()?;
-            Ok((Listener::Tcp(listener), LimitAddress::Tcp(bound.to_string())))
-        }
-    }
-}
-
-/// A socket that nobody listens at was left behind.
-fn replace_stale(path: &Path, error: io::Error) -> io::Result<UnixListener> {
-    let nobody = Stream::connect(&LimitAddress::Unix(path.to_owned()))
-        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-    if error.kind() != io::ErrorKind::AddrInUse || !nobody {
-        return Err(error);
-    }
-    std::fs::remove_file(path)?;
-    UnixListener::bind(path)
-}
-
 fn accept(listener: &Listener, shared: &Arc<Shared>) {
     loop {
-        let stream = match listener {
-            Listener::Unix(listener) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
-            Listener::Tcp(listener) => listener.accept().and_then(|(stream, _)| Stream::tcp(stream)),
-        };
+        let stream = listener.accept();
         if shared.closing.load(Ordering::SeqCst) {
             return;
         }

@@ -1,0 +1,180 @@
+//! Where a limit server listens: a socket of either kind, and the file of one that has a file.
+//!
+//! Several servers may start at one path at a time. Whether a socket that is there was left behind is only to be told by
+//! asking who listens there, and between the question and what follows from it nobody else may make one: so servers take
+//! turns, by a lock beside the socket that is there for as long as somebody starts.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::LimitAddress;
+use super::stream::Stream;
+
+pub(super) enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+/// The device and the number there of a file.
+type Identity = (u64, u64);
+
+/// The file of a socket; dropped, it is removed, unless another server has put its own in that place.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Listener {
+    /// Listens; where that is, and in which file.
+    pub(super) fn bind(address: LimitAddress) -> io::Result<(Self, LimitAddress, Option<SocketFile>)> {
+        match address {
+            LimitAddress::Unix(path) => {
+                let (listener, file) = bind_file(&path)?;
+                Ok((Self::Unix(listener), LimitAddress::Unix(path), Some(file)))
+            }
+            LimitAddress::Tcp(address) => {
+                let listener = TcpListener::bind(address.as_str())?;
+                let bound = listener.local_addr()?;
+                Ok((Self::Tcp(listener), LimitAddress::Tcp(bound.to_string()), None))
+            }
+        }
+    }
+
+    /// Waits for a client.
+    pub(super) fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Unix(listener) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+            Self::Tcp(listener) => listener.accept().and_then(|(stream, _)| Stream::tcp(stream)),
+        }
+    }
+
+    /// Has whoever waits for a client wait no more, where the system can do that.
+    pub(super) fn shut_down(&self) -> bool {
+        let both = rustix::net::Shutdown::Both;
+        let outcome = match self {
+            Self::Unix(listener) => rustix::net::shutdown(listener, both),
+            Self::Tcp(listener) => rustix::net::shutdown(listener, both),
+        };
+        cfg!(target_os = "linux") && outcome.is_ok()
+    }
+}
+
+impl SocketFile {
+    /// Whether what is there now is what was made.
+    pub(super) fn is_there(&self) -> bool {
+        identity_of(&self.path) == Some(self.identity)
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.is_there() {
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// A socket that only the owner's user can open.
+fn bind_file(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let _turn = Turn::wait(path)?;
+    let listener = UnixListener::bind(path).or_else(|error| replace_stale(path, error))?;
+    let file = fs::symlink_metadata(path)?;
+    let file = SocketFile { path: path.to_owned(), identity: identity(&file) };
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok((listener, file))
+}
+
+/// A socket that nobody listens at was left behind.
+fn replace_stale(path: &Path, error: io::Error) -> io::Result<UnixListener> {
+    let nobody = Stream::connect(&LimitAddress::Unix(path.to_owned()))
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    if error.kind() != io::ErrorKind::AddrInUse || !nobody {
+        return Err(error);
+    }
+    fs::remove_file(path)?;
+    UnixListener::bind(path)
+}
+
+/// The turn of a server that starts at a path; it ends when this is dropped, and with the process at the latest.
+struct Turn {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl Turn {
+    fn wait(socket: &Path) -> io::Result<Self> {
+        let mut path = OsString::from(socket);
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        loop {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+            rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
+            // Who had it before has removed it, and somebody else may have the next one already.
+            if identity_of(&path) == Some(identity(&file.metadata()?)) {
+                return Ok(Self { path, _locked: file });
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // While it is locked: whoever waits for it sees that it is not there any more, and makes the next one.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+fn identity_of(path: &Path) -> Option<Identity> {
+    fs::symlink_metadata(path).ok().as_ref().map(identity)
+}
+
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn of_servers_that_start_over_a_stale_socket_at_once_one_has_it() {
+        let folder = std::env::temp_dir().join(format!("concurry-starts-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("socket");
+        for _ in 0..50 {
+            drop(UnixListener::bind(&path).unwrap()); // leaves its file
+            let barrier = Barrier::new(4);
+            let bound: Vec<_> = thread::scope(|scope| {
+                let start = || {
+                    barrier.wait();
+                    Listener::bind(LimitAddress::Unix(path.clone()))
+                };
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+                threads.into_iter().filter_map(|thread| thread.join().unwrap().ok()).collect()
+            });
+            let [(_, _, Some(file))] = &bound[..] else { panic!("{} listen", bound.len()) };
+            assert!(file.is_there());
+            drop(bound);
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "no lock is left behind");
+        }
+        fs::remove_dir(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_cannot_be_made_leaves_no_lock() {
+        let missing = std::env::temp_dir().join("concurry-missing").join("socket");
+        let error = Listener::bind(LimitAddress::Unix(missing)).err().expect("there is no such folder");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}
