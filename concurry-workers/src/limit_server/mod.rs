@@ -6,11 +6,13 @@
 //! * `address`: where a server listens.
 //! * `stream`: a connection of either kind.
 //! * `listener`: where one listens, and the file of a socket.
+//! * `full`: what to do when the system has no room for a client.
 //! * `server`: accepts, checks the token, serves.
 //! * `client`: connects and makes a set of the answer.
 
 mod address;
 mod client;
+mod full;
 mod listener;
 mod server;
 mod stream;

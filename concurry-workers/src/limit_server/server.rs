@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use concurry_core::clock;
 use concurry_core::panics::{catch, contain};
 use concurry_core::sync::lock;
 use concurry_limits::LimitSet;
 use concurry_limits::remote::RemoteSetInfo;
 use crossbeam_channel::{Receiver, unbounded};
 
+use super::full::{Full, is_full};
 use super::listener::{Listener, SocketFile};
 use super::stream::Stream;
 use super::{LimitAddress, MOST_TOKEN};
@@ -128,8 +130,11 @@ impl Drop for LimitServer {
         // While it still listens there, so that nobody takes the file for a stale one.
         drop(self.file.take());
         let is_awake = self.listener.shut_down() || is_met;
-        if let Some(acceptor) = self.acceptor.take().filter(|_| is_awake) {
-            drop(acceptor.join());
+        if let Some(acceptor) = self.acceptor.take() {
+            acceptor.thread().unpark(); // it may rest
+            if is_awake {
+                drop(acceptor.join());
+            }
         }
         let (streams, threads) = {
             let mut clients = lock(&self.shared.clients);
@@ -143,14 +148,17 @@ impl Drop for LimitServer {
 }
 
 fn accept(listener: &Listener, shared: &Arc<Shared>) {
-    loop {
+    let (clock, mut refusals) = (clock::system(), Full::default());
+    while !shared.closing.load(Ordering::SeqCst) {
         let stream = listener.accept();
         if shared.closing.load(Ordering::SeqCst) {
             return;
         }
-        let served = stream.and_then(|stream| admit(stream, shared));
-        if let Err(error) = served {
-            tracing::warn!(%error, "a limit server could not serve a client");
+        match stream.and_then(|stream| admit(stream, shared)) {
+            Ok(()) => refusals = Full::default(),
+            // Who is not accepted still waits, so the next question would be answered as soon, and the same.
+            Err(error) if is_full(&error) => clock.park_until(Some(clock.now() + refusals.rest(&error))),
+            Err(error) => tracing::warn!(%error, "a limit server could not serve a client"),
         }
     }
 }
