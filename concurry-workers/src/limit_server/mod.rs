@@ -21,5 +21,10 @@ pub use address::LimitAddress;
 pub use client::ConnectLimits;
 pub use server::LimitServer;
 
+use std::time::Duration;
+
 /// Tokens are short: more is not read from a peer that has not shown one.
 const MOST_TOKEN: usize = 4096;
+
+/// Within this time a client has shown its token, and a server has answered; whoever has not is left.
+const LOGIN: Duration = Duration::from_secs(10);

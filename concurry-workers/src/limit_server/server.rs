@@ -6,7 +6,6 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use concurry_core::clock;
 use concurry_core::panics::{catch, contain};
@@ -17,16 +16,13 @@ use crossbeam_channel::{Receiver, unbounded};
 
 use super::full::{Full, is_full};
 use super::listener::{Listener, SocketFile};
-use super::stream::Stream;
-use super::{LimitAddress, MOST_TOKEN};
+use super::stream::{Patient, Stream};
+use super::{LOGIN, LimitAddress, MOST_TOKEN};
 use crate::process::child::body;
 use crate::process::connection::Helper;
 use crate::process::frame::{Frame, Kind, PROTOCOL};
 use crate::process::limits_server::{LimitsServer, May};
 use crate::process::transport::{Sink, SocketSink, SocketSource, Source};
-
-/// A peer that shows no token within this time is sent away.
-const LOGIN: Duration = Duration::from_secs(10);
 
 /// Serves a limit set to other programs, until it is dropped: then its clients are told that their limits are gone.
 ///
@@ -190,9 +186,9 @@ fn admit(stream: Stream, shared: &Arc<Shared>) -> io::Result<()> {
 }
 
 fn serve(stream: Stream, shared: &Shared) -> io::Result<()> {
-    stream.set_read_timeout(Some(LOGIN))?;
+    stream.set_write_timeout(Some(LOGIN))?;
     let mut sink = SocketSink(stream.try_clone()?);
-    let mut source = SocketSource::new(stream.try_clone()?);
+    let mut source = SocketSource::new(Patient::new(stream.try_clone()?, LOGIN));
     let Some(login) = source.receive_at_most(MOST_TOKEN)? else { return Ok(()) };
     let welcome: Result<RemoteSetInfo, String> = if login.kind != Kind::Login || login.tag != PROTOCOL {
         Err(format!("this server speaks protocol {PROTOCOL}"))
@@ -205,7 +201,8 @@ fn serve(stream: Stream, shared: &Shared) -> io::Result<()> {
     if let Err(reason) = welcome {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
     }
-    stream.set_read_timeout(None)?;
+    source.stream().wait_forever()?;
+    stream.set_write_timeout(None)?;
     let (outbox, to_send) = unbounded();
     let limits = LimitsServer::new(vec![shared.set.clone()], Box::new(outbox), May::Use);
     let writer = Helper::start("concurry-limit-writer", move || write(sink, &to_send))?;
@@ -234,7 +231,7 @@ struct Serving {
 }
 
 impl Serving {
-    fn read(&self, source: &mut SocketSource<Stream>) -> io::Result<()> {
+    fn read(&self, source: &mut SocketSource<Patient>) -> io::Result<()> {
         while let Some(frame) = source.receive()? {
             catch(|| self.limits.receive(&frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
         }

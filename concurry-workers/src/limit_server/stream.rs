@@ -5,6 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use concurry_core::clock::{self, Timestamp};
+
 use super::LimitAddress;
 
 /// A peer whose machine went away without a word is noticed by probes of TCP's keep-alive: after this idle time …
@@ -18,6 +20,12 @@ const PROBES: u32 = 3;
 pub(super) enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
+}
+
+/// A stream that is read until an instant: what is not there by then is an error, however little comes at a time.
+pub(super) struct Patient {
+    stream: Stream,
+    until: Option<Timestamp>,
 }
 
 #[cfg(target_os = "linux")]
@@ -60,6 +68,13 @@ impl Stream {
         }
     }
 
+    pub(super) fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_write_timeout(timeout),
+            Self::Tcp(stream) => stream.set_write_timeout(timeout),
+        }
+    }
+
     /// Ends both directions: readers of either side see the end.
     pub(super) fn shut_down(&self) {
         // An error says that the connection has ended already.
@@ -67,6 +82,36 @@ impl Stream {
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
         });
+    }
+}
+
+impl Patient {
+    /// What comes within this time is read.
+    pub(super) fn new(stream: Stream, time: Duration) -> Self {
+        Self { stream, until: Some(clock::system().now() + time) }
+    }
+
+    /// From now on whatever comes is read.
+    pub(super) fn wait_forever(&mut self) -> io::Result<()> {
+        self.until = None;
+        self.stream.set_read_timeout(None)
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(until) = self.until else { return self.stream.read(buffer) };
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the other side takes too long");
+        let left = until - clock::system().now();
+        if left.is_zero() {
+            return Err(late());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        // What the system says of a time that is over differs.
+        self.stream.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => late(),
+            _ => error,
+        })
     }
 }
 
@@ -96,5 +141,33 @@ impl Write for Stream {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(()) // nothing is buffered here
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_a_little_again_and_again_is_left_in_time() {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        let talker = std::thread::spawn(move || while there.write_all(&[0]).is_ok() {});
+        let mut patient = Patient::new(Stream::Unix(here), Duration::from_millis(50));
+        let error = (0..).find_map(|_| patient.read(&mut [0]).err()).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(patient);
+        talker.join().unwrap();
+    }
+
+    #[test]
+    fn who_says_nothing_is_left_in_time_and_later_waited_for() {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        let mut patient = Patient::new(Stream::Unix(here), Duration::from_millis(5));
+        for _ in 0..2 {
+            assert_eq!(patient.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        }
+        patient.wait_forever().unwrap();
+        there.write_all(&[7]).unwrap();
+        assert_eq!(patient.read(&mut [0]).unwrap(), 1);
     }
 }

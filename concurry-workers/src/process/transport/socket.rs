@@ -43,6 +43,11 @@ impl<S: Read> SocketSource<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self(BufReader::with_capacity(GATHERED, stream))
     }
+
+    /// What it reads from.
+    pub(crate) fn stream(&mut self) -> &mut S {
+        self.0.get_mut()
+    }
 }
 
 /// Bodies are read in pieces of this size, so that a wrong length in a header cannot ask for memory at once.
