@@ -62,21 +62,41 @@ impl ConnectLimits for LimitSet {
         let welcome: Result<RemoteSetInfo, String> = frame.open()?;
         let info = welcome.map_err(|reason| io::Error::new(io::ErrorKind::PermissionDenied, reason))?;
         let questions = Arc::<Questions>::default();
-        // The reader has the questions alone: with the last set, the stream is shut down, and it ends.
-        let answers = Arc::clone(&questions);
-        thread::Builder::new().name("concurry-limits".to_owned()).spawn(move || {
-            let reason = loop {
-                match source.receive() {
-                    Ok(Some(frame)) => answers.answered(frame),
-                    Ok(None) => break "the limit server has ended".to_owned(),
-                    Err(error) => break error.to_string(),
-                }
-            };
-            answers.end(&reason);
-        })?;
+        let reader = Reader {
+            source,
+            questions: Arc::clone(&questions),
+            reason: "its answers are read no more".to_owned(),
+        };
+        thread::Builder::new().name("concurry-limits".to_owned()).spawn(move || reader.run())?;
         let outbox = Arc::new(Mutex::new(sink));
         let connection = RemoteConnection::new(outbox, questions, Arc::new(NoLookout), ShutDown(stream));
         Ok(Self::remote(Arc::new(connection), 0, info))
+    }
+}
+
+/// Reads the answers. It has the questions alone: with the last set, the stream is shut down, and it ends; and however it
+/// does, whoever waits for an answer is told.
+struct Reader {
+    source: SocketSource<Stream>,
+    questions: Arc<Questions>,
+    reason: String,
+}
+
+impl Reader {
+    fn run(mut self) {
+        self.reason = loop {
+            match self.source.receive() {
+                Ok(Some(frame)) => self.questions.answered(frame),
+                Ok(None) => break "the limit server has ended".to_owned(),
+                Err(error) => break error.to_string(),
+            }
+        };
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.questions.end(&self.reason);
     }
 }
 
