@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::LimitAddress;
 use super::stream::Stream;
+use super::{LOGIN, LimitAddress};
 
 pub(super) enum Listener {
     Unix(UnixListener),
@@ -94,7 +94,7 @@ fn bind_file(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
 
 /// A socket that nobody listens at was left behind.
 fn replace_stale(path: &Path, error: io::Error) -> io::Result<UnixListener> {
-    let nobody = Stream::connect(&LimitAddress::Unix(path.to_owned()))
+    let nobody = Stream::connect(&LimitAddress::Unix(path.to_owned()), LOGIN)
         .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     if error.kind() != io::ErrorKind::AddrInUse || !nobody {
         return Err(error);

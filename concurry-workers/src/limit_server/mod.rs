@@ -28,3 +28,7 @@ const MOST_TOKEN: usize = 4096;
 
 /// Within this time a client has shown its token, and a server has answered; whoever has not is left.
 const LOGIN: Duration = Duration::from_secs(10);
+
+/// So long after the end of a wait that was asked for, or after a question, an answer may come: from a server that is
+/// busy, or over a network that loses something.
+const GRACE: Duration = Duration::from_secs(2);

@@ -122,7 +122,7 @@ impl Drop for LimitServer {
         // The acceptor sleeps in the system until somebody connects, or it can listen no more. Where it cannot be told that, it
         // is connected to while its file is there, if that is not another server's.
         let is_ours = self.file.as_ref().is_none_or(SocketFile::is_there);
-        let is_met = !cfg!(target_os = "linux") && is_ours && Stream::connect(&self.address).is_ok();
+        let is_met = !cfg!(target_os = "linux") && is_ours && Stream::connect(&self.address, LOGIN).is_ok();
         // While it still listens there, so that nobody takes the file for a stale one.
         drop(self.file.take());
         let is_awake = self.listener.shut_down() || is_met;

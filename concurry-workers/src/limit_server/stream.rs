@@ -1,7 +1,7 @@
 //! A connection between a limit server and a client, of either kind.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -34,10 +34,17 @@ fn millis(time: Duration) -> u32 {
 }
 
 impl Stream {
-    pub(super) fn connect(address: &LimitAddress) -> io::Result<Self> {
+    /// Over a network, tries each address of a host for this time.
+    pub(super) fn connect(address: &LimitAddress, time: Duration) -> io::Result<Self> {
         match address {
             LimitAddress::Unix(path) => UnixStream::connect(path).map(Self::Unix),
-            LimitAddress::Tcp(address) => Self::tcp(TcpStream::connect(address.as_str())?),
+            LimitAddress::Tcp(address) => {
+                let mut outcome = Err(io::Error::new(io::ErrorKind::InvalidInput, "it has no address"));
+                for address in address.to_socket_addrs()? {
+                    outcome = outcome.or_else(|_| TcpStream::connect_timeout(&address, time));
+                }
+                Self::tcp(outcome?)
+            }
         }
     }
 

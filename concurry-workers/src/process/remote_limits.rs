@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use concurry_core::clock::{self, Timestamp};
+use concurry_core::clock::{self, Timestamp, WakeGuard};
 use concurry_core::panics::contain;
 use concurry_core::park;
 use concurry_limits::remote::{RemoteAcquire, RemoteLimits, Steering, SteeringAnswer, Wait};
@@ -31,6 +31,8 @@ pub(crate) struct RemoteConnection {
     next_id: AtomicU64,
     questions: Arc<Questions>,
     lookout: Arc<dyn Lookout>,
+    /// How long after the end of a wait an answer is waited for; without it, for as long as there is an owner.
+    grace: Option<Duration>,
     /// What ends with the last set that uses the connection.
     _ends_with_it: Box<dyn Send + Sync>,
 }
@@ -148,7 +150,30 @@ impl RemoteConnection {
         lookout: Arc<dyn Lookout>,
         ends_with_it: impl Send + Sync + 'static,
     ) -> Self {
-        Self { outbox, next_id: AtomicU64::new(0), questions, lookout, _ends_with_it: Box::new(ends_with_it) }
+        Self {
+            outbox,
+            next_id: AtomicU64::new(0),
+            questions,
+            lookout,
+            grace: None,
+            _ends_with_it: Box::new(ends_with_it),
+        }
+    }
+
+    /// Of an owner that may be silent: after this time beyond the end of a wait, no answer is waited for.
+    pub(crate) fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Until when the answer to who waits for so long from now is waited for.
+    fn bound(&self, wait: Wait) -> Option<Bound> {
+        let time = match wait {
+            Wait::Forever => return None,
+            Wait::For(time) => time,
+            Wait::Never => Duration::ZERO,
+        };
+        Some(Bound { at: clock::system().now() + time.saturating_add(self.grace?), alarm: None })
     }
 
     fn send(&self, frame: Frame) -> Result<(), LimitError> {
@@ -170,12 +195,15 @@ impl RemoteConnection {
             lookout: Some(Arc::clone(&self.lookout)),
             vainly_since: None,
             cancel: None,
+            bound: None,
         })
     }
 
     /// Asks, and waits for the answer on this thread.
     fn answer(&self, kind: Kind, tag: u32, body: Vec<u8>) -> Result<Frame, LimitError> {
-        park::block_on(self.ask(kind, tag, body)?)
+        let mut asked = self.ask(kind, tag, body)?;
+        asked.bound = self.bound(Wait::Never);
+        park::block_on(asked)
     }
 }
 
@@ -196,6 +224,23 @@ struct Asked {
     /// Who has looked in vain, and since when.
     vainly_since: Option<(Arc<dyn Lookout>, Timestamp)>,
     cancel: Option<Outbox>,
+    bound: Option<Bound>,
+}
+
+/// The instant after which an answer is not waited for.
+struct Bound {
+    at: Timestamp,
+    alarm: Option<WakeGuard>,
+}
+
+impl Bound {
+    /// Whether it is over; if not, `waker` is woken when it is.
+    fn is_over(&mut self, waker: &Waker) -> bool {
+        let clock = clock::system();
+        let is_over = clock.now() >= self.at;
+        self.alarm = (!is_over).then(|| clock.wake_at(self.at, waker.clone()));
+        is_over
+    }
 }
 
 impl Asked {
@@ -222,7 +267,9 @@ impl Future for Asked {
         let Some(id) = self.id else { return Poll::Pending };
         let answer = self.look(id).or_else(|| self.questions.poll(id, Some(context.waker())));
         let Some(answer) = answer else {
-            return Poll::Pending;
+            let is_over = self.bound.as_mut().is_some_and(|bound| bound.is_over(context.waker()));
+            // It is taken back by the drop.
+            return if is_over { Poll::Ready(Err(gone(SILENT.to_owned()))) } else { Poll::Pending };
         };
         self.id = None;
         if let Some((lookout, start)) = self.vainly_since.take() {
@@ -244,6 +291,8 @@ impl Drop for Asked {
     }
 }
 
+const SILENT: &str = "it has not answered in time";
+
 fn gone(reason: String) -> LimitError {
     LimitError::Disconnected { reason }
 }
@@ -261,6 +310,7 @@ impl RemoteLimits for RemoteConnection {
         let asked = self.ask(Kind::Acquire, 0, body(&request));
         let asked = asked.map(|mut asked| {
             asked.cancel = Some(Arc::clone(&self.outbox));
+            asked.bound = self.bound(wait);
             asked
         });
         Box::pin(async move { opened::<GrantAnswer>(asked?.await?)? })
