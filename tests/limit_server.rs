@@ -172,6 +172,16 @@ fn a_client_without_the_token_is_sent_away() {
 }
 
 #[test]
+fn a_private_set_is_not_served() {
+    let private = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).private().build().unwrap();
+    let path = socket("private");
+    let error = LimitServer::bind(path.clone(), TOKEN, &private).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("private"), "{error}");
+    assert!(!path.exists(), "nothing is left behind");
+}
+
+#[test]
 fn a_peer_that_talks_nonsense_harms_nobody() {
     let set = doors(1);
     let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();

@@ -75,10 +75,16 @@ impl LimitServer {
     /// # Errors
     ///
     /// What the system says of the address: in use, not there, not allowed. A Unix socket that a server left behind which
-    /// is gone is replaced. An empty or over-long token is [`io::ErrorKind::InvalidInput`].
+    /// is gone is replaced. An empty or over-long token is [`io::ErrorKind::InvalidInput`], and so is a private set: each client
+    /// would have a state of its own.
     pub fn bind(address: impl Into<LimitAddress>, token: &str, set: &LimitSet) -> io::Result<Self> {
         if token.is_empty() || token.len() > MOST_TOKEN {
             let text = format!("a token has 1 to {MOST_TOKEN} bytes, not {}", token.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        if set.is_private() {
+            let text = "a private limit set gives each of its users a state of its own, so it cannot be shared by a server: \
+                        build it without `private`";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let (listener, address, file) = Listener::bind(address.into())?;
