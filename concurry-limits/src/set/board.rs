@@ -41,13 +41,22 @@ fn has_panicked(panic: &Panicked) -> String {
     format!("a limit panicked: {panic}")
 }
 
+/// Whether the first of a line can be admitted; a user's own limit that panics admits it never.
+fn decide_for(slots: &mut [Slot], waiter: &Waiter, now: Timestamp) -> Decision {
+    let decision = catch(|| decide(slots, waiter.wishes(), now)).unwrap_or_else(|panic| {
+        let index = waiter.wishes().first().map_or(0, Wish::index);
+        Decision::Never { index, reason: has_panicked(&panic) }
+    });
+    decision.by(waiter.cell.deadline())
+}
+
 /// What became of a waiter that came in.
 pub(super) enum Entered {
     /// It was granted at once.
     Granted,
     /// It stands in the queue at this place.
     Standing(u64),
-    /// It can never be granted.
+    /// It can never be granted, or too late.
     Never(Decision),
     /// Another set had granted it already.
     Closed,
@@ -88,8 +97,8 @@ impl Board {
     pub(super) fn enter(&mut self, waiter: Waiter, now: Timestamp, effects: &mut Effects) -> Entered {
         let behind = self.queue.ahead_of(mask_of(waiter.wishes())).is_some();
         let cell = Arc::clone(&waiter.cell);
-        let at = match decide(&mut self.slots, waiter.wishes(), now) {
-            never @ Decision::Never { .. } => return Entered::Never(never),
+        let at = match decide(&mut self.slots, waiter.wishes(), now).by(cell.deadline()) {
+            never @ (Decision::Never { .. } | Decision::Late { .. }) => return Entered::Never(never),
             Decision::Now if !behind => {
                 return if self.hand_over(&waiter, now, effects) {
                     Entered::Granted
@@ -128,10 +137,7 @@ impl Board {
             let group = &mut self.queue.groups[index];
             let Some((_, head)) = group.line.first() else { continue };
             let at = if group.mask & blocked == 0 {
-                match catch(|| decide(&mut self.slots, head.wishes(), now)).unwrap_or_else(|panic| {
-                    let index = head.wishes().first().map_or(0, Wish::index);
-                    Decision::Never { index, reason: has_panicked(&panic) }
-                }) {
+                match decide_for(&mut self.slots, head, now) {
                     // One that another set has granted meanwhile holds nobody up.
                     Decision::Later { .. } | Decision::Behind { .. } if head.cell.is_elsewhere() => {
                         group.line.next();
@@ -185,7 +191,8 @@ impl Board {
 
     /// Tells a waiter that was taken out of the queue that it waits in vain.
     fn refuse(&mut self, waiter: &Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
-        let error = refusal(&mut self.slots, waiter.wishes(), decision, None, now);
+        let time = now - waiter.cell.since;
+        let error = refusal(&mut self.slots, waiter.wishes(), decision, Some(time), now);
         effects.wakers.extend(waiter.cell.refuse(waiter.branch, error));
     }
 

@@ -48,6 +48,8 @@ pub(super) struct Cell {
     branches: SmallVec<[Branch; 1]>,
     /// Since when it waits.
     pub(super) since: Timestamp,
+    /// Until when.
+    deadline: Option<Timestamp>,
     /// Whether the waiter sleeps to its own instants; otherwise its engines have timers for it.
     self_timed: bool,
 }
@@ -79,13 +81,13 @@ impl Cell {
     pub(super) fn new(
         branches: SmallVec<[Branch; 1]>,
         waker: Waker,
-        since: Timestamp,
+        (since, deadline): (Timestamp, Option<Timestamp>),
         self_timed: bool,
     ) -> Self {
         let armed = branches.iter().map(|_| None).collect();
         let standing = u32::try_from(branches.len()).unwrap_or(u32::MAX);
         let state = State { phase: Phase::Waiting, waker, armed, standing };
-        Self { state: Mutex::new(state), branches, since, self_timed }
+        Self { state: Mutex::new(state), branches, since, deadline, self_timed }
     }
 
     pub(super) fn branches(&self) -> &[Branch] {
@@ -99,6 +101,11 @@ impl Cell {
     /// What it wants of the set of this branch.
     pub(super) fn wishes(&self, branch: u32) -> &[Wish] {
         &self.branch(branch).wishes
+    }
+
+    /// The deadline by which a set can tell that it would be too late. Of several sets, none knows what the others do.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.deadline.filter(|_| self.branches.len() == 1)
     }
 
     pub(super) fn is_self_timed(&self) -> bool {

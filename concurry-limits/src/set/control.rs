@@ -117,15 +117,15 @@ fn would_admit_elsewhere(remote: &RemoteSet, request: &impl Request) -> Admissio
 fn would_admit(board: &mut Board, demand: &Demand, now: Timestamp) -> Admission {
     match board.judge(&demand.wishes, demand.mask, now) {
         Decision::Now => Admission::Now,
-        Decision::Later { index, at: Some(at) } => Admission::In(at - now, board.slots[index].key.clone()),
-        Decision::Later { index, at: None } | Decision::Behind { index, .. } => {
+        Decision::Later { index, at: Some(at), .. } | Decision::Late { index, at } => {
+            Admission::In(at - now, board.slots[index].key.clone())
+        }
+        Decision::Later { index, at: None, .. } | Decision::Behind { index, .. } => {
             Admission::OnRelease(board.slots[index].key.clone())
         }
-        never @ Decision::Never { .. } => {
+        never @ Decision::Never { index, .. } => {
             let error = refusal(&mut board.slots, &demand.wishes, &never, None, now);
-            if let Decision::Never { index, .. } = never {
-                board.slots[index].refused -= 1; // a question is no refusal
-            }
+            board.slots[index].refused -= 1; // a question is no refusal
             Admission::Never(error)
         }
     }

@@ -188,16 +188,14 @@ impl Engine {
         patience: Patience,
     ) -> Result<Option<Timestamp>, LimitError> {
         self.act(|board, now, _| {
-            let decision = board.admit(demand, now);
-            let waited = match (&decision, patience) {
-                (Decision::Now, _) => return Ok(Some(now)),
-                (Decision::Never { .. }, _) | (_, Patience::None) => None,
-                (Decision::Later { at: Some(at), .. }, Patience::Until(deadline)) if *at > deadline => {
-                    Some(Duration::ZERO)
+            let decision = board.admit(demand, now).by(patience.deadline());
+            match (&decision, patience) {
+                (Decision::Now, _) => Ok(Some(now)),
+                (Decision::Never { .. } | Decision::Late { .. }, _) | (_, Patience::None) => {
+                    Err(refusal(&mut board.slots, &demand.wishes, &decision, None, now))
                 }
-                _ => return Ok(None),
-            };
-            Err(refusal(&mut board.slots, &demand.wishes, &decision, waited, now))
+                _ => Ok(None),
+            }
         })
     }
 

@@ -98,7 +98,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_line_is_an_ordered_map(steps in prop::collection::vec((0_u8..10, any::<prop::sample::Index>()), 1..400)) {
-            let cell = Arc::new(Cell::new(smallvec![], Waker::noop().clone(), Timestamp::default(), false));
+            let cell = Arc::new(Cell::new(smallvec![], Waker::noop().clone(), (Timestamp::default(), None), false));
             let (mut line, mut model) = (Line::default(), BTreeMap::new());
             for (seq, (what, which)) in (0..).zip(steps) {
                 match what {

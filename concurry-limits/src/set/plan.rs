@@ -61,17 +61,17 @@ impl Plan {
 
     /// Asks, and lines up if that is what it takes.
     pub(super) fn begin(self, waker: &Waker) -> Result<Outcome, Waiting> {
-        let since = self.clock.now();
-        self.ask().map_err(|entries| Waiting::start(entries, since, waker.clone(), false))
+        let times = (self.clock.now(), self.patience.deadline());
+        self.ask().map_err(|entries| Waiting::start(entries, times, waker.clone(), false))
     }
 
     /// Carries it out on this thread.
     pub(super) fn block(self) -> Outcome {
         let (clock, deadline) = (Arc::clone(&self.clock), self.patience.deadline());
-        let since = clock.now();
+        let times = (clock.now(), deadline);
         match self.ask() {
             Ok(outcome) => outcome,
-            Err(entries) => Waiting::start(entries, since, thread_waker(), true).block(&*clock, deadline),
+            Err(entries) => Waiting::start(entries, times, thread_waker(), true).block(&*clock, deadline),
         }
     }
 }

@@ -29,12 +29,27 @@ pub(super) struct Slot {
 pub(super) enum Decision {
     /// By all of its limits.
     Now,
-    /// Not yet, because of the limit at `index`; at `at`, if that depends on time alone.
-    Later { index: usize, at: Option<Timestamp> },
+    /// Not yet, because of the limit at `index`; at `at`, if that depends on time alone. However much is given back, not
+    /// before the latest instant that is known, by the limit at the index beside it.
+    Later { index: usize, at: Option<Timestamp>, not_before: Option<(usize, Timestamp)> },
+    /// Not before `at` by the limit at `index`, and that is too late for who asks.
+    Late { index: usize, at: Timestamp },
     /// By its limits, but others came earlier that want the limit at `index` too; at `at` the first of them is admitted.
     Behind { index: usize, at: Option<Timestamp> },
     /// By the limit at `index` never.
     Never { index: usize, reason: String },
+}
+
+impl Decision {
+    /// The decision for one who waits until `deadline` at most.
+    pub(super) fn by(self, deadline: Option<Timestamp>) -> Self {
+        match (self, deadline) {
+            (Self::Later { not_before: Some((index, at)), .. }, Some(deadline)) if at > deadline => {
+                Self::Late { index, at }
+            }
+            (decision, _) => decision,
+        }
+    }
 }
 
 impl Slot {
@@ -105,11 +120,7 @@ impl Slot {
         if amount > self.capacity {
             return Verdict::Never(ABOVE_CAPACITY.into());
         }
-        let held_back = match &self.restraint {
-            None => None,
-            Some(restraint) => restraint.refuses_until(amount, now),
-        };
-        match (self.state.check(amount, now), held_back) {
+        match (self.state.check(amount, now), self.held_back(amount, now)) {
             (Verdict::Granted, Some(until)) => Verdict::NotBefore(until),
             (Verdict::NotBefore(at), Some(until)) => Verdict::NotBefore(at.max(until)),
             // A state that names an instant that has passed would be asked again and again without time moving.
@@ -117,25 +128,36 @@ impl Slot {
             (verdict, _) => verdict,
         }
     }
+
+    /// Until when an amount is held back, whatever the state says.
+    fn held_back(&self, amount: u64, now: Timestamp) -> Option<Timestamp> {
+        self.restraint.as_ref()?.refuses_until(amount, now)
+    }
 }
 
 /// Asks all limits of `wishes`. A later instant outweighs an earlier one, a release that must come outweighs any instant,
 /// and `Never` outweighs all.
 pub(super) fn decide(slots: &mut [Slot], wishes: &[Wish], now: Timestamp) -> Decision {
-    let mut decision = Decision::Now;
+    let (mut held, mut not_before) = (None, None::<(usize, Timestamp)>);
     for wish in wishes.iter().filter(|wish| wish.requested > 0) {
         let index = wish.index();
-        decision = match (slots[index].check(wish.requested, now), decision) {
-            (Verdict::Never(reason), _) => return Decision::Never { index, reason: reason.into_owned() },
-            (Verdict::Granted, decision) | (_, decision @ Decision::Later { at: None, .. }) => decision,
-            (Verdict::OnRelease, _) => Decision::Later { index, at: None },
-            (Verdict::NotBefore(new), Decision::Later { index, at: Some(old) }) if old >= new => {
-                Decision::Later { index, at: Some(old) }
+        let at = match slots[index].check(wish.requested, now) {
+            Verdict::Granted => continue,
+            Verdict::Never(reason) => return Decision::Never { index, reason: reason.into_owned() },
+            Verdict::NotBefore(at) => Some(at),
+            Verdict::OnRelease => {
+                held.get_or_insert(index);
+                slots[index].held_back(wish.requested, now)
             }
-            (Verdict::NotBefore(new), _) => Decision::Later { index, at: Some(new) },
         };
+        let later = at.filter(|at| not_before.is_none_or(|(_, latest)| *at > latest));
+        not_before = later.map(|at| (index, at)).or(not_before);
     }
-    decision
+    match (held, not_before) {
+        (None, None) => Decision::Now,
+        (None, Some((index, at))) => Decision::Later { index, at: Some(at), not_before },
+        (Some(index), _) => Decision::Later { index, at: None, not_before },
+    }
 }
 
 /// Takes all of `wishes`, which [`decide`] has just granted; nothing when a user's own limit panics.
@@ -184,7 +206,8 @@ pub(super) fn refusal(
 ) -> LimitError {
     let (index, at) = match decision {
         Decision::Now => (wishes.iter().find(|wish| wish.requested > 0).map_or(0, Wish::index), Some(now)),
-        Decision::Later { index, at } | Decision::Behind { index, at } => (*index, *at),
+        Decision::Later { index, at, .. } | Decision::Behind { index, at } => (*index, *at),
+        Decision::Late { index, at } => (*index, Some(*at)),
         Decision::Never { index, .. } => (*index, None),
     };
     let requested = wishes.iter().find(|wish| wish.index() == index).map_or(0, |wish| wish.requested);
@@ -192,6 +215,7 @@ pub(super) fn refusal(
     slot.refused += 1;
     let (key, capacity, available) = (slot.key.clone(), slot.capacity, slot.available(now));
     let available_in = at.map(|at| at - now);
+    let waited = waited.or_else(|| matches!(decision, Decision::Late { .. }).then_some(Duration::ZERO));
     match (decision, waited) {
         (Decision::Never { reason, .. }, _) => {
             LimitError::Never { key, requested, capacity, reason: reason.clone() }

@@ -37,13 +37,18 @@ type Outcome = Result<LimitSetAcquisition, LimitError>;
 
 impl Waiting {
     /// Lines up in all of `entries`, until one of them grants at once.
-    pub(super) fn start(entries: Vec<Entry>, since: Timestamp, waker: Waker, self_timed: bool) -> Self {
+    pub(super) fn start(
+        entries: Vec<Entry>,
+        (since, deadline): (Timestamp, Option<Timestamp>),
+        waker: Waker,
+        self_timed: bool,
+    ) -> Self {
         let branches = entries.into_iter().map(|entry| Branch {
             engine: entry.engine,
             position: u32::try_from(entry.position).unwrap_or(u32::MAX),
             wishes: entry.demand.wishes,
         });
-        let cell = Arc::new(Cell::new(branches.collect(), waker, since, self_timed));
+        let cell = Arc::new(Cell::new(branches.collect(), waker, (since, deadline), self_timed));
         let places = cell.branches().iter().map(|_| None).collect();
         // From here on its drop leaves what it stands in, also when a user's own limit panics.
         let mut waiting = Self { cell, places };

@@ -7,6 +7,7 @@ mod common;
 mod configuration;
 mod conformance;
 mod control;
+mod deadlines;
 mod extremes;
 mod fairness;
 mod feedback;

@@ -1,0 +1,89 @@
+//! What is known to come too late is refused at once, whatever else is waited for.
+
+use concurry_core::clock::ManualClock;
+use concurry_limits::RateLimitAlgorithm::TokenBucket;
+use concurry_limits::{
+    Admission, CallLimit, Feedback, LimitError, LimitSet, RateLimit, ResourceLimit, Window,
+};
+
+use crate::common::{Outcome, SECOND, Task, alone, just_before, on, seconds, waiters};
+
+/// Ten tokens a minute, all used, and a door that is held.
+fn used_up_and_held(order: [&str; 2]) -> (ManualClock, LimitSet, concurry_limits::LimitSetAcquisition) {
+    let clock = ManualClock::new();
+    let builder = order.into_iter().fold(on(&clock), |builder, key| match key {
+        "tokens" => builder.limit(RateLimit::new("tokens", 10, Window::MINUTE)),
+        _ => builder.limit(ResourceLimit::new("doors", 1)),
+    });
+    let set = builder.build().expect("valid limits");
+    let held = set.acquire([("tokens", 10)]).expect("it is the first");
+    (clock, set, held)
+}
+
+/// The limit, the known wait and the time waited of a timeout.
+fn timeout(outcome: Outcome) -> (String, Option<std::time::Duration>, std::time::Duration) {
+    match outcome {
+        Err(LimitError::Timeout { key, available_in, waited, .. }) => (key, available_in, waited),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_known_instant_after_the_deadline_is_refused_at_once_though_a_release_is_waited_for_too() {
+    for order in [["tokens", "doors"], ["doors", "tokens"]] {
+        let (_clock, set, held) = used_up_and_held(order);
+        let refused = Task::new(set.acquire_async_timeout([("tokens", 1)], SECOND)).poll();
+        let refused = timeout(refused.expect("the tokens are known to come too late"));
+        assert_eq!(refused, ("tokens".to_owned(), Some(seconds(60)), seconds(0)), "{order:?}");
+        let in_time = Task::waiting(set.acquire_async_timeout([("tokens", 1)], seconds(60)));
+        drop((in_time, held));
+    }
+}
+
+#[test]
+fn a_pause_beyond_the_deadline_is_refused_at_once_though_what_is_paused_is_held() {
+    let (_clock, set) = alone(ResourceLimit::new("doors", 1));
+    let held = set.acquire(()).unwrap();
+    set.pause("doors", seconds(60)).unwrap();
+    let refused = Task::new(set.acquire_async_timeout((), just_before(seconds(60)))).poll();
+    let refused = timeout(refused.expect("the pause is known to last longer"));
+    assert_eq!(refused, ("doors".to_owned(), Some(seconds(60)), seconds(0)));
+    let error = set.prepare(()).unwrap().acquire_timeout(SECOND).unwrap_err();
+    assert!(matches!(error, LimitError::Timeout { .. }), "{error:?}");
+    // Without a deadline, nothing is known but that somebody has to release.
+    let error = set.try_acquire(()).unwrap_err();
+    assert!(matches!(error, LimitError::Unavailable { available_in: None, .. }), "{error:?}");
+    assert_eq!(set.would_admit(()), Admission::OnRelease("doors".into()));
+    let in_time = Task::waiting(set.acquire_async_timeout((), seconds(60)));
+    drop((in_time, held));
+}
+
+#[test]
+fn who_becomes_the_first_is_refused_when_its_instant_lies_after_its_deadline() {
+    let (clock, set) = alone(RateLimit::new("tokens", 10, seconds(10)).algorithm(TokenBucket));
+    drop(set.acquire([("tokens", 10)]).unwrap());
+    let mut first = Task::waiting(set.acquire_async([("tokens", 5)]));
+    let mut late = Task::waiting(set.acquire_async_timeout([("tokens", 6)], seconds(7)));
+    let mut behind = Task::waiting(set.acquire_async_timeout([("tokens", 2)], seconds(7)));
+    clock.advance(seconds(5));
+    drop(first.woken().unwrap());
+    assert_eq!(timeout(late.woken()), ("tokens".to_owned(), Some(seconds(6)), seconds(5)));
+    assert_eq!(waiters(&set, "tokens"), 1);
+    clock.advance(seconds(2));
+    drop(behind.woken().expect("nobody who is late anyway stands in its way"));
+}
+
+#[test]
+fn a_thread_that_waits_is_told_when_a_pause_ends_after_its_deadline() {
+    let (clock, set) = alone(CallLimit::new(1, SECOND));
+    drop(set.acquire(()).unwrap());
+    let waiter = std::thread::spawn({
+        let set = set.clone();
+        move || set.acquire_timeout((), seconds(3))
+    });
+    clock.wait_for_sleepers(1);
+    set.feedback(Feedback::retry_after(seconds(4)));
+    let told = timeout(waiter.join().unwrap());
+    assert_eq!(told, ("call_count".to_owned(), Some(seconds(4)), seconds(0)));
+    assert_eq!(waiters(&set, "call_count"), 0);
+}
