@@ -199,6 +199,14 @@ impl Engine {
         })
     }
 
+    /// Whether a demand is known to be admitted after `deadline` only.
+    pub(super) fn is_late(&self, demand: &Demand, deadline: Timestamp) -> bool {
+        self.act(|board, now, _| {
+            let decision = board.judge(&demand.wishes, demand.mask, now).by(Some(deadline));
+            matches!(decision, Decision::Late { .. })
+        })
+    }
+
     /// Takes in the ledger, if that is possible now.
     #[inline(never)]
     pub(super) fn take_in_ledger(&self, demand: &Demand) -> Option<Timestamp> {

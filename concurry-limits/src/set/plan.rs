@@ -42,21 +42,18 @@ impl Patience {
 }
 
 impl Plan {
-    /// Asks each set once. `Err` are the sets in which it may wait.
-    fn ask(self) -> Result<Outcome, Vec<Entry>> {
-        let mut waitable = Vec::new();
+    /// Asks each set. `Err` are the sets in which it may wait.
+    fn ask(mut self) -> Result<Outcome, Vec<Entry>> {
         let mut errors = Vec::new();
-        for entry in self.entries {
-            match entry.engine.admit(&entry.demand, self.patience) {
-                Ok(Some(taken_at)) => {
-                    let Entry { engine, demand, position } = entry;
-                    return Ok(Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, position)));
-                }
-                Ok(None) => waitable.push(entry),
-                Err(error) => errors.push(error),
-            }
+        // Who waits in one of several waits in those too that are late by now: what comes back may be there first.
+        if let (Some(deadline), [_, _, ..]) = (self.patience.deadline(), &self.entries[..]) {
+            let is_late = |entry: &Entry| entry.engine.is_late(&entry.demand, deadline);
+            self.entries = match ask_each(self.entries, Patience::Forever, &mut errors) {
+                Err(waitable) if waitable.iter().all(is_late) => waitable,
+                answer => return answer,
+            };
         }
-        if waitable.is_empty() { Ok(Err(first_error(errors))) } else { Err(waitable) }
+        ask_each(self.entries, self.patience, &mut errors)
     }
 
     /// Asks, and lines up if that is what it takes.
@@ -74,6 +71,26 @@ impl Plan {
             Err(entries) => Waiting::start(entries, times, thread_waker(), true).block(&*clock, deadline),
         }
     }
+}
+
+/// Asks each set once, and adds up why they refuse. `Err` are those in which one may wait.
+fn ask_each(
+    entries: Vec<Entry>,
+    patience: Patience,
+    errors: &mut Vec<LimitError>,
+) -> Result<Outcome, Vec<Entry>> {
+    let mut waitable = Vec::new();
+    for entry in entries {
+        match entry.engine.admit(&entry.demand, patience) {
+            Ok(Some(taken_at)) => {
+                let Entry { engine, demand, position } = entry;
+                return Ok(Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, position)));
+            }
+            Ok(None) => waitable.push(entry),
+            Err(error) => errors.push(error),
+        }
+    }
+    if waitable.is_empty() { Ok(Err(first_error(std::mem::take(errors)))) } else { Err(waitable) }
 }
 
 /// Of several refusals, the one that could admit first.

@@ -1,9 +1,10 @@
 //! What is known to come too late is refused at once, whatever else is waited for.
 
 use concurry_core::clock::ManualClock;
+use concurry_limits::LimitPoolBalancing::EarliestAvailable;
 use concurry_limits::RateLimitAlgorithm::TokenBucket;
 use concurry_limits::{
-    Admission, CallLimit, Feedback, LimitError, LimitSet, RateLimit, ResourceLimit, Window,
+    Admission, CallLimit, Feedback, LimitError, LimitPool, LimitSet, RateLimit, ResourceLimit, Window,
 };
 
 use crate::common::{Outcome, SECOND, Task, alone, just_before, on, seconds, waiters};
@@ -86,4 +87,52 @@ fn a_thread_that_waits_is_told_when_a_pause_ends_after_its_deadline() {
     let told = timeout(waiter.join().unwrap());
     assert_eq!(told, ("call_count".to_owned(), Some(seconds(4)), seconds(0)));
     assert_eq!(waiters(&set, "call_count"), 0);
+}
+
+/// A pool of a set with ten tokens in a minute, all of which are taken, and of one with a door that is held as well.
+fn one_late_and_one_held(clock: &ManualClock) -> LimitPool {
+    let tokens = || RateLimit::new("tokens", 10, Window::MINUTE).algorithm(TokenBucket);
+    let late = on(clock).limit(tokens()).build().expect("a valid limit");
+    let held = on(clock).limit(tokens()).limit(ResourceLimit::new("doors", 1)).build().expect("valid limits");
+    LimitPool::new([late, held]).load_balancing(EarliestAvailable)
+}
+
+#[test]
+fn a_set_that_would_be_late_is_waited_in_too_where_another_is_waited_for() {
+    let clock = ManualClock::new();
+    let pool = one_late_and_one_held(&clock);
+    let mut used = pool[0].acquire([("tokens", 10)]).unwrap();
+    let held = pool[1].acquire([("tokens", 1)]).unwrap();
+    let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 5)], seconds(10)));
+    assert_eq!([0, 1].map(|index| waiters(&pool[index], "tokens")), [1, 1]);
+    assert_eq!(pool[0].stats().limits[0].refused, 0, "it is not refused");
+    used.update([("tokens", 5)]).unwrap();
+    used.release().unwrap();
+    assert_eq!(task.woken().expect("what was refunded came in time").set_index(), 0);
+    assert_eq!([0, 1].map(|index| waiters(&pool[index], "tokens")), [0, 0]);
+    drop(held);
+}
+
+#[test]
+fn sets_that_would_all_be_late_are_refused_at_once() {
+    let clock = ManualClock::new();
+    let pool = one_late_and_one_held(&clock);
+    drop(pool[0].acquire([("tokens", 10)]).unwrap());
+    drop(pool[1].acquire([("tokens", 6)]).unwrap());
+    let refused = timeout(pool.acquire_timeout([("tokens", 5)], SECOND));
+    assert_eq!(refused, ("tokens".to_owned(), Some(seconds(6)), seconds(0)));
+}
+
+#[test]
+fn who_waits_in_several_sets_is_refused_only_by_its_deadline() {
+    let clock = ManualClock::new();
+    let pool = one_late_and_one_held(&clock);
+    drop(pool[0].acquire([("tokens", 10)]).unwrap());
+    let held = pool[1].acquire([("tokens", 1)]).unwrap();
+    let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 5)], seconds(10)));
+    pool[1].pause("doors", seconds(60)).unwrap();
+    assert_eq!(task.wakes(), 0);
+    pool[1].resume("doors").unwrap();
+    drop(held);
+    assert_eq!(task.woken().unwrap().set_index(), 1);
 }
