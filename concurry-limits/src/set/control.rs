@@ -13,16 +13,27 @@ use crate::{LimitError, Request};
 impl LimitSet {
     /// Whether a request would be admitted now, and otherwise when. Takes nothing and counts nothing.
     pub fn would_admit(&self, request: impl Request) -> Admission {
+        self.admission(&request, false)
+    }
+
+    /// As [`would_admit`](Self::would_admit), for a request that stands in the queue itself: that somebody does keeps no
+    /// instant from it.
+    #[doc(hidden)]
+    pub fn would_admit_queued(&self, request: impl Request) -> Admission {
+        self.admission(&request, true)
+    }
+
+    fn admission(&self, request: &impl Request, queued: bool) -> Admission {
         let engine = match &self.repr {
             Repr::Empty(_) => return Admission::Now,
             Repr::Local(engine) => engine,
-            Repr::Remote(remote) => return would_admit_elsewhere(remote, &request),
+            Repr::Remote(remote) => return would_admit_elsewhere(remote, request),
         };
-        let demand = match Demand::of(&request, &engine.definition) {
+        let demand = match Demand::of(request, &engine.definition) {
             Ok(demand) => demand,
             Err(error) => return Admission::Never(error),
         };
-        engine.act(|board, now, _| would_admit(board, &demand, now))
+        engine.act(|board, now, _| would_admit(board, &demand, queued, now))
     }
 
     /// Changes the capacity of a limit for everybody. What is used stays used: below it, nothing more is admitted
@@ -114,13 +125,16 @@ fn would_admit_elsewhere(remote: &RemoteSet, request: &impl Request) -> Admissio
     }
 }
 
-fn would_admit(board: &mut Board, demand: &Demand, now: Timestamp) -> Admission {
+fn would_admit(board: &mut Board, demand: &Demand, queued: bool, now: Timestamp) -> Admission {
     match board.judge(&demand.wishes, demand.mask, now) {
         Decision::Now => Admission::Now,
-        Decision::Later { index, at: Some(at), .. } | Decision::Late { index, at } => {
+        // With others ahead it is too early by what they take.
+        Decision::Later { index, at: Some(at), .. }
+            if queued || board.queue.ahead_of(demand.mask).is_none() =>
+        {
             Admission::In(at - now, board.slots[index].key.clone())
         }
-        Decision::Later { index, at: None, .. } | Decision::Behind { index, .. } => {
+        Decision::Later { index, .. } | Decision::Late { index, .. } | Decision::Behind { index, .. } => {
             Admission::OnRelease(board.slots[index].key.clone())
         }
         never @ Decision::Never { index, .. } => {

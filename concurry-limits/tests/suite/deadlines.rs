@@ -136,3 +136,14 @@ fn who_waits_in_several_sets_is_refused_only_by_its_deadline() {
     drop(held);
     assert_eq!(task.woken().unwrap().set_index(), 1);
 }
+
+#[test]
+fn with_others_ahead_no_time_is_promised() {
+    let (_clock, set) = alone(RateLimit::new("tokens", 10, SECOND).algorithm(TokenBucket));
+    drop(set.acquire([("tokens", 10)]).unwrap());
+    assert_eq!(set.would_admit([("tokens", 1)]), Admission::In(SECOND / 10, "tokens".into()));
+    let ahead = Task::waiting(set.acquire_async([("tokens", 8)]));
+    assert_eq!(set.would_admit([("tokens", 1)]), Admission::OnRelease("tokens".into()));
+    drop(ahead);
+    assert_eq!(set.would_admit([("tokens", 1)]), Admission::In(SECOND / 10, "tokens".into()));
+}

@@ -137,7 +137,7 @@ impl<M: Queued> Explains for Queue<M> {
 
 /// The limit that admits this request last, of the set that would admit it first; none if one admits it now.
 fn holder(limits: &LimitPool, needed: &[(&'static str, u64)]) -> Option<HeldBy> {
-    let held = limits.sets().iter().map(|set| match set.would_admit(needed) {
+    let held = limits.sets().iter().map(|set| match set.would_admit_queued(needed) {
         Admission::In(wait, key) => Some(HeldBy { key, admits_in: Some(wait) }),
         Admission::OnRelease(key) => Some(HeldBy { key, admits_in: None }),
         _ => None,
