@@ -11,7 +11,7 @@ use concurry_core::sync::lock;
 
 /// The number of limits a set may have: one bit each in the mask of a request.
 const MOST_LIMITS: usize = 128;
-/// How many unknown keys a lenient set remembers to have warned of.
+/// How many unknown keys a set remembers to have warned of.
 const MOST_WARNINGS: usize = 1_024;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -28,8 +28,12 @@ pub(crate) struct Definition {
     /// What is asked of each limit again and again.
     #[serde(skip)]
     pub(super) known: OnceLock<Vec<Known>>,
+    /// The unknown keys of requests and usages that a warning was given of.
     #[serde(skip)]
-    pub(crate) warned: Mutex<BTreeSet<String>>,
+    pub(super) warned: Mutex<BTreeSet<String>>,
+    /// As much of the keys that a server told of.
+    #[serde(skip)]
+    pub(super) warned_of_servers: Mutex<BTreeSet<String>>,
 }
 
 /// What a limit says of itself, which never changes.
@@ -87,20 +91,34 @@ impl Definition {
 
     /// Warns that a lenient set skips `key`: once a key.
     pub(crate) fn warn_unknown(&self, key: &str) {
-        if self.is_first_warning(key) {
+        if is_first_warning(&self.warned, key) {
             tracing::warn!(key, known = ?self.keys(), "this lenient limit set has no limit of that key and skips it");
         }
     }
 
     /// Warns that a server limits what this set does not: once a key.
     pub(super) fn warn_unlimited(&self, key: &str) {
-        if self.is_first_warning(key) {
+        if is_first_warning(&self.warned_of_servers, key) {
             tracing::warn!(key, known = ?self.keys(), "a server told of a limit of that key, and this limit set has none");
         }
     }
+}
 
-    fn is_first_warning(&self, key: &str) -> bool {
-        let mut warned = lock(&self.warned);
-        !warned.contains(key) && warned.len() < MOST_WARNINGS && warned.insert(key.to_owned())
+/// Whether nobody was warned of `key` yet. Of one key too many, a last warning says that of further ones there is none.
+fn is_first_warning(warned: &Mutex<BTreeSet<String>>, key: &str) -> bool {
+    let count = {
+        let mut warned = lock(warned);
+        if warned.len() > MOST_WARNINGS || !warned.insert(key.to_owned()) {
+            return false;
+        }
+        warned.len()
+    };
+    if count > MOST_WARNINGS {
+        tracing::warn!(
+            key,
+            count,
+            "a limit set was told of too many keys that it has no limit of: it warns of no more"
+        );
     }
+    count <= MOST_WARNINGS
 }

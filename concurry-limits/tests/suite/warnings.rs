@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use concurry_limits::{LimitSet, RateLimit, ResourceLimit, Window};
+use concurry_limits::{Feedback, LimitSet, RateLimit, ResourceLimit, Window};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
@@ -84,4 +85,27 @@ fn a_lenient_set_warns_once_a_key() {
         }
     };
     assert_eq!(warnings_of(requests), 2);
+}
+
+#[test]
+fn a_set_that_has_warned_of_very_many_keys_says_that_it_warns_of_no_more() {
+    let set = LimitSet::builder().limit(ResourceLimit::new("doors", 9)).lenient().build().unwrap();
+    let ask = |keys: std::ops::Range<u32>| {
+        warnings_of(|| keys.for_each(|key| drop(set.acquire([(key.to_string(), 1)]).unwrap())))
+    };
+    assert_eq!(ask(0..1_024), 1_024);
+    assert_eq!(ask(0..1_024), 0);
+    assert_eq!(ask(1_024..3_000), 1, "the last warning");
+    assert_eq!(ask(0..5_000), 0);
+    // What a server says is another matter.
+    let said = || set.feedback(Feedback::remaining("windows", 3, Duration::from_secs(1)));
+    assert_eq!((warnings_of(said), warnings_of(said)), (1, 0));
+}
+
+#[test]
+fn a_key_that_a_request_was_warned_of_is_news_from_a_server() {
+    let set = LimitSet::builder().limit(ResourceLimit::new("doors", 9)).lenient().build().unwrap();
+    let said = || set.feedback(Feedback::remaining("windows", 3, Duration::from_secs(1)));
+    assert_eq!(warnings_of(|| drop(set.acquire([("windows", 1)]).unwrap())), 1);
+    assert_eq!((warnings_of(said), warnings_of(said)), (1, 0));
 }
