@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use concurry_limits::{Feedback, LimitSet, RateLimit, ResourceLimit, Window};
+use concurry_limits::{Feedback, LimitSet, PreparedAcquisition, RateLimit, ResourceLimit, Window};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
@@ -108,4 +108,45 @@ fn a_key_that_a_request_was_warned_of_is_news_from_a_server() {
     let said = || set.feedback(Feedback::remaining("windows", 3, Duration::from_secs(1)));
     assert_eq!(warnings_of(|| drop(set.acquire([("windows", 1)]).unwrap())), 1);
     assert_eq!((warnings_of(said), warnings_of(said)), (1, 0));
+}
+
+/// How often a prepared acquisition of all limits warns that is dropped after `use_it`.
+fn prepared_warnings_of(set: &LimitSet, use_it: impl FnOnce(&mut PreparedAcquisition<'_>)) -> usize {
+    let names: Vec<_> = set.keys().map(|key| (key.to_owned(), 5)).collect();
+    let prepared = set.prepare(names).expect("it fits");
+    warnings_of(|| use_it(&mut prepared.acquire().expect("there is plenty")))
+}
+
+#[test]
+fn a_prepared_acquisition_warns_like_any_other() {
+    let alone = tokens();
+    let rate = |key| RateLimit::new(key, 1_000, Window::MINUTE);
+    let two = LimitSet::builder().limit(rate("tokens")).limit(rate("images")).build().unwrap();
+    for set in [&alone, &two] {
+        assert_eq!(prepared_warnings_of(set, |_| ()), 1);
+        assert_eq!(prepared_warnings_of(set, |held| drop(held.release().unwrap_err())), 0, "it was told");
+        let all: Vec<_> = set.keys().map(|key| (key.to_owned(), 3)).collect();
+        assert_eq!(prepared_warnings_of(set, |held| held.update(&all).unwrap()), 0);
+        let one_by_one = |held: &mut PreparedAcquisition<'_>| {
+            for one in &all {
+                held.update(std::slice::from_ref(one)).unwrap();
+            }
+        };
+        assert_eq!(prepared_warnings_of(set, one_by_one), 0);
+    }
+    let one_of_two = |held: &mut PreparedAcquisition<'_>| held.update([("images", 5)]).unwrap();
+    assert_eq!(prepared_warnings_of(&two, one_of_two), 1);
+}
+
+#[test]
+fn a_prepared_acquisition_that_is_dropped_in_a_panic_is_silent() {
+    let panics = || {
+        let outcome = std::panic::catch_unwind(|| {
+            let prepared = tokens().prepare([("tokens", 5)]).unwrap();
+            let _acquired = prepared.acquire().unwrap();
+            panic!("the caller's own");
+        });
+        assert!(outcome.is_err());
+    };
+    assert_eq!(warnings_of(panics), 0);
 }
