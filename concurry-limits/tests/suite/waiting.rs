@@ -355,9 +355,9 @@ fn small_requests_without_end_do_not_starve_a_large_one_whatever_way_they_come()
     }
 }
 
-/// A manual clock that counts what is asked of it.
+/// A manual clock that counts the requests to wake, and notes until when threads park.
 #[derive(Debug, Clone, Default)]
-struct Counting(ManualClock, Arc<AtomicU64>);
+struct Counting(ManualClock, Arc<AtomicU64>, Arc<Mutex<Vec<Option<Timestamp>>>>);
 
 impl Clock for Counting {
     fn now(&self) -> Timestamp {
@@ -370,6 +370,7 @@ impl Clock for Counting {
     }
 
     fn park_until(&self, at: Option<Timestamp>) {
+        self.2.lock().expect("no panic").push(at);
         self.0.park_until(at);
     }
 }
@@ -397,4 +398,26 @@ fn one_timer_serves_all_who_wait_and_nobody_is_woken_in_vain() {
         drop(task.woken().unwrap());
     }
     assert_eq!(clock.0.next_wake(), None);
+}
+
+#[test]
+fn a_thread_that_waits_for_a_release_sleeps_until_it_is_woken_and_no_timer_is_set() {
+    let clock = Counting::default();
+    let builder = LimitSet::builder().clock(Arc::new(clock.clone()));
+    let set = builder.limit(ResourceLimit::new("doors", 1)).build().unwrap();
+    let held = set.acquire(()).unwrap();
+    let passing = |set: LimitSet| std::thread::spawn(move || set.acquire(()).map(drop));
+    let waiters: Vec<_> = (0..3).map(|_| passing(set.clone())).collect();
+    wait_for_waiters(&set, "doors", 3);
+    while clock.2.lock().unwrap().len() < 3 {
+        std::thread::yield_now();
+    }
+    clock.0.advance(seconds(3_600));
+    drop(held);
+    for waiter in waiters {
+        waiter.join().unwrap().unwrap();
+    }
+    let parked = clock.2.lock().unwrap();
+    assert!(parked.iter().all(Option::is_none), "{parked:?}");
+    assert_eq!((clock.1.load(Ordering::SeqCst), clock.0.next_wake()), (0, None));
 }
