@@ -161,6 +161,18 @@ fn a_refusal_tells_limit_amount_capacity_and_the_exact_wait() {
     assert_eq!(set.would_admit([("tokens", 5)]), Admission::In(wait, "tokens".into()));
 }
 
+#[test]
+fn a_timeout_says_in_its_text_what_was_wanted_and_how_long_it_would_take() {
+    let (_clock, set) = alone(RateLimit::new("tokens", 10, Window::MINUTE));
+    drop(set.acquire([("tokens", 8)]).unwrap());
+    let error = set.acquire_timeout([("tokens", 5)], crate::common::seconds(7)).unwrap_err();
+    assert!(matches!(error, LimitError::Timeout { .. }), "{error:?}");
+    let text = error.to_string();
+    for part in ["`tokens`", "5", "2 of 10", "60s"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
 /// What is in use, available and waiting of each limit.
 fn counts(set: &LimitSet) -> Vec<(u64, u64, usize)> {
     set.stats().limits.iter().map(|limit| (limit.in_use, limit.available, limit.waiting)).collect()
