@@ -5,6 +5,9 @@
 //! has left is found by binary search. Memory grows with the distinct instants of admission in one window, 16 bytes each, and
 //! shrinks with them.
 //!
+//! To admit is O(1), amortised: each entry is dropped once. To refuse is O(log n) of n entries, by that search; to undo is
+//! O(n) of those that came after what is undone, whose totals it lessens.
+//!
 //! Totals wrap around. Of more than `u64::MAX` in one window, which only debts can make, the oldest is forgotten: it makes no
 //! difference, since nothing is admitted as long as that would be inside, so much is left without it.
 
@@ -183,6 +186,26 @@ mod tests {
         assert_eq!(rate.log.len(), 20, "10 of the burst are still inside");
         assert!(rate.log.capacity() <= FEW, "room for {}", rate.log.capacity());
         assert_eq!(rate.in_use(at(1_099_989)), 20);
+    }
+
+    #[test]
+    fn entries_are_dropped_once_each_as_soon_as_they_have_left() {
+        let mut rate = SlidingWindow::new(1_000_000, 1_000);
+        let (mut takes, mut dropped, window) = (Vec::new(), 0, std::time::Duration::from_micros(1));
+        for step in 0..3_000_u64 {
+            // In bursts, with pauses in which a part of the window leaves, or all of it.
+            let now = Timestamp::from_nanos(step + step / 50 * 700 + step / 500 * 2_000);
+            let before: Vec<_> = rate.log.iter().map(|entry| entry.at).collect();
+            rate.take(1, now);
+            takes.push(now);
+            let kept: Vec<_> = rate.log.iter().map(|entry| entry.at).collect();
+            dropped += before.iter().filter(|at| !kept.contains(at)).count();
+            assert_eq!(kept, takes[dropped..], "in order, and each that was dropped stays away");
+            assert!(takes[..dropped].iter().all(|at| now - *at >= window));
+            assert!(kept.iter().all(|at| now - *at < window));
+            assert!(dropped <= takes.len());
+        }
+        assert!(dropped > 2_500, "{dropped}");
     }
 
     #[test]
