@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
-use super::Config;
+use super::{Config, LimitsConfig};
 use crate::sync::lock;
 
 static GLOBAL: GlobalConfig = GlobalConfig { config: Mutex::new(None) };
@@ -103,4 +103,35 @@ pub(super) fn current() -> Config {
     let scope = SCOPES.try_with(|scopes| scopes.borrow().last().cloned()).unwrap_or_default();
     let levels = [global, scope];
     levels.into_iter().flatten().fold(Config::defaults(), |below, level| level.over(&below))
+}
+
+/// The limits of [`current`].
+pub(super) fn current_limits() -> LimitsConfig {
+    let of = |level: &Arc<Config>| level.limits.clone();
+    let scope = SCOPES.try_with(|scopes| scopes.borrow().last().map(of)).unwrap_or_default();
+    let global = lock(&GLOBAL.config).as_ref().map(of);
+    let levels = [global, scope];
+    levels.into_iter().flatten().fold(LimitsConfig::defaults(), |below, level| level.over(&below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithm::RateLimitAlgorithm;
+    use crate::pool_balancing::LimitPoolBalancing;
+
+    #[test]
+    fn the_limits_alone_are_those_of_the_whole() {
+        let same = || assert_eq!(LimitsConfig::current(), Config::current().limits);
+        same();
+        let mut outer = Config::default();
+        outer.limits.algorithm = Some(RateLimitAlgorithm::Gcra);
+        let mut inner = Config::default();
+        inner.limits.load_balancing = Some(LimitPoolBalancing::Random);
+        with_config(outer, || {
+            same();
+            with_config(inner, same);
+            assert_eq!(LimitsConfig::current().algorithm, Some(RateLimitAlgorithm::Gcra));
+        });
+    }
 }

@@ -122,6 +122,28 @@ pub struct LimitsConfig {
     pub load_balancing: Option<LimitPoolBalancing>,
 }
 
+impl LimitsConfig {
+    fn defaults() -> Self {
+        Self {
+            algorithm: Some(RateLimitAlgorithm::default()),
+            load_balancing: Some(LimitPoolBalancing::default()),
+        }
+    }
+
+    fn over(&self, below: &Self) -> Self {
+        Self {
+            algorithm: self.algorithm.or(below.algorithm),
+            load_balancing: self.load_balancing.or(below.load_balancing),
+        }
+    }
+
+    /// This section of [`Config::current`], without the others: a limit that is made asks for nothing else.
+    #[doc(hidden)]
+    pub fn current() -> Self {
+        levels::current_limits()
+    }
+}
+
 /// How progress is shown.
 ///
 /// # Examples
@@ -162,10 +184,7 @@ impl Config {
             r#async: workers(1),
             process: workers(cpus),
             ray: workers(1),
-            limits: LimitsConfig {
-                algorithm: Some(RateLimitAlgorithm::default()),
-                load_balancing: Some(LimitPoolBalancing::default()),
-            },
+            limits: LimitsConfig::defaults(),
             progress: ProgressConfig { bars: Some(true), width: Some(30) },
         }
     }
@@ -214,10 +233,7 @@ impl Config {
             r#async: mode(&self.r#async, &below.r#async),
             process: mode(&self.process, &below.process),
             ray: mode(&self.ray, &below.ray),
-            limits: LimitsConfig {
-                algorithm: self.limits.algorithm.or(below.limits.algorithm),
-                load_balancing: self.limits.load_balancing.or(below.limits.load_balancing),
-            },
+            limits: self.limits.over(&below.limits),
             progress: ProgressConfig {
                 bars: self.progress.bars.or(below.progress.bars),
                 width: self.progress.width.or(below.progress.width),

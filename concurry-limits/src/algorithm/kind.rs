@@ -2,7 +2,7 @@
 
 use concurry_core::algorithm::RateLimitAlgorithm;
 use concurry_core::clock::Timestamp;
-use concurry_core::config::Config;
+use concurry_core::config::LimitsConfig;
 
 use super::fixed_window::FixedWindow;
 use super::gcra::Gcra;
@@ -31,5 +31,5 @@ pub(crate) fn state(
 
 /// The algorithm of a limit that names none: the configuration's.
 pub(crate) fn by_default() -> RateLimitAlgorithm {
-    Config::current().limits.algorithm.unwrap_or_default()
+    LimitsConfig::current().algorithm.unwrap_or_default()
 }

@@ -3,12 +3,12 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use concurry_core::config::Config;
+use concurry_core::config::LimitsConfig;
 use concurry_core::pool_balancing::LimitPoolBalancing;
 
 /// The balancing of a pool that names none: the configuration's.
 pub(super) fn by_default() -> LimitPoolBalancing {
-    Config::current().limits.load_balancing.unwrap_or_default()
+    LimitsConfig::current().load_balancing.unwrap_or_default()
 }
 
 /// Where one pool stands.
