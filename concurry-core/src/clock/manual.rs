@@ -103,4 +103,8 @@ impl Clock for ManualClock {
             }
         }
     }
+
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
+    }
 }

@@ -49,6 +49,12 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// Parks this thread until it is unparked or `at` is reached; may return early, like
     /// [`std::thread::park`]. `None` waits for an unpark alone.
     fn park_until(&self, at: Option<Timestamp>);
+
+    /// What tells this source of time from others: instants of two clocks can be compared where this is equal. The default
+    /// is that each clock has a time of its own.
+    fn identity(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>().addr()
+    }
 }
 
 /// The clock that everything uses unless told otherwise: one [`SystemClock`] for the whole process.

@@ -98,8 +98,19 @@ pub(super) fn first_error(errors: Vec<LimitError>) -> LimitError {
     errors.into_iter().min_by_key(soonest).unwrap_or(LimitError::EmptyPool)
 }
 
+/// A plan for the sets of each clock: instants of different clocks cannot be compared.
+fn plans(mut entries: Vec<Entry>, wait: Wait) -> impl Iterator<Item = Plan> {
+    std::iter::from_fn(move || {
+        let clock = Arc::clone(&entries.first()?.engine.clock);
+        let is_of_another = |entry: &mut Entry| entry.engine.clock.identity() != clock.identity();
+        let others = entries.extract_if(.., is_of_another).collect();
+        let patience = Patience::new(wait, &*clock);
+        Some(Plan { entries: std::mem::replace(&mut entries, others), patience, clock })
+    })
+}
+
 /// A request to whichever of `sets` admits it first. Only one of them is ever taken from, with one exception: when some
-/// live in another process, two may grant at one moment, and then one is given back unused.
+/// live in another process or have another clock, two may grant at one moment, and then one is given back unused.
 pub(crate) fn acquire_earliest<'a>(
     sets: impl Iterator<Item = (usize, &'a LimitSet)>,
     request: &impl Request,
@@ -125,11 +136,7 @@ pub(crate) fn acquire_earliest<'a>(
     }
     let mut parts: Vec<Acquire> =
         remotes.into_iter().map(|group| Acquire::remote(RemoteWaiting::new(&group, request, wait))).collect();
-    if let Some(first) = entries.first() {
-        let clock = Arc::clone(&first.engine.clock);
-        let patience = Patience::new(wait, &*clock);
-        parts.insert(0, Acquire::planned(Plan { entries, patience, clock }));
-    }
+    parts.splice(0..0, plans(entries, wait).map(Acquire::planned));
     match parts.len() {
         0 => Acquire::ready(Err(first_error(errors))),
         1 => parts.remove(0),

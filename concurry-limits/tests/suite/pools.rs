@@ -310,6 +310,59 @@ fn a_timeout_of_a_pool_names_the_set_that_could_admit_first() {
     drop(ahead);
 }
 
+/// Two sets whose clocks show times that are a day apart, each with a token in use for so many seconds.
+fn apart(windows: [u64; 2]) -> ([ManualClock; 2], LimitPool) {
+    let clocks = [ManualClock::new(), ManualClock::new()];
+    clocks[0].advance(seconds(86_400));
+    let sets = [0, 1].map(|set| {
+        let rate = RateLimit::new("tokens", 1, seconds(windows[set]));
+        let set = on(&clocks[set]).limit(rate).build().expect("a valid limit");
+        drop(set.acquire([("tokens", 1)]).expect("it is the first"));
+        set
+    });
+    (clocks, LimitPool::new(sets).load_balancing(EarliestAvailable))
+}
+
+#[test]
+fn sets_with_clocks_of_their_own_are_each_asked_by_their_own() {
+    for first in [0, 1] {
+        let (clocks, pool) = apart([9, 4]);
+        let pool = pool.with_worker_index(first);
+        let error = pool.try_acquire([("tokens", 1)]).unwrap_err();
+        assert!(
+            matches!(error, LimitError::Unavailable { available_in: Some(wait), .. } if wait == seconds(4)),
+            "{error:?}"
+        );
+        let error = pool.acquire_timeout([("tokens", 1)], seconds(3)).unwrap_err();
+        let LimitError::Timeout { available_in: Some(wait), waited, .. } = error else { panic!("{error:?}") };
+        assert_eq!((wait, waited), (seconds(4), seconds(0)));
+        let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 1)], seconds(5)));
+        clocks[1].advance(seconds(4));
+        assert_eq!(task.woken().expect("by its own clock it is in time").set_index(), 1);
+        assert_eq!([0, 1].map(|set| waiters(&pool[set], "tokens")), [0, 0]);
+    }
+}
+
+#[test]
+fn a_thread_that_waits_by_several_clocks_is_woken_by_each() {
+    for winner in [0, 1] {
+        let (clocks, pool) = apart([9, 9]);
+        let thread = std::thread::spawn({
+            let pool = pool.clone();
+            move || pool.acquire([("tokens", 1)])
+        });
+        for clock in &clocks {
+            clock.wait_for_sleepers(1);
+        }
+        clocks[winner].advance(seconds(9));
+        let acquired = thread.join().unwrap().unwrap();
+        assert_eq!(acquired.set_index(), winner);
+        assert_eq!([0, 1].map(|set| waiters(&pool[set], "tokens")), [0, 0]);
+        let admitted = [winner, 1 - winner].map(|set| pool[set].stats().limits[0].admitted);
+        assert_eq!(admitted, [2, 1]);
+    }
+}
+
 #[test]
 fn earliest_available_waits_on_where_it_can_when_one_set_can_never_admit_it() {
     let (_clock, pool) = doors(&[3, 3]);
