@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use concurry_core::clock::{Clock, Timestamp, WakeGuard};
+use concurry_core::clock::{self, Clock, Timestamp, WakeGuard};
 use concurry_core::park::block_on;
 
 use super::plan::{Plan, first_error};
@@ -16,6 +17,8 @@ use crate::remote::{RemoteAcquire, RemoteSet, Wait};
 use crate::{LimitError, LimitSetAcquisition, Request};
 
 type Outcome = Result<LimitSetAcquisition, LimitError>;
+
+const NANO: Duration = Duration::from_nanos(1);
 
 /// The future of an acquisition; made by [`LimitSet::acquire_async`](crate::LimitSet::acquire_async) and its relatives.
 ///
@@ -68,7 +71,17 @@ struct Timed {
 /// A request to sets of one other process.
 pub(super) struct RemoteWaiting {
     sets: Vec<(usize, Arc<RemoteSet>)>,
-    future: RemoteAcquire,
+    state: Asking,
+}
+
+enum Asking {
+    /// Nobody was asked: a future that is never polled takes nothing.
+    Planned {
+        amounts: Vec<(String, u64)>,
+        wait: Wait,
+        since: Timestamp,
+    },
+    Asked(RemoteAcquire),
 }
 
 impl Acquire {
@@ -106,6 +119,11 @@ impl Acquire {
     pub(crate) fn block(self) -> Outcome {
         match self.state {
             State::Planned(plan) => count(self.counts.as_deref(), plan.block()),
+            State::Remote(mut remote) => {
+                // No time has passed since it was planned.
+                remote.ask(Duration::ZERO);
+                block_on(Self { state: State::Remote(remote), counts: self.counts })
+            }
             state => block_on(Self { state, counts: self.counts }),
         }
     }
@@ -127,9 +145,7 @@ impl Future for Acquire {
         }
         let outcome = match &mut self.state {
             State::Waiting(timed) => timed.poll(context.waker()),
-            State::Remote(remote) => {
-                remote.future.as_mut().poll(context).map(|grant| remote.acquisition(grant?))
-            }
+            State::Remote(remote) => remote.poll(context),
             State::Race(parts, errors) => poll_race(parts, errors, context),
             state => match std::mem::replace(state, State::Done) {
                 State::Ready(outcome) => Poll::Ready(outcome),
@@ -188,14 +204,37 @@ impl Timed {
 }
 
 impl RemoteWaiting {
-    /// Asks for `sets`, which live in one process.
+    /// A request to `sets`, which live in one process.
     pub(super) fn new(sets: &[(usize, &Arc<RemoteSet>)], request: &impl Request, wait: Wait) -> Self {
         let sets: Vec<_> = sets.iter().map(|(position, set)| (*position, Arc::clone(set))).collect();
-        let ids: Vec<u32> = sets.iter().map(|(_, set)| set.id).collect();
         let mut amounts = Vec::new();
         request.for_each_amount(&mut |key, amount| amounts.push((key.to_owned(), amount)));
-        let future = sets[0].1.connection.acquire(&ids, amounts, wait);
-        Self { sets, future }
+        Self { sets, state: Asking::Planned { amounts, wait, since: clock::system().now() } }
+    }
+
+    /// Asks, so long after it was planned.
+    fn ask(&mut self, passed: Duration) {
+        if let Asking::Planned { amounts, wait, .. } = &mut self.state {
+            let left = match *wait {
+                // Not less than the least: a time of zero would be no wait at all, whose error is another.
+                Wait::For(time) => Wait::For(time.saturating_sub(passed).max(time.min(NANO))),
+                other => other,
+            };
+            let ids: Vec<u32> = self.sets.iter().map(|(_, set)| set.id).collect();
+            let future = self.sets[0].1.connection.acquire(&ids, std::mem::take(amounts), left);
+            self.state = Asking::Asked(future);
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
+        if let Asking::Planned { since, .. } = &self.state {
+            let passed = clock::system().now() - *since;
+            self.ask(passed);
+        }
+        match &mut self.state {
+            Asking::Asked(future) => future.as_mut().poll(context).map(|grant| self.acquisition(grant?)),
+            Asking::Planned { .. } => Poll::Pending,
+        }
     }
 
     fn acquisition(&self, grant: crate::remote::RemoteGrant) -> Outcome {
@@ -212,7 +251,9 @@ impl fmt::Debug for Acquire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Ready(_) => "ready",
-            State::Planned(_) => "not begun",
+            State::Planned(_) | State::Remote(RemoteWaiting { state: Asking::Planned { .. }, .. }) => {
+                "not begun"
+            }
             State::Waiting(_) | State::Remote(_) | State::Race(..) => "waiting",
             State::Done => "done",
         };

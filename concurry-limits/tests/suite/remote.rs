@@ -16,7 +16,7 @@ use concurry_limits::{
     LimitSetStats, RateLimit, ResourceLimit, Window,
 };
 
-use crate::common::{SECOND, Task, in_use, waiters};
+use crate::common::{NANO, SECOND, Task, in_use, waiters};
 
 /// An owner with its sets, and what it has granted.
 #[derive(Debug)]
@@ -147,6 +147,39 @@ fn a_dropped_remote_waiter_leaves_the_owners_queue() {
     let held = owner.sets[0].acquire([("tokens", 1)]).unwrap();
     drop(Task::waiting(remote[0].acquire_async([("tokens", 1)])));
     assert_eq!(waiters(&owner.sets[0], "doors"), 0);
+    drop(held);
+}
+
+#[test]
+fn a_future_that_was_never_polled_takes_nothing_and_asks_nobody() {
+    let (owner, remote) = apart(vec![account(), account()]);
+    let pool = LimitPool::new(remote.clone()).load_balancing(EarliestAvailable);
+    let prepared = remote[0].prepare([("tokens", 1)]).unwrap();
+    let futures = [
+        remote[0].acquire_async([("tokens", 1)]),
+        remote[0].acquire_async_timeout([("tokens", 1)], SECOND),
+        pool.acquire_async([("tokens", 1)]),
+        prepared.acquire_async(),
+    ];
+    assert!(owner.asked.lock().unwrap().is_empty());
+    drop(remote[0].try_acquire([("tokens", 1)]).unwrap());
+    drop(futures);
+    assert_eq!(owner.asked.lock().unwrap().len(), 1);
+    assert_eq!((in_use(&owner.sets[0], "doors"), in_use(&owner.sets[1], "doors")), (0, 0));
+}
+
+#[test]
+fn the_time_of_a_future_runs_from_when_it_was_made() {
+    let (owner, remote) = apart(vec![account()]);
+    let held = owner.sets[0].acquire([("tokens", 1)]).unwrap();
+    let mut late = Task::new(remote[0].acquire_async_timeout([("tokens", 1)], NANO));
+    let clock = concurry_core::clock::system();
+    let start = clock.now();
+    while clock.now() == start {
+        std::thread::yield_now();
+    }
+    let outcome = std::iter::repeat_with(|| late.poll()).flatten().next();
+    assert!(matches!(outcome, Some(Err(LimitError::Timeout { .. }))), "{outcome:?}");
     drop(held);
 }
 
