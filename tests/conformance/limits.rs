@@ -9,7 +9,7 @@ use concurry::prelude::*;
 use super::workers::{Acquirer, TestError, amounts, none};
 use super::{MODES, eventually, every_mode, every_mode_in_background};
 
-fn limit_error<T: std::fmt::Debug>(outcome: Outcome<T, TestError>) -> LimitError {
+pub fn limit_error<T: std::fmt::Debug>(outcome: Outcome<T, TestError>) -> LimitError {
     match outcome {
         Err(CallError::Failed(TestError::Limit(error))) => error,
         other => panic!("{other:?}"),
@@ -271,6 +271,37 @@ every_mode! {
         drop(set.acquire(()).unwrap());
         acquirer.acquire(none(), none()).result().unwrap();
         assert_eq!(in_use(&set, "doors"), 0);
+    }
+
+    fn a_future_that_is_never_polled_takes_nothing(mode: ExecutionMode) {
+        let set = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap();
+        let acquirer = Acquirer::options(mode, &set, 1).init().unwrap();
+        assert!(acquirer.beside_one_unpolled(none()).result().unwrap());
+        assert_eq!((in_use(&set, "doors"), set.stats().limits[0].admitted), (0, 1));
+    }
+
+    fn a_timeout_of_zero_is_a_try(mode: ExecutionMode) {
+        let set = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap();
+        let acquirer = Acquirer::options(mode, &set, 1).init().unwrap();
+        acquirer.acquire_timeout(none(), Duration::ZERO).result().unwrap();
+        let held = set.acquire(()).unwrap();
+        let refused = limit_error(acquirer.acquire_timeout(none(), Duration::ZERO).result());
+        assert_eq!(refused, limit_error(acquirer.try_acquire(none()).result()));
+        assert!(matches!(refused, LimitError::Unavailable { available: 0, .. }), "{refused:?}");
+        drop(held);
+    }
+
+    fn a_lenient_set_skips_unknown_keys_of_requests_and_of_usages(mode: ExecutionMode) {
+        let clock = Arc::new(ManualClock::new());
+        let limit = RateLimit::new("tokens", 10, Window::MINUTE).algorithm(RateLimitAlgorithm::TokenBucket);
+        let set = LimitSet::builder().limit(limit).lenient().clock(clock).build().unwrap();
+        let acquirer = Acquirer::options(mode, &set, 1).init().unwrap();
+        let unknown = [("tokens", 4), ("pages", 9)];
+        acquirer.acquire(amounts(unknown), amounts([("pages", 5), ("tokens", 1)])).result().unwrap();
+        acquirer.acquire_async(amounts(unknown), amounts([("tokens", 1), ("pages", 7)])).result().unwrap();
+        assert_eq!(in_use(&set, "tokens"), 2);
+        let strict = limit_error(acquirer.acquire(amounts(unknown), amounts([("tokens", 5)])).result());
+        assert!(matches!(strict, LimitError::UsageExceedsRequested { .. }), "{strict:?}");
     }
 
     fn a_private_set_gives_each_worker_a_state_of_its_own(mode: ExecutionMode) {

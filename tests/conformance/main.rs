@@ -35,6 +35,7 @@ mod retries;
 mod staffing;
 mod stats;
 mod tasks;
+mod waiters;
 mod warnings;
 mod workers;
 

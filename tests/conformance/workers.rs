@@ -222,6 +222,21 @@ impl Acquirer {
         polled.await
     }
 
+    /// Whether one gets in while there is a future that was never polled.
+    pub async fn beside_one_unpolled(&self, amounts: Amounts) -> bool {
+        let unpolled = self.limits.acquire_async(amounts.clone());
+        let gets_in = self.limits.try_acquire(amounts).is_ok();
+        drop(unpolled);
+        gets_in
+    }
+
+    /// Holds one set of its pool, and then waits for another.
+    pub fn hold_and_wait(&self) -> Result<(), TestError> {
+        let _held = self.limits[0].acquire(())?;
+        let _gate = self.limits[1].acquire(())?;
+        Ok(())
+    }
+
     pub fn process_id(&self) -> u32 {
         std::process::id()
     }
