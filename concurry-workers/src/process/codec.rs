@@ -44,6 +44,9 @@ pub(crate) fn put_aside(mut buffer: Vec<u8>) {
     kept.unwrap_or_default();
 }
 
+/// So many bytes are copied here.
+const FEW: usize = 16;
+
 /// Bytes one after the other, at the price of a store each: most values are pushed byte by byte.
 struct Buffer(Vec<u8>);
 
@@ -58,7 +61,15 @@ impl Flavor for Buffer {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        if bytes.len() > FEW {
+            self.0.extend_from_slice(bytes);
+        } else {
+            // Most are a number each, for which a call to copy them costs more than they do.
+            self.0.reserve(FEW);
+            for byte in bytes {
+                self.0.push(*byte);
+            }
+        }
         Ok(())
     }
 

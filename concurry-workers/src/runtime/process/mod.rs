@@ -75,7 +75,7 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
 /// Deals with what comes from a child until that is gone; whether it was told to go.
 fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler: &mut Recycler<W>) -> bool {
     /// Answers that are taken in one go before more calls are sent.
-    const BATCH: usize = 32;
+    const BATCH: usize = 64;
     /// Those that are taken under one lock.
     const AT_ONCE: usize = 8;
     driver.pump();

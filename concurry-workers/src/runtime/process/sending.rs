@@ -16,7 +16,8 @@ use crate::worker::{Message, Worker};
 struct Ready<M> {
     call: Taken<M>,
     frame: Frame,
-    acquired: Option<LimitSetAcquisition>,
+    /// Boxed, since most have none.
+    acquired: Option<Box<LimitSetAcquisition>>,
 }
 
 /// What was not sent.
@@ -85,7 +86,7 @@ impl<W: Worker> Driver<W> {
         let error = match encoded {
             Some(Some(Encoded { method, args: Ok(args) })) => match Link::frame(method, args) {
                 Ok(frame) => {
-                    let acquired = acquired.and_then(|mut granted| granted.take().ok());
+                    let acquired = acquired.and_then(|mut granted| granted.take().ok()).map(Box::new);
                     return Some(Ready { call, frame, acquired });
                 }
                 Err(error) => Some(CallError::NotSent(error)),
@@ -110,17 +111,17 @@ impl<W: Worker> Driver<W> {
     ) {
         let Some(link) = flight.link.as_mut().filter(|_| is_their_turn) else {
             // The child died meanwhile, or is about to: what was acquired is asked for again.
-            others.unlent.extend(acquired);
+            others.unlent.extend(acquired.map(|acquired| *acquired));
             return others.unsent.push(call);
         };
         // Under the lock: a cancellation that comes from now on finds the call where it is taken back from.
         if !call.message.is_wanted() {
-            others.unlent.extend(acquired);
+            others.unlent.extend(acquired.map(|acquired| *acquired));
             return others.unwanted.push(call);
         }
         let (id, bytes, is_lent) = (link.next_id(), frame.body.len(), acquired.is_some());
         frame.id = id;
-        match acquired.map(|acquired| link.lend(id, acquired)) {
+        match acquired.map(|acquired| link.lend(id, *acquired)) {
             Some(Ok(lent)) => frames.push(lent),
             Some(Err(acquired)) => others.unlent.push(acquired),
             None => {}

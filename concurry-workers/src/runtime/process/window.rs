@@ -9,7 +9,7 @@ use std::time::Duration;
 use concurry_core::clock::Timestamp;
 
 /// The most calls that a child has at hand.
-const MOST: usize = 128;
+const MOST: usize = 256;
 /// The most bytes of arguments that a child has at hand, unless it is those of one call.
 const MOST_BYTES: usize = 8 << 20;
 /// A call that takes no longer is short.
