@@ -344,13 +344,37 @@ every_mode_in_background! {
         let flaky = Flaky::options(mode, tries(), 1).retry(retry).clock(Arc::new(clock.clone())).init().unwrap();
         let call = flaky.plain(99);
         for _ in 0..2 {
-            clock.wait_for_sleepers(1);
+            // The back-off, and the end of the budget.
+            clock.wait_for_sleepers(2);
             clock.advance(HOUR);
         }
         let Err(CallError::RetriesExhausted(exhausted)) = call.result() else { panic!("it never succeeds") };
         let elapsed: Vec<_> = exhausted.attempts().iter().map(concurry::FailedAttempt::elapsed).collect();
         assert_eq!(elapsed, [AT_ONCE, HOUR, 2 * HOUR]);
         assert_eq!(exhausted.last().unwrap().verdict(), AttemptVerdict::OutOfTime);
+    }
+
+    fn an_attempt_that_still_waits_at_the_end_of_the_budget_is_not_made(mode: ExecutionMode) {
+        let (clock, set) = (ManualClock::new(), tries());
+        let retry = Retry::fixed(9).wait(HOUR).max_wait(HOUR).jitter(0.0).budget(2 * HOUR);
+        let flaky = Flaky::options(mode, &set, 1).retry(retry).clock(Arc::new(clock.clone())).init().unwrap();
+        let call = flaky.plain(99);
+        clock.wait_for_sleepers(2);
+        // The only worker is held up, and the next attempt stands behind that.
+        let closed = set.acquire([("gate", 1), ("tries", 0)]).unwrap();
+        let holds = flaky.fails_with_the_gate();
+        eventually(|| set.stats().limit("gate").unwrap().waiting == 1);
+        clock.advance(HOUR);
+        eventually(|| flaky.stats().queued == 1);
+        clock.advance(HOUR);
+        assert!(!call.is_done(), "it may begin until then");
+        clock.advance(Duration::from_nanos(1));
+        let Err(CallError::RetriesExhausted(exhausted)) = call.result() else { panic!("it never succeeds") };
+        assert_eq!(ends(&exhausted), ["busy after 1"]);
+        assert_eq!(exhausted.last().unwrap().verdict(), AttemptVerdict::OutOfTime);
+        assert_eq!(flaky.stats().queued, 0);
+        drop(closed);
+        drop(holds);
     }
 
     fn predicates_see_how_long_it_has_been_going_on(mode: ExecutionMode) {

@@ -129,6 +129,13 @@ impl<E> FailedAttempt<E> {
         Self { end, elapsed, verdict }
     }
 
+    /// The same with another verdict.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_verdict(self, verdict: AttemptVerdict) -> Self {
+        Self { verdict, ..self }
+    }
+
     /// How it ended.
     pub fn end(&self) -> &AttemptEnd<E> {
         &self.end

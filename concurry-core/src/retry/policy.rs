@@ -142,8 +142,9 @@ impl Retry {
         self
     }
 
-    /// The time for all attempts together, from the submission of the call. An attempt whose back-off would end later is not
-    /// made: the call ends at once with what there is. One that runs is not interrupted. No bound by default.
+    /// The time for all attempts together, from the submission of the call: no attempt but the first begins later. One whose
+    /// back-off would end later is not made, and the call ends at once with what there is; one that still waits for a worker or
+    /// for limits then is taken out, and the call ends. One that runs is not interrupted. No bound by default.
     pub fn budget(mut self, budget: Duration) -> Self {
         self.budget = Some(budget);
         self
@@ -179,6 +180,12 @@ impl Retry {
     /// Whether an attempt may begin `elapsed` after the submission of its call.
     pub fn has_time(&self, elapsed: Duration) -> bool {
         self.budget.is_none_or(|budget| elapsed <= budget)
+    }
+
+    /// The time for all attempts, if there is a bound.
+    #[doc(hidden)]
+    pub fn time(&self) -> Option<Duration> {
+        self.budget
     }
 
     /// Whether it can be: what `init` asks.

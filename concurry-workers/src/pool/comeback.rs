@@ -6,7 +6,7 @@
 //! place and wakes a worker. Coming back never blocks, however full the queue is.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_core::clock::{Timestamp, WakeGuard};
@@ -17,7 +17,7 @@ use tracing::Span;
 
 use super::ending::{tell, wake};
 use super::notes::Noted;
-use super::queue::Queue;
+use super::queue::{Queue, State};
 use crate::worker::Queued;
 
 /// A call that waits for its time.
@@ -120,19 +120,15 @@ impl<M: Queued> Queue<M> {
 
     /// Takes a call out that waits, because nobody needs its result any more.
     pub(crate) fn withdraw(&self, age: u64) {
-        let mut state = self.state();
-        let found = state.backing_off.remove(&age);
-        let (waiting, heir) = state.withdraw(age);
-        let noted = if found.is_some() || waiting.is_some() { state.leaves(age) } else { None };
-        let submitter =
-            if found.is_some() || waiting.is_some() { state.submitters.pop_front() } else { None };
-        tell(state);
-        wake(heir);
-        wake(submitter);
         // Its promise is dropped with it, outside of the lock: that runs foreign code.
-        discard(found);
-        discard(waiting);
-        drop(noted);
+        discard(take_out(self.state(), age));
+    }
+
+    /// Takes a call out that waits for a worker or for limits, unless it is just being looked at.
+    pub(crate) fn recall(&self, age: u64) -> Option<M> {
+        let state = self.state();
+        state.lanes.get(age)?;
+        take_out(state, age)
     }
 
     /// The age of a call that may be withdrawn.
@@ -195,6 +191,19 @@ impl<M: Queued> Queue<M> {
         drop(unused);
         Ok(())
     }
+}
+
+fn take_out<M: Queued>(mut state: MutexGuard<'_, State<M>>, age: u64) -> Option<M> {
+    let found = state.backing_off.remove(&age);
+    let (waiting, heir) = state.withdraw(age);
+    let is_there = found.is_some() || waiting.is_some();
+    let noted = if is_there { state.leaves(age) } else { None };
+    let submitter = if is_there { state.submitters.pop_front() } else { None };
+    tell(state);
+    wake(heir);
+    wake(submitter);
+    drop(noted);
+    waiting.or(found.map(BackingOff::into_message))
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, Weak};
-use std::task::Waker;
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use concurry_core::call::{
-    Awaited, Call, CallError, FailedAttempt, Outcome, Promise, RetriesExhausted, Watch, channel_of,
+    AttemptVerdict, Awaited, Call, CallError, FailedAttempt, Outcome, Promise, RetriesExhausted, Watch,
+    channel_of,
 };
-use concurry_core::clock::Timestamp;
+use concurry_core::clock::{Timestamp, WakeGuard};
 use concurry_core::retry::{Attempt, Retry};
 use concurry_core::sync::lock;
 use tracing::Span;
@@ -109,6 +110,8 @@ struct State<M: Queued, A, T, E> {
     /// The attempt that waits or runs.
     attempt: Option<Call<T, E>>,
     failed: Vec<FailedAttempt<E>>,
+    /// Looks at the end of the budget whether an attempt waits.
+    alarm: Option<WakeGuard>,
 }
 
 /// Makes the first attempt at a call, whose caller holds `call`; `submit` puts a message of this age into the pool.
@@ -140,6 +143,7 @@ pub(crate) fn submit<M, A, T, E>(
             args: Some(args),
             attempt: None,
             failed: Vec::new(),
+            alarm: None,
         }),
     });
     let weak = Arc::downgrade(&retried);
@@ -249,11 +253,44 @@ where
         if let Err(message) = self.queue.come_back(back, message) {
             panics::discard(message); // answers the attempt with Stopped, and so the call
         }
+        self.set_alarm(number);
         // The caller may have cancelled while no attempt was there to be withdrawn.
         let is_open = lock(&self.state).caller.as_ref().is_some_and(|(promise, _)| promise.is_open());
         if !is_open {
             self.withdraw();
         }
+    }
+
+    /// Has attempt `number` taken out if it has not begun by the end of the budget.
+    fn set_alarm(&self, number: u32) {
+        let Some(budget) = self.retry.time() else { return };
+        let over = Waker::from(Arc::new(Over { retried: Weak::clone(&self.me), number }));
+        // An attempt may begin at the end itself.
+        let alarm = self.queue.clock().wake_at(self.submitted + budget + Duration::from_nanos(1), over);
+        let before = {
+            let mut state = lock(&self.state);
+            if state.caller.is_some() { state.alarm.replace(alarm) } else { Some(alarm) }
+        };
+        drop(before);
+    }
+
+    /// The budget is over: attempt `number` is not made, if it still waits.
+    fn is_over(&self, number: u32) {
+        let is_it = |state: &State<M, A, T, E>| state.failed.len() + 1 == number as usize;
+        if !is_it(&lock(&self.state)) {
+            return;
+        }
+        let Some(message) = self.queue.recall(self.age) else { return };
+        let (attempt, mut failed) = {
+            let mut state = lock(&self.state);
+            (state.attempt.take(), std::mem::take(&mut state.failed))
+        };
+        if let Some(last) = failed.pop() {
+            failed.push(last.with_verdict(AttemptVerdict::OutOfTime));
+        }
+        self.answer(Err(RetriesExhausted::new(self.recipe.name, failed).into()));
+        panics::discard(message);
+        drop(attempt);
     }
 
     /// Nobody needs the result: what waits does not run, and what runs is not tried again.
@@ -267,10 +304,12 @@ where
 
     /// Answers the caller, who may have cancelled, and lets go of all that was kept.
     fn answer(&self, outcome: Outcome<T, E>) {
-        let (caller, kept) = {
+        let (caller, kept, alarm) = {
             let mut state = lock(&self.state);
-            (state.caller.take(), (state.args.take(), std::mem::take(&mut state.failed)))
+            let kept = (state.args.take(), std::mem::take(&mut state.failed));
+            (state.caller.take(), kept, state.alarm.take())
         };
+        drop(alarm);
         if let Some((promise, ticket)) = caller {
             promise.complete(outcome);
             drop(ticket);
@@ -280,6 +319,26 @@ where
         let (args, failed) = kept;
         panics::discard(args);
         failed.into_iter().for_each(panics::discard);
+    }
+}
+
+/// Looks at the end of the budget.
+struct Over<M: Queued, A, T, E> {
+    retried: Weak<Retried<M, A, T, E>>,
+    number: u32,
+}
+
+impl<M, A, T, E> Wake for Over<M, A, T, E>
+where
+    M: Queued,
+    A: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn wake(self: Arc<Self>) {
+        if let Some(retried) = self.retried.upgrade() {
+            retried.is_over(self.number);
+        }
     }
 }
 
