@@ -33,6 +33,11 @@ impl Diary {
         n
     }
 
+    #[limited(gate = 1)]
+    pub fn note_with_the_gate(&mut self, n: u64) -> u64 {
+        self.note(n)
+    }
+
     pub fn see(&mut self, n: u64) {
         self.seen.push(n);
     }
@@ -129,10 +134,37 @@ macro_rules! every_transport {
 }
 
 fn kill(process: u32) {
-    assert!(Command::new("kill").arg("-9").arg(process.to_string()).status().unwrap().success());
+    signal(process, "KILL");
+}
+
+fn signal(process: u32, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
 }
 
 every_transport! {
+    fn a_call_that_is_alone_and_was_cancelled_before_it_began_does_not_run(transport: Transport) {
+        let subject = Subject::new(transport, &gate(), 1);
+        let child = subject.pool.process_id().result().unwrap();
+        signal(child, "STOP");
+        let cancelled = subject.pool.note(1);
+        assert!(cancelled.cancel());
+        signal(child, "CONT");
+        subject.pool.note(2).result().unwrap();
+        assert_eq!(subject.notes(), BTreeMap::from([(2, 1)]));
+        // What was acquired for one is given back.
+        let set = gate();
+        let subject = Subject::new(transport, &set, 1);
+        let child = subject.pool.process_id().result().unwrap();
+        signal(child, "STOP");
+        let cancelled = subject.pool.note_with_the_gate(1);
+        eventually(|| set.stats().limits[0].in_use == 1);
+        assert!(cancelled.cancel());
+        signal(child, "CONT");
+        subject.pool.note(2).result().unwrap();
+        assert_eq!(subject.notes(), BTreeMap::from([(2, 1)]));
+        eventually(|| set.stats().limits[0].in_use == 0);
+    }
+
     fn what_was_sent_ahead_of_a_death_runs_once_on_the_next_child(transport: Transport) {
         let subject = Subject::new(transport, &gate(), 1);
         for round in 0..5u64 {

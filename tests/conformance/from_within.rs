@@ -75,6 +75,34 @@ impl Insider {
         matches!(outcomes[..], [Err(CallError::Timeout)])
     }
 
+    /// Waits twice, each time for one of two.
+    pub async fn await_one_of_each(&mut self, own: InsiderHandle) -> bool {
+        let first = || wait_async([own.nothing(), own.nothing()], ReturnWhen::FirstCompleted, None);
+        let ((one, _), (other, _)) = tokio::join!(first(), first());
+        let is_told = |done: Vec<Call<()>>| {
+            done.into_iter().all(|call| matches!(call.result(), Err(CallError::WouldDeadlock)))
+        };
+        is_told(one) && is_told(other)
+    }
+
+    /// Runs beside others until the gate is open.
+    pub async fn wait_at(&self, gate: LimitSet) {
+        drop(gate.acquire_async(()).await);
+    }
+
+    /// Submits a call to its own pool, tells that, and waits for it once the gate is open.
+    pub async fn submit_and_await_own(
+        &mut self,
+        own: InsiderHandle,
+        told: mpsc::Sender<()>,
+        gate: LimitSet,
+    ) -> Outcome {
+        let call = own.nothing();
+        told.send(()).unwrap();
+        drop(gate.acquire_async(()).await);
+        call.await
+    }
+
     /// Looks for what is done, once, and then waits for another pool.
     pub fn look_and_wait_for_other(
         &mut self,
@@ -246,6 +274,32 @@ fn a_method_that_runs_beside_others_and_waits_for_one_that_does_not_is_told_so()
         own.nothing().result().unwrap();
     }
     eventually(|| own.stats().queued == 0 && own.stats().running == 0);
+}
+
+#[test]
+fn who_waits_twice_for_one_of_several_is_told_of_both() {
+    let own = Insider::options(ExecutionMode::Async, (), 1).init().unwrap();
+    assert!(own.await_one_of_each(own.clone()).result().unwrap());
+}
+
+#[test]
+fn what_ends_late_beside_others_takes_nothing_from_what_runs_alone() {
+    let own = Insider::options(ExecutionMode::Async, (), 1).init().unwrap();
+    let (first, second) = (gate(), gate());
+    let (first_closed, second_closed) = (first.acquire(()).unwrap(), second.acquire(()).unwrap());
+    let (tell, told) = mpsc::channel();
+    let beside = own.wait_at(first.clone());
+    // It counts as running until this has ended.
+    let told = std::sync::Mutex::new(told);
+    beside.on_done(move |_| tokio::task::block_in_place(|| told.lock().unwrap().recv().unwrap()));
+    eventually(|| first.stats().limits[0].waiting == 1);
+    let alone = own.submit_and_await_own(own.clone(), tell, second.clone());
+    drop(first_closed);
+    beside.result().unwrap();
+    eventually(|| second.stats().limits[0].waiting == 1 && own.stats().running == 1);
+    drop(second_closed);
+    let outcome = alone.result().unwrap();
+    assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
 }
 
 #[test]

@@ -82,7 +82,10 @@ impl Watch for Latch {
         }
         match self.until {
             Until::All | Until::Failure => Awaited::Needed,
-            Until::First => Awaited::OneOf(self.remaining.load(Ordering::SeqCst)),
+            Until::First => {
+                let calls = self.remaining.load(Ordering::SeqCst);
+                Awaited::OneOf { calls, wait: std::ptr::from_ref(self).addr() }
+            }
         }
     }
 

@@ -22,7 +22,8 @@ struct Sender {
 impl Watch for Sender {
     fn awaited_by(&self, waker: &Waker) -> Awaited {
         if self.waiter.is(waker) {
-            Awaited::OneOf(self.expected.load(Ordering::Relaxed))
+            let calls = self.expected.load(Ordering::Relaxed);
+            Awaited::OneOf { calls, wait: std::ptr::from_ref(self).addr() }
         } else {
             Awaited::No
         }

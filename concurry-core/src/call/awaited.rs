@@ -28,8 +28,13 @@ pub enum Awaited {
     No,
     /// Yes, and it goes on only once this call is done.
     Needed,
-    /// Yes, and it goes on once any one of so many calls is done.
-    OneOf(usize),
+    /// Yes, and it goes on once any one of some calls is done.
+    OneOf {
+        /// How many those are.
+        calls: usize,
+        /// Which wait it is, of those whom the same waker wakes.
+        wait: usize,
+    },
 }
 
 /// The next call of a chain.

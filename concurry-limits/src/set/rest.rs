@@ -189,9 +189,7 @@ impl Engine {
             count(&slot.key, slot.counts(0));
         }
         let mut kept: Vec<_> = slots.into_iter().map(|slot| Kept::of(slot.state, now, ended)).collect();
-        if Arc::strong_count(&definition) == 1 {
-            ended.definitions.push(definition);
-        }
+        ended.definitions.push(definition);
         if let [Kept::Packed(packed)] = kept[..] {
             return Rest::One(packed);
         }

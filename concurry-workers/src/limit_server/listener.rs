@@ -8,11 +8,14 @@ use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use concurry_core::clock;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::stream::Stream;
 use super::{LOGIN, LimitAddress};
@@ -84,7 +87,7 @@ impl Drop for SocketFile {
 
 /// A socket that only the owner's user can open.
 fn bind_file(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
-    let _turn = Turn::wait(path)?;
+    let _turn = Turn::wait(path, LOGIN)?;
     let listener = UnixListener::bind(path).or_else(|error| replace_stale(path, error))?;
     let file = fs::symlink_metadata(path)?;
     let file = SocketFile { path: path.to_owned(), identity: identity(&file) };
@@ -94,14 +97,23 @@ fn bind_file(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
 
 /// A socket that nobody listens at was left behind.
 fn replace_stale(path: &Path, error: io::Error) -> io::Result<UnixListener> {
-    let nobody = Stream::connect(&LimitAddress::Unix(path.to_owned()), LOGIN)
-        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-    if error.kind() != io::ErrorKind::AddrInUse || !nobody {
+    // Linux answers who asks a file of another kind as it does for a socket that nobody listens at.
+    let is_socket = || fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let nobody = || {
+        Stream::connect(&LimitAddress::Unix(path.to_owned()), LOGIN)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    };
+    if error.kind() != io::ErrorKind::AddrInUse || !is_socket() || !nobody() {
         return Err(error);
     }
     fs::remove_file(path)?;
     UnixListener::bind(path)
 }
+
+/// How often one who waits for the turn looks; it is a matter of microseconds, at the start of a server.
+const PAUSE: Duration = Duration::from_millis(2);
+/// The file is what is opened, and not what somebody has a link to it lead to.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
 /// The turn of a server that starts at a path; it ends when this is dropped, and with the process at the latest.
 struct Turn {
@@ -110,17 +122,36 @@ struct Turn {
 }
 
 impl Turn {
-    fn wait(socket: &Path) -> io::Result<Self> {
+    /// Waits for so long at most: one who has the turn may have been stopped in it.
+    fn wait(socket: &Path, time: Duration) -> io::Result<Self> {
         let mut path = OsString::from(socket);
-        path.push(".lock");
+        // A name that nobody else gives to a file of his own.
+        path.push(".concurry-start");
         let path = PathBuf::from(path);
+        let clock = clock::system();
+        let until = clock.now() + time;
         loop {
-            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-            rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
-            // Who had it before has removed it, and somebody else may have the next one already.
-            if identity_of(&path) == Some(identity(&file.metadata()?)) {
-                return Ok(Self { path, _locked: file });
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(NO_LINK)
+                .open(&path)?;
+            match rustix::io::retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockExclusive)) {
+                // Who had it before has removed it, and somebody else may have the next one already.
+                Ok(()) if identity_of(&path) == Some(identity(&file.metadata()?)) => {
+                    return Ok(Self { path, _locked: file });
+                }
+                Ok(()) | Err(Errno::WOULDBLOCK) => {}
+                Err(error) => return Err(error.into()),
             }
+            let now = clock.now();
+            if now >= until {
+                let text = format!("another server has been starting there for {time:?}");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            clock.park_until(Some((now + PAUSE).min(until)));
         }
     }
 }
@@ -169,6 +200,49 @@ mod tests {
             assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "no lock is left behind");
         }
         fs::remove_dir(&folder).unwrap();
+    }
+
+    /// A folder of its own, which is removed at the end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("concurry-{name}-{}", std::process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_stays_as_it_is() {
+        let folder = Folder::new("no-socket");
+        let path = folder.0.join("data");
+        fs::write(&path, "precious").unwrap();
+        let error = Listener::bind(LimitAddress::Unix(path.clone())).err().expect("there is a file");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn who_does_not_get_its_turn_gives_up_and_takes_nothing_away() {
+        let folder = Folder::new("turns");
+        let path = folder.0.join("socket");
+        let turn = Turn::wait(&path, Duration::ZERO).unwrap();
+        let error = Turn::wait(&path, Duration::from_millis(20)).err().expect("another one has it");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(turn.path.exists());
+        drop(turn);
+        drop(Turn::wait(&path, Duration::ZERO).unwrap());
+        let target = folder.0.join("target");
+        std::os::unix::fs::symlink(&target, folder.0.join("socket.concurry-start")).unwrap();
+        assert!(Turn::wait(&path, Duration::from_millis(20)).is_err());
+        assert!(!target.exists());
     }
 
     #[test]

@@ -3,9 +3,13 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use concurry_core::clock::{self, Timestamp};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use super::LimitAddress;
 
@@ -33,11 +37,23 @@ fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
+/// Connects to a socket with a file. A server that accepts nobody, with as many in line as there may be, is waited for as long.
+fn connect_file(path: &Path, time: Duration) -> io::Result<UnixStream> {
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(time))?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?).map_err(|error| match error {
+        Errno::AGAIN => io::Error::new(io::ErrorKind::TimedOut, "the server accepts nobody"),
+        error => error.into(),
+    })?;
+    set_socket_timeout(&socket, Timeout::Send, None)?;
+    Ok(socket.into())
+}
+
 impl Stream {
-    /// Over a network, tries each address of a host for this time.
+    /// Tries for this time; over a network, each address of a host.
     pub(super) fn connect(address: &LimitAddress, time: Duration) -> io::Result<Self> {
         match address {
-            LimitAddress::Unix(path) => UnixStream::connect(path).map(Self::Unix),
+            LimitAddress::Unix(path) => connect_file(path, time).map(Self::Unix),
             LimitAddress::Tcp(address) => {
                 let mut outcome = Err(io::Error::new(io::ErrorKind::InvalidInput, "it has no address"));
                 for address in address.to_socket_addrs()? {

@@ -121,18 +121,16 @@ impl Ahead {
         is_first
     }
 
-    /// Worker `number` has the calls of these ages no more; how many of them had not begun, and whether it has none any more.
-    fn removes(&mut self, number: usize, ages: &[u64], free: usize) -> (usize, bool) {
+    /// Worker `number` has the calls of these ages no more, which have ended or are put back; how many of them had not begun, and
+    /// whether it has none any more.
+    fn removes(&mut self, number: usize, ages: &[u64], free: usize, have_ended: bool) -> (usize, bool) {
         let Some(hand) = self.hand(number) else { return (0, !ages.is_empty()) };
         let before = hand.calls.len().saturating_sub(1);
         for age in ages {
-            // What ends is the first, and what is put back stands at the end.
+            // What ends stands at the front, and what is put back at the end: a call that is tried again may be there twice.
             let calls = &mut hand.calls;
-            let place = if calls.front().is_some_and(|(first, _)| first == age) {
-                Some(0)
-            } else {
-                calls.iter().rposition(|(other, _)| other == age)
-            };
+            let is_it = |(other, _): &(u64, usize)| other == age;
+            let place = if have_ended { calls.iter().position(is_it) } else { calls.iter().rposition(is_it) };
             place.and_then(|place| calls.remove(place));
         }
         hand.free = hand.free.saturating_sub(free);
@@ -164,7 +162,7 @@ impl Ahead {
         self.with_room > 0
     }
 
-    fn set_has_room(&mut self, number: usize, has_room: bool) {
+    pub(super) fn set_has_room(&mut self, number: usize, has_room: bool) {
         let Some(hand) = self.hands.get_mut(number) else { return };
         let before = std::mem::replace(&mut hand.has_room, has_room);
         self.with_room = self.with_room + usize::from(has_room) - usize::from(before);
@@ -187,10 +185,10 @@ impl Ahead {
         self.hands.get(number).is_some_and(|hand| !hand.calls.is_empty())
     }
 
-    /// The worker that has the call of this number.
-    pub(super) fn who_has(&self, call: usize) -> Option<Weak<dyn EndsByForce>> {
+    /// The workers that have a call of this number: of one that has ended, and is not settled yet, another may have it by now.
+    pub(super) fn who_have(&self, call: usize) -> Vec<Weak<dyn EndsByForce>> {
         let has_it = |hand: &&Hand| hand.calls.iter().any(|(_, number)| *number == call);
-        self.hands.iter().find(has_it).and_then(|hand| hand.ender.clone())
+        self.hands.iter().filter(has_it).filter_map(|hand| hand.ender.clone()).collect()
     }
 
     /// What ends each of them by force.
@@ -251,7 +249,7 @@ impl<M: Queued> Queue<M> {
         if self.options.when_full == WhenFull::DropOldest {
             return Outlook::Fine;
         }
-        let before = into.len();
+        let (before, waiting) = (into.len(), state.ahead.waiting());
         loop {
             while into.len() - before < most {
                 let Some(taken) = state.next_ahead(number) else { break };
@@ -261,10 +259,16 @@ impl<M: Queued> Queue<M> {
             // Nothing is put down any more from here on that it is not woken for.
             if !has_room || self.inbox.shut_if_empty() {
                 state.ahead.set_has_room(number, has_room);
-                return Outlook::Fine;
+                break;
             }
             state.take_in();
         }
+        // One that has none any more runs the first of them: that one waits no more.
+        let begun = (into.len() - before).saturating_sub(state.ahead.waiting() - waiting);
+        let submitters = state.rooms(begun);
+        drop(state);
+        submitters.into_iter().for_each(Waker::wake);
+        Outlook::Fine
     }
 
     /// Calls of these ages that worker `number` had at hand have ended, `free` of them of those that any worker could run; and
@@ -274,7 +278,7 @@ impl<M: Queued> Queue<M> {
             return;
         }
         let mut state = self.state();
-        let rooms = state.lets_go(number, ages, free);
+        let rooms = state.lets_go(number, ages, free, true);
         let submitters = state.rooms(rooms);
         let ended: Vec<_> = noted.into_iter().map(|noted| state.notes.ran(noted)).collect();
         tell(state);
@@ -289,7 +293,7 @@ impl<M: Queued> Queue<M> {
         let mut state = self.state();
         let free = calls.iter().filter(|call| call.need.is_free()).count();
         let ages: Vec<u64> = calls.iter().map(Taken::age).collect();
-        state.lets_go(number, &ages, free);
+        state.lets_go(number, &ages, free, false);
         if state.stopped {
             tell(state);
             return calls.into_iter().map(|call| call.message).collect();
@@ -360,8 +364,8 @@ impl<M: Queued> State<M> {
     }
 
     /// Worker `number` has the calls of these ages no more; for how many there is room now.
-    fn lets_go(&mut self, number: usize, ages: &[u64], free: usize) -> usize {
-        let (rooms, ended) = self.ahead.removes(number, ages, free);
+    fn lets_go(&mut self, number: usize, ages: &[u64], free: usize, have_ended: bool) -> usize {
+        let (rooms, ended) = self.ahead.removes(number, ages, free, have_ended);
         self.running -= usize::from(ended);
         for _ in ages {
             self.workers.ran(number);

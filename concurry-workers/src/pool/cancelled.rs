@@ -63,13 +63,13 @@ impl<M: Queued> Queue<M> {
     pub(super) fn counts_cancelled(&self, call: usize) {
         let mut state = self.state();
         state.cancelled += 1;
-        let has_it = state.ahead.who_has(call);
+        let workers = state.ahead.who_have(call);
         if !state.submitters.is_empty() || state.cancelled > state.lanes.len() / 2 {
             sweep(state);
         } else {
             drop(state);
         }
-        if let Some(worker) = has_it.and_then(|worker| worker.upgrade()) {
+        for worker in workers.into_iter().filter_map(|worker| worker.upgrade()) {
             worker.is_cancelled();
         }
     }

@@ -183,25 +183,29 @@ impl<M: Queued> Queue<M> {
 /// Takes the calls of these ages out of where they wait.
 fn take_out<M: Queued>(mut state: MutexGuard<'_, State<M>>, ages: &[u64]) -> Vec<M> {
     let (mut calls, mut others, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut backing_off = Vec::new();
     for age in ages {
         if let Some((message, worker)) = state.within.on_loan.take_of(*age) {
             calls.push(message);
             others.push(worker);
             continue;
         }
-        let backing_off = state.backing_off.remove(age).map(BackingOff::into_message);
+        let back = state.backing_off.remove(age);
         let (waiting, heir) = state.withdraw(*age);
-        let taken_out = waiting.or(backing_off);
-        let room = taken_out.as_ref().and_then(|_| state.submitters.pop_front());
-        notes.extend(taken_out.as_ref().and_then(|_| state.leaves(*age)));
+        let is_there = waiting.is_some() || back.is_some();
+        let room = if is_there { state.submitters.pop_front() } else { None };
+        notes.extend(if is_there { state.leaves(*age) } else { None });
         others.extend(room.into_iter().chain(heir));
-        calls.extend(taken_out);
+        calls.extend(waiting);
+        backing_off.extend(back);
     }
-    if !calls.is_empty() {
+    if !calls.is_empty() || !backing_off.is_empty() {
         tell(state);
         others.into_iter().for_each(Waker::wake);
         drop(notes);
     }
+    // Their spans and timers are foreign: not under the lock.
+    calls.extend(backing_off.into_iter().map(BackingOff::into_message));
     calls
 }
 
@@ -222,6 +226,8 @@ struct Waited {
     by: By,
     /// It is one of so many calls, of which the sleeper waits for any; 0 if it waits for this one.
     of: usize,
+    /// Which of its waits that is.
+    wait: usize,
 }
 
 /// One who may wait in vain.
@@ -258,11 +264,15 @@ impl<M: Queued> State<M> {
         if self.within.submitted.is_empty() {
             return Vec::new();
         }
-        // Where some worker is neither asleep nor waits for others, calls for any worker are not waited for in vain.
+        // Where some worker is neither asleep nor waits for others, what waits for any worker is not waited for in vain; nor is what
+        // waits for a certain one, where none does.
         let is_held_up = |worker| {
             self.within.asleep.contains_key(&Runner::alone(worker)) || self.within.on_loan.is_of(worker)
         };
-        if !self.workers.numbers().any(is_held_up) {
+        let is_all_for_any = !self.lanes.has_routed() && self.within.on_loan.is_empty();
+        let is_any_free = self.workers.numbers().any(|worker| !is_held_up(worker));
+        let is_any_held_up = self.workers.there() == 0 || self.workers.numbers().any(is_held_up);
+        if !is_any_held_up || (is_any_free && is_all_for_any) {
             return Vec::new();
         }
         let suspect = |(runner, sleeps): (&Runner, &Sleeps)| Some((*runner, self.suspect(*runner, sleeps)?));
@@ -297,8 +307,10 @@ impl<M: Queued> State<M> {
             };
             match message.awaited_by(&sleeps.waker) {
                 Awaited::No => {}
-                Awaited::Needed => waited.push(Waited { age: *age, by, of: 0 }),
-                Awaited::OneOf(of) => waited.push(Waited { age: *age, by, of }),
+                Awaited::Needed => waited.push(Waited { age: *age, by, of: 0, wait: 0 }),
+                Awaited::OneOf { calls, wait } => {
+                    waited.push(Waited { age: *age, by, of: calls, wait });
+                }
             }
         }
         Some(Suspect { age: sleeps.age, waited, others })
@@ -328,11 +340,12 @@ impl<M: Queued> State<M> {
             By::Any => self.workers.numbers().all(is_stuck),
             By::AnyMade => !more_may_come && self.workers.numbers().all(is_stuck),
         };
-        let (any, mut needed): (Vec<&Waited>, Vec<&Waited>) =
-            waited.iter().filter(is_in_vain).partition(|call| call.of > 0);
-        if any.first().is_some_and(|call| call.of == any.len()) {
-            needed.extend(any);
+        let in_vain: Vec<&Waited> = waited.iter().filter(is_in_vain).collect();
+        let mut of_waits = BTreeMap::<usize, usize>::new();
+        for call in &in_vain {
+            *of_waits.entry(call.wait).or_default() += 1;
         }
-        needed.into_iter().map(|call| call.age).collect()
+        let is_needed = |call: &&Waited| call.of == 0 || of_waits.get(&call.wait) == Some(&call.of);
+        in_vain.into_iter().filter(is_needed).map(|call| call.age).collect()
     }
 }

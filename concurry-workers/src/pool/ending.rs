@@ -15,6 +15,7 @@ use super::cancelled::sweep;
 use super::comeback::BackingOff;
 use super::notes::Noted;
 use super::queue::{Queue, State};
+use super::serving::Runner;
 use super::stats::{Times, WorkerStates};
 use super::trace::Names;
 use crate::worker::Queued;
@@ -78,8 +79,15 @@ impl<M: Queued> Queue<M> {
 
     /// A call that worker `number` took is finished.
     pub(crate) fn finished(&self, number: usize, noted: Noted) {
+        self.finished_as(Runner::alone(number), noted);
+    }
+
+    /// A call is finished that a worker took and ran as this one of its methods.
+    pub(crate) fn finished_as(&self, runner: Runner, noted: Noted) {
         let mut state = self.state();
-        let ended = state.ran(number, noted);
+        let is_alone = runner == Runner::alone(runner.worker);
+        let ended =
+            if is_alone { state.ran(runner.worker, noted) } else { state.ran_beside(runner.worker, noted) };
         tell(state);
         self.tell_of(ended);
     }

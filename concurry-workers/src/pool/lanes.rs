@@ -84,6 +84,11 @@ impl<M> Lanes<M> {
         !self.others.is_empty()
     }
 
+    /// Whether there are calls that were routed to a certain worker.
+    pub(super) fn has_routed(&self) -> bool {
+        self.others.keys().any(|need| need.worker.is_some())
+    }
+
     /// Whether no call waits that any worker may take, as far as is known here.
     #[inline]
     pub(super) fn has_no_free(&self) -> bool {

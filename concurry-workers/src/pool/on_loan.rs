@@ -32,6 +32,10 @@ impl<M> Default for OnLoan<M> {
 }
 
 impl<M> OnLoan<M> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this worker waits for others.
     pub(super) fn is_of(&self, worker: usize) -> bool {
         self.0.contains_key(&worker)

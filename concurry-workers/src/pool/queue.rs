@@ -190,6 +190,8 @@ impl<M: Queued> Queue<M> {
             state.idle.remove(number);
             state.workers.arrives(number);
             if interrupted() {
+                // Nobody is to be sent there for a call.
+                state.ahead.set_has_room(number, false);
                 // A wake-up meant for a call may have come to this worker: another idle one takes it.
                 let heir = if state.lanes.has_for(number) { state.wake_one() } else { None };
                 let places = state.unask(number);

@@ -69,6 +69,64 @@ fn who_has_looked_for_a_call_that_does_not_come_back_watches_no_more() {
     assert!(queue.enters() && !queue.presence.leaves());
 }
 
+#[test]
+fn who_waits_for_room_is_woken_by_a_call_that_is_taken_ahead_and_runs_at_once() {
+    let queue = Queue::new(QueueOptions {
+        when_full: concurry_core::when_full::WhenFull::Wait,
+        ..QueueOptions::of(1, clock::system())
+    });
+    queue.worker_started(0);
+    queue.takes_ahead(0, Waker::noop().clone(), Arc::downgrade(&Arc::new(Nobody)) as Weak<dyn EndsByForce>);
+    push(&queue, 1).unwrap();
+    let context = Context::from_waker(Waker::noop());
+    let Poll::Ready(Popped::Message(first)) = queue.poll_take(0, &context, &|| false) else {
+        panic!("it waits")
+    };
+    push(&queue, 2).unwrap();
+    let submitter = std::thread::spawn({
+        let queue = Arc::clone(&queue);
+        move || push(&queue, 3).is_ok()
+    });
+    while lock(&queue.state).submitters.is_empty() {
+        std::thread::yield_now();
+    }
+    queue.settled(0, &[first.age()], 1, Vec::new());
+    let mut taken = Vec::new();
+    assert_eq!(queue.take_ahead(0, 1, true, &mut taken), Outlook::Fine);
+    assert_eq!(taken[0].message, 2);
+    assert!(submitter.join().unwrap());
+}
+
+#[test]
+fn of_two_calls_of_one_number_both_workers_are_told() {
+    struct Told(AtomicBool);
+
+    impl EndsByForce for Told {
+        fn is_cancelled(&self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+
+        fn end_by_force(&self, _: usize, _: Option<u64>) -> bool {
+            false
+        }
+    }
+
+    let staffing = Staffing::of(2);
+    let queue = Queue::new(QueueOptions { staffing, ..QueueOptions::of(usize::MAX, clock::system()) });
+    queue.worker_started(0);
+    queue.worker_started(1);
+    let told: Vec<_> = (0..2).map(|_| Arc::new(Told(AtomicBool::new(false)))).collect();
+    for (number, told) in told.iter().enumerate() {
+        let ender = Arc::downgrade(told) as Weak<dyn EndsByForce>;
+        queue.takes_ahead(number, Waker::noop().clone(), ender);
+        push(&queue, 7).unwrap();
+        let context = Context::from_waker(Waker::noop());
+        assert!(matches!(queue.poll_take(number, &context, &|| false), Poll::Ready(Popped::Message(_))));
+    }
+    queue.counts_cancelled(7);
+    assert!(told.iter().all(|told| told.0.load(Ordering::SeqCst)));
+}
+
 struct Flag(Arc<AtomicBool>);
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {

@@ -146,9 +146,14 @@ impl<M> State<M> {
 
     /// A call that a worker took has run. What is given back is to be dropped outside of the lock.
     pub(super) fn ran(&mut self, number: usize, noted: Noted) -> Noted {
+        self.within.ends(Runner::alone(number));
+        self.ran_beside(number, noted)
+    }
+
+    /// As [`ran`](Self::ran), of one that ran beside others: the worker may run another one by now that has it for itself.
+    pub(super) fn ran_beside(&mut self, number: usize, noted: Noted) -> Noted {
         self.running -= 1;
         self.workers.ran(number);
-        self.within.ends(Runner::alone(number));
         self.notes.ran(noted)
     }
 

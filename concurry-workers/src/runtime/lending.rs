@@ -5,7 +5,7 @@
 //! `&mut self` method comes, its loan begins when the last of them has ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use concurry_core::panics::discard;
 use tokio::sync::RwLock;
@@ -46,8 +46,11 @@ pub(super) enum Loan<W: Worker> {
 
 impl<W: Worker + Send + Sync> Slot<W> {
     pub(super) fn new(worker: W) -> Self {
+        // A number of a worker may be given again while methods of the one before still run.
+        static SLOTS: AtomicU64 = AtomicU64::new(1);
+        let runs = SLOTS.fetch_add(1, Ordering::Relaxed) << 32;
         let (worker, crashed) = (Arc::new(RwLock::new(worker)), Arc::default());
-        Self { worker, crashed, lent: None, old: Vec::new(), runs: 0, runs_before: 0 }
+        Self { worker, crashed, lent: None, old: Vec::new(), runs, runs_before: runs }
     }
 
     /// What is marked when a method panics.

@@ -153,7 +153,7 @@ impl<W: Worker> Drop for Running<W> {
             self.shared.queue.beside_ends(self.beside.runner);
         }
         if !self.is_told {
-            self.shared.call_ended(self.index, self.ended, self.noted.take());
+            self.shared.call_ended(self.beside.runner, self.ended, self.noted.take());
         }
     }
 }

@@ -175,10 +175,10 @@ impl<W: Worker> Shared<W> {
         }
     }
 
-    /// A call that worker `number` took from the queue has ended.
-    pub(crate) fn call_ended(&self, number: usize, how: Ran, noted: Noted) {
+    /// A call has ended that a worker took from the queue and ran as this one of its methods.
+    pub(crate) fn call_ended(&self, runner: Runner, how: Ran, noted: Noted) {
         self.count(how, &noted);
-        self.queue.finished(number, noted);
+        self.queue.finished_as(runner, noted);
     }
 
     /// An attempt has ended.

@@ -17,7 +17,7 @@ use super::process::submitting;
 use super::{Runtime, Setup, Shared, restart};
 use crate::attempt::{Ran, contained};
 use crate::error::InitError;
-use crate::pool::{Note, PoolStats, Popped, Route};
+use crate::pool::{Note, PoolStats, Popped, Route, tell_all};
 use crate::worker::Worker;
 
 /// A pool whose workers are served by threads of this process; process mode uses it too, with the owners of children as threads.
@@ -200,6 +200,8 @@ impl<W: Worker> Runtime<W> for Threads<W> {
         let (before, hired) = self.shared.queue.set_target(workers);
         spawn(&self.shared, self.serve, &hired, || ()).inspect_err(|_| {
             self.shared.queue.set_target(before);
+            // Calls may have been thought to be for one of those.
+            tell_all::<W>(self.shared.queue.waited_for_in_vain());
         })
     }
 

@@ -23,7 +23,7 @@ use super::{Runtime, Setup, Shared, own};
 use crate::attempt::{Ran, marking, refuse};
 use crate::error::InitError;
 use crate::pool::serving::{Runner, within};
-use crate::pool::{Note, PoolStats, Popped, Route, Sleeper};
+use crate::pool::{Note, PoolStats, Popped, Route, Sleeper, tell_all};
 use crate::worker::{Access, ExclusiveGuard, Job, Worker};
 
 /// As many as tokio lets a task take from a channel in one go.
@@ -328,6 +328,8 @@ impl<W: Worker> Runtime<W> for Tasks<W> {
             if let Err(error) = (self.begin)(&self.shared, &self.handle, *index) {
                 hired[place..].iter().for_each(|index| self.shared.queue.worker_ended(*index));
                 self.shared.queue.set_target(before);
+                // Calls may have been thought to be for one of those.
+                tell_all::<W>(self.shared.queue.waited_for_in_vain());
                 return Err(error);
             }
         }

@@ -15,7 +15,7 @@ use concurry_core::call::CallError;
 use concurry_core::clock::{self, Clock};
 use concurry_core::sync::lock;
 
-use super::flight::{Flight, Refused};
+use super::flight::{Flight, Refused, Sent};
 use crate::pool::{EndsByForce, Outlook, Popped, Taken, serving};
 use crate::process::Link;
 use crate::runtime::Shared;
@@ -160,7 +160,8 @@ impl<W: Worker> Driver<W> {
         loop {
             let (room, calls_at_hand, takings_back) = {
                 let flight = lock(&self.flight);
-                if flight.link.is_none() || flight.is_closing {
+                // Who returns calls has it looked once more.
+                if flight.link.is_none() || flight.is_closing || flight.returning > 0 {
                     return;
                 }
                 if flight.is_barred {
@@ -251,9 +252,21 @@ impl<W: Worker> Driver<W> {
         };
         let found = !calls.is_empty();
         if found {
-            self.replace(calls.into_iter().map(|sent| sent.call).collect());
+            self.returned(calls);
         }
         found
+    }
+
+    /// Puts calls back into the queue that were taken back, and has more sent.
+    pub(super) fn returned(&self, calls: Vec<Sent<W::Message>>) {
+        if !calls.is_empty() {
+            self.replace(calls.into_iter().map(|sent| sent.call).collect());
+        }
+        let mut flight = lock(&self.flight);
+        flight.returning -= 1;
+        if let Some(link) = &flight.link {
+            link.nudge();
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! child has not begun; from then on it begins nothing. If the last call that it has begun is the one, the child is asked to
 //! end, and ended if it is still there after a grace. Its owner sees it go, as it would any other.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::task::{Wake, Waker};
 
 use concurry_core::sync::lock;
@@ -17,13 +17,16 @@ use crate::process::{Group, Link};
 use crate::worker::{Message, Worker};
 
 impl<W: Worker> EndsByForce for Driver<W> {
-    /// Takes back what was sent ahead: once `cancel` has returned, a call has begun or never will. If it is the one that runs, the
-    /// child is told.
+    /// Takes back what the child has not begun: once `cancel` has returned, a call has begun or never will. If it is the one that
+    /// runs, the child is told.
     fn is_cancelled(&self) {
-        if self.put_back() {
-            // The others are to be sent again, and if the child had begun none, no answer has that done.
-            self.nudge();
+        let flight = lock(&self.flight);
+        if flight.sent.iter().all(|sent| sent.call.message.is_wanted()) {
+            return;
         }
+        // What was acquired for a call does not go back into the queue with it.
+        let is_over = |sent: &Sent<W::Message>| sent.is_lent && !sent.call.message.is_wanted();
+        self.take_back_but(flight, is_over, |_| ());
         self.cancel_running();
     }
 
@@ -32,23 +35,19 @@ impl<W: Worker> EndsByForce for Driver<W> {
             Some(age) => sent.call.age() == age,
             None => sent.call.message.call() == call,
         };
-        let mut flight = lock(&self.flight);
+        let flight = lock(&self.flight);
         if flight.ending.is_some() || !flight.sent.iter().any(is_it) {
             return false;
         }
-        let (cancelled, others): (Vec<_>, Vec<_>) = flight.take_back().into_iter().partition(is_it);
-        let unlent = not_run(&mut flight, cancelled);
-        let running = flight.sent.back().filter(|last| is_it(last)).map(|last| last.id);
-        let group = flight.link.as_ref().map(Link::group).filter(|_| running.is_some());
-        if group.is_some() {
-            flight.ending = running;
-            flight.is_barred = true;
-        }
-        drop(flight);
-        unlent.into_iter().for_each(LimitSetAcquisition::undo);
-        if !others.is_empty() {
-            self.replace(others.into_iter().map(|sent| sent.call).collect());
-        }
+        let group = self.take_back_but(flight, is_it, |flight| {
+            let running = flight.sent.back().filter(|last| is_it(last)).map(|last| last.id);
+            let group = flight.link.as_ref().map(Link::group).filter(|_| running.is_some());
+            if group.is_some() {
+                flight.ending = running;
+                flight.is_barred = true;
+            }
+            group
+        });
         if let Some(group) = group {
             self.end(group);
         }
@@ -70,6 +69,27 @@ fn not_run<M>(flight: &mut Flight<M>, cancelled: Vec<Sent<M>>) -> Vec<LimitSetAc
 }
 
 impl<W: Worker> Driver<W> {
+    /// Takes back what the child has not begun. What `is_over` of that is not run; what `look` makes of the others' state under the
+    /// same lock.
+    fn take_back_but<R>(
+        &self,
+        mut flight: MutexGuard<'_, Flight<W::Message>>,
+        is_over: impl Fn(&Sent<W::Message>) -> bool,
+        look: impl FnOnce(&mut Flight<W::Message>) -> R,
+    ) -> R {
+        let calls = flight.take_back();
+        let found = !calls.is_empty();
+        let (over, others): (Vec<_>, Vec<_>) = calls.into_iter().partition(is_over);
+        let unlent = not_run(&mut flight, over);
+        let result = look(&mut flight);
+        drop(flight);
+        unlent.into_iter().for_each(LimitSetAcquisition::undo);
+        if found {
+            self.returned(others);
+        }
+        result
+    }
+
     /// Asks a child to end; when the grace is over it is not asked any more.
     fn end(&self, group: Arc<Group>) {
         let grace = self.shared.processes.kill_grace;

@@ -22,6 +22,9 @@ pub(super) struct Flight<M> {
     pub(super) answered: u64,
     /// How often calls were taken back. What was taken from the queue before that stands behind those.
     pub(super) takings_back: u64,
+    /// How many of those takings back are on their way into the queue: until then nothing is sent that stands behind them, and the
+    /// queue is not to be believed when it says that there is nothing more.
+    pub(super) returning: usize,
     /// Looks whether calls wait too long behind one that runs.
     pub(super) alarm: Option<Alarm>,
     /// How many were set so far.
@@ -72,6 +75,7 @@ impl<M> Flight<M> {
             window: Window::new(now),
             answered: 0,
             takings_back: 0,
+            returning: 0,
             alarm: None,
             alarms: 0,
             refused: Vec::new(),
@@ -101,7 +105,7 @@ impl<M> Flight<M> {
         Some(first.call)
     }
 
-    /// Takes the calls out that the child has not begun.
+    /// Takes the calls out that the child has not begun. If there are any, they are to be [returned](super::driver::Driver::returned).
     pub(super) fn take_back(&mut self) -> Vec<Sent<M>> {
         self.takings_back += 1;
         let Some(link) = &mut self.link else { return Vec::new() };
@@ -110,6 +114,7 @@ impl<M> Flight<M> {
         let begun = self.sent.iter().position(|sent| was_taken_back(sent.id)).unwrap_or(self.sent.len());
         let calls: Vec<_> = self.sent.drain(begun..).collect();
         self.bytes -= calls.iter().map(|sent| sent.bytes).sum::<usize>();
+        self.returning += usize::from(!calls.is_empty());
         calls
     }
 }

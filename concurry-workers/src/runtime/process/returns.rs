@@ -157,7 +157,7 @@ impl<W: Worker> Driver<W> {
         drop(ended);
         self.declines();
         if !others.is_empty() {
-            self.replace(others.into_iter().map(|sent| sent.call).collect());
+            self.returned(others);
         }
         for Sent { call, id, .. } in begun {
             let (age, is_free) = (call.age(), call.is_free());
