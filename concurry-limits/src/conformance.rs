@@ -22,6 +22,7 @@ const STEPS: usize = 120;
 /// * Where nothing is held, it does not wait for a release.
 /// * Where it says that it [spends when taken](LimitState::spends_when_taken), a settle of all changes nothing.
 /// * Where it says that it does not [go by time](LimitState::goes_by_time), time frees nothing.
+/// * Where it says that it does not [refund](LimitState::refunds), a settle makes no admission earlier.
 /// * A state that was packed and unpacked, or that is [pristine](LimitState::is_pristine), gives the answers of the original,
 ///   or of a new one.
 /// * Amounts up to `u64::MAX` and times up to the last one are no reason to panic.
@@ -220,9 +221,15 @@ impl<'a> History<'a> {
         };
         self.indebted |= used > requested;
         self.told.push(format!("settle {used} of {requested}"));
+        let refused = (!self.state.refunds()).then(|| self.state.check(self.limit.capacity(), self.now));
         let before = self.state.in_use(self.now);
         self.state.settle(requested, used, self.now);
         let after = self.state.in_use(self.now);
+        if let Some(Verdict::NotBefore(at)) = refused {
+            let verdict = self.state.check(self.limit.capacity(), self.now);
+            let kept = matches!(verdict, Verdict::NotBefore(later) if later >= at);
+            self.holds(kept, "it does not refund, and a settle made an admission earlier");
+        }
         if used == requested && self.state.spends_when_taken() {
             self.holds(before == after, "it spends when taken, and a settle of all changed something");
         }

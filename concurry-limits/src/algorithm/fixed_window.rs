@@ -109,6 +109,10 @@ impl LimitState for FixedWindow {
         true
     }
 
+    fn refunds(&self) -> bool {
+        false
+    }
+
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.roll(now);
         u64::try_from(u128::from(self.count) + self.debt).unwrap_or(u64::MAX)

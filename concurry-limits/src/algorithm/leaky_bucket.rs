@@ -49,6 +49,10 @@ impl LimitState for LeakyBucket {
         true
     }
 
+    fn refunds(&self) -> bool {
+        false
+    }
+
     fn tally(&mut self, now: Timestamp) -> Option<Tally> {
         Some(self.water.tally(false, now))
     }

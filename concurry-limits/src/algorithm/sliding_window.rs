@@ -144,6 +144,10 @@ impl LimitState for SlidingWindow {
         true
     }
 
+    fn refunds(&self) -> bool {
+        false
+    }
+
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.forget_expired(now);
         self.all_inside()

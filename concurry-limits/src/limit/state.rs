@@ -109,6 +109,13 @@ pub trait LimitState: Send {
         true
     }
 
+    /// Whether a [`settle`](Self::settle) can make an admission earlier than [`NotBefore`](Verdict::NotBefore) said. Who has a
+    /// deadline before that instant is then not refused as long as a release is waited for that may bring a refund. The
+    /// default is that it can.
+    fn refunds(&self) -> bool {
+        true
+    }
+
     /// What is counted at `now`, where a set of this limit alone may count it on without asking.
     #[doc(hidden)]
     fn tally(&mut self, now: Timestamp) -> Option<Tally> {

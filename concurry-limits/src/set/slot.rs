@@ -29,8 +29,8 @@ pub(super) struct Slot {
 pub(super) enum Decision {
     /// By all of its limits.
     Now,
-    /// Not yet, because of the limit at `index`; at `at`, if that depends on time alone. However much is given back, not
-    /// before the latest instant that is known, by the limit at the index beside it.
+    /// Not yet, because of the limit at `index`; at `at`, if that depends on time alone. Not before the latest instant that
+    /// is known, by the limit at the index beside it: where a release is waited for, however much that gives back.
     Later { index: usize, at: Option<Timestamp>, not_before: Option<(usize, Timestamp)> },
     /// Not before `at` by the limit at `index`, and that is too late for who asks.
     Late { index: usize, at: Timestamp },
@@ -136,27 +136,41 @@ impl Slot {
 }
 
 /// Asks all limits of `wishes`. A later instant outweighs an earlier one, a release that must come outweighs any instant,
-/// and `Never` outweighs all.
+/// and `Never` outweighs all. That release may refund too, so beside it only those instants are known that no refund makes
+/// earlier.
 pub(super) fn decide(slots: &mut [Slot], wishes: &[Wish], now: Timestamp) -> Decision {
-    let (mut held, mut not_before) = (None, None::<(usize, Timestamp)>);
+    let (mut held, mut by_time, mut by_all_means) = (None, Latest(None), Latest(None));
     for wish in wishes.iter().filter(|wish| wish.requested > 0) {
         let index = wish.index();
-        let at = match slots[index].check(wish.requested, now) {
+        let slot = &mut slots[index];
+        let certain = match slot.check(wish.requested, now) {
             Verdict::Granted => continue,
             Verdict::Never(reason) => return Decision::Never { index, reason: reason.into_owned() },
-            Verdict::NotBefore(at) => Some(at),
+            Verdict::NotBefore(at) => {
+                by_time.meet(index, Some(at));
+                if slot.state.refunds() { slot.held_back(wish.requested, now) } else { Some(at) }
+            }
             Verdict::OnRelease => {
                 held.get_or_insert(index);
-                slots[index].held_back(wish.requested, now)
+                slot.held_back(wish.requested, now)
             }
         };
-        let later = at.filter(|at| not_before.is_none_or(|(_, latest)| *at > latest));
-        not_before = later.map(|at| (index, at)).or(not_before);
+        by_all_means.meet(index, certain);
     }
-    match (held, not_before) {
+    match (held, by_time.0) {
         (None, None) => Decision::Now,
-        (None, Some((index, at))) => Decision::Later { index, at: Some(at), not_before },
-        (Some(index), _) => Decision::Later { index, at: None, not_before },
+        (None, Some((index, at))) => Decision::Later { index, at: Some(at), not_before: by_time.0 },
+        (Some(index), _) => Decision::Later { index, at: None, not_before: by_all_means.0 },
+    }
+}
+
+/// The latest of several instants, with the index of the limit that named it first.
+struct Latest(Option<(usize, Timestamp)>);
+
+impl Latest {
+    fn meet(&mut self, index: usize, at: Option<Timestamp>) {
+        let later = at.filter(|at| self.0.is_none_or(|(_, latest)| *at > latest));
+        self.0 = later.map(|at| (index, at)).or(self.0);
     }
 }
 

@@ -56,4 +56,8 @@ impl LimitState for Asked {
     fn in_use(&mut self, now: Timestamp) -> u64 {
         self.0.in_use(now)
     }
+
+    fn refunds(&self) -> bool {
+        self.0.refunds()
+    }
 }

@@ -54,6 +54,7 @@ enum Fault {
     PristineTooSoon,
     Overfull,
     Timeless,
+    RefundsAfterAll,
     DefaultAboveCapacity,
 }
 
@@ -120,7 +121,11 @@ impl LimitState for State {
         self.used += amount;
     }
 
-    fn settle(&mut self, _: u64, _: u64, _: Timestamp) {}
+    fn settle(&mut self, requested: u64, used: u64, now: Timestamp) {
+        if self.fault == Fault::RefundsAfterAll {
+            self.undo(requested.saturating_sub(used), now, now);
+        }
+    }
 
     fn undo(&mut self, amount: u64, _: Timestamp, now: Timestamp) {
         self.advance(now);
@@ -138,6 +143,10 @@ impl LimitState for State {
 
     fn goes_by_time(&self) -> bool {
         self.fault != Fault::Timeless
+    }
+
+    fn refunds(&self) -> bool {
+        false
     }
 
     fn is_pristine(&mut self, now: Timestamp) -> bool {
@@ -161,6 +170,7 @@ fn each_fault_is_found_and_named() {
         (Fault::PristineTooSoon, "as good as new"),
         (Fault::Overfull, "more is in use than the capacity"),
         (Fault::Timeless, "time freed something"),
+        (Fault::RefundsAfterAll, "a settle made an admission earlier"),
         (Fault::DefaultAboveCapacity, "the default amount is above the capacity"),
     ] {
         let found = complaint(fault);

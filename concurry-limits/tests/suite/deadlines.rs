@@ -2,18 +2,22 @@
 
 use concurry_core::clock::ManualClock;
 use concurry_limits::LimitPoolBalancing::EarliestAvailable;
-use concurry_limits::RateLimitAlgorithm::TokenBucket;
+use concurry_limits::RateLimitAlgorithm::{self, FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
 use concurry_limits::{
-    Admission, CallLimit, Feedback, LimitError, LimitPool, LimitSet, RateLimit, ResourceLimit, Window,
+    Admission, CallLimit, Feedback, LimitError, LimitPool, LimitSet, LimitSetAcquisition, RateLimit,
+    ResourceLimit, Window,
 };
 
 use crate::common::{Outcome, SECOND, Task, alone, just_before, on, seconds, waiters};
 
 /// Ten tokens a minute, all used, and a door that is held.
-fn used_up_and_held(order: [&str; 2]) -> (ManualClock, LimitSet, concurry_limits::LimitSetAcquisition) {
+fn used_up_and_held(
+    order: [&str; 2],
+    algorithm: RateLimitAlgorithm,
+) -> (ManualClock, LimitSet, LimitSetAcquisition) {
     let clock = ManualClock::new();
     let builder = order.into_iter().fold(on(&clock), |builder, key| match key {
-        "tokens" => builder.limit(RateLimit::new("tokens", 10, Window::MINUTE)),
+        "tokens" => builder.limit(RateLimit::new("tokens", 10, Window::MINUTE).algorithm(algorithm)),
         _ => builder.limit(ResourceLimit::new("doors", 1)),
     });
     let set = builder.build().expect("valid limits");
@@ -31,14 +35,48 @@ fn timeout(outcome: Outcome) -> (String, Option<std::time::Duration>, std::time:
 
 #[test]
 fn a_known_instant_after_the_deadline_is_refused_at_once_though_a_release_is_waited_for_too() {
-    for order in [["tokens", "doors"], ["doors", "tokens"]] {
-        let (_clock, set, held) = used_up_and_held(order);
-        let refused = Task::new(set.acquire_async_timeout([("tokens", 1)], SECOND)).poll();
-        let refused = timeout(refused.expect("the tokens are known to come too late"));
-        assert_eq!(refused, ("tokens".to_owned(), Some(seconds(60)), seconds(0)), "{order:?}");
-        let in_time = Task::waiting(set.acquire_async_timeout([("tokens", 1)], seconds(60)));
-        drop((in_time, held));
+    for algorithm in [SlidingWindow, FixedWindow, LeakyBucket] {
+        for order in [["tokens", "doors"], ["doors", "tokens"]] {
+            let (_clock, set, held) = used_up_and_held(order, algorithm);
+            let refused = Task::new(set.acquire_async_timeout([("tokens", 10)], SECOND)).poll();
+            let refused = timeout(refused.expect("the tokens are known to come too late"));
+            let told = ("tokens".to_owned(), Some(seconds(60)), seconds(0));
+            assert_eq!(refused, told, "{algorithm:?}, {order:?}");
+            let in_time = Task::waiting(set.acquire_async_timeout([("tokens", 10)], seconds(60)));
+            drop((in_time, held));
+        }
     }
+}
+
+#[test]
+fn an_instant_that_a_refund_may_make_earlier_is_waited_for_with_the_release_that_refunds() {
+    for algorithm in [TokenBucket, Gcra] {
+        for order in [["tokens", "doors"], ["doors", "tokens"]] {
+            let (clock, set, mut held) = used_up_and_held(order, algorithm);
+            let mut first = Task::waiting(set.acquire_async_timeout([("tokens", 5)], seconds(10)));
+            let mut second = Task::waiting(set.acquire_async_timeout([("tokens", 10)], seconds(10)));
+            clock.advance(SECOND);
+            held.update([("tokens", 0)]).unwrap();
+            held.release().unwrap();
+            let mut granted = first.woken().expect("all was there in time");
+            assert!(second.poll().is_none(), "{algorithm:?}, {order:?}: the door is held");
+            // It stands first now, and will be late if nothing is given back.
+            granted.update([("tokens", 0)]).unwrap();
+            granted.release().unwrap();
+            drop(second.woken().expect("all was there in time again"));
+        }
+    }
+}
+
+#[test]
+fn a_pause_is_known_to_last_though_the_tokens_may_be_refunded() {
+    let (_clock, set, held) = used_up_and_held(["tokens", "doors"], TokenBucket);
+    let mut standing = Task::waiting(set.acquire_async_timeout([("tokens", 5)], seconds(10)));
+    set.pause("tokens", seconds(20)).unwrap();
+    let late = ("tokens".to_owned(), Some(seconds(20)), seconds(0));
+    assert_eq!(timeout(standing.woken()), late);
+    assert_eq!(timeout(set.acquire_timeout([("tokens", 5)], seconds(10))), late);
+    drop(held);
 }
 
 #[test]
