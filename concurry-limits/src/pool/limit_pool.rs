@@ -111,7 +111,9 @@ impl LimitPool {
         self.blocking(&request, Wait::Forever)
     }
 
-    /// Like [`acquire`](Self::acquire), for at most `timeout`.
+    /// Like [`acquire`](Self::acquire), for at most `timeout`. With [`LimitPoolBalancing::EarliestAvailable`] it fails at once
+    /// only when all sets are known to be too late; but the owner of sets in another process knows of its own alone, and
+    /// those are waited in no longer when all of them are.
     ///
     /// # Errors
     ///

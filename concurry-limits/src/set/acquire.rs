@@ -168,13 +168,16 @@ fn begin(state: State, waker: &Waker) -> State {
     }
 }
 
-/// The first grant wins; the rest is cancelled by its drop. Errors end it only when nothing is left.
+/// The first grant wins; the rest is cancelled by its drop. Errors end it only when nothing is left, or nothing but what
+/// would be too late.
 fn poll_race(
     parts: &mut Vec<Acquire>,
     errors: &mut Vec<LimitError>,
     context: &mut Context<'_>,
 ) -> Poll<Outcome> {
     let mut index = 0;
+    // Not each time: who waits in several sets is not refused for what one of them says meanwhile.
+    let mut is_news = parts.iter().any(|part| matches!(part.state, State::Planned(_)));
     while let Some(part) = parts.get_mut(index) {
         match Pin::new(part).poll(context) {
             Poll::Pending => index += 1,
@@ -182,13 +185,36 @@ fn poll_race(
             Poll::Ready(Err(error)) => {
                 errors.push(error);
                 drop(parts.remove(index));
+                is_news = true;
             }
         }
+    }
+    if is_news && let Some(late) = all_late(parts) {
+        for timed in late {
+            match timed.waiting.give_up() {
+                Ok(acquisition) => return Poll::Ready(Ok(acquisition)),
+                Err(error) => errors.push(error),
+            }
+        }
+        parts.clear();
     }
     if parts.is_empty() { Poll::Ready(Err(first_error(std::mem::take(errors)))) } else { Poll::Pending }
 }
 
+/// The parts, if each of them would be too late.
+fn all_late(parts: &mut [Acquire]) -> Option<Vec<&mut Timed>> {
+    let late = parts.iter_mut().map(|part| match &mut part.state {
+        State::Waiting(timed) if timed.is_late() => Some(timed),
+        _ => None,
+    });
+    late.collect()
+}
+
 impl Timed {
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| self.waiting.is_late(deadline))
+    }
+
     fn poll(&mut self, waker: &Waker) -> Poll<Outcome> {
         if let Some(outcome) = self.waiting.poll(waker) {
             return Poll::Ready(outcome);

@@ -199,11 +199,11 @@ impl Engine {
         })
     }
 
-    /// Whether a demand is known to be admitted after `deadline` only.
-    pub(super) fn is_late(&self, demand: &Demand, deadline: Timestamp) -> bool {
+    /// Whether `wishes` are known to be admitted after `deadline` only, or never.
+    pub(super) fn is_late(&self, wishes: &[Wish], deadline: Timestamp) -> bool {
         self.act(|board, now, _| {
-            let decision = board.judge(&demand.wishes, demand.mask, now).by(Some(deadline));
-            matches!(decision, Decision::Late { .. })
+            let decision = board.judge(wishes, mask_of(wishes), now).by(Some(deadline));
+            matches!(decision, Decision::Late { .. } | Decision::Never { .. })
         })
     }
 

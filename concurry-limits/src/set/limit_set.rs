@@ -170,7 +170,8 @@ impl LimitSet {
             return Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, 0));
         }
         let clock = Arc::clone(&engine.clock);
-        Plan { entries: vec![Entry { position: 0, engine, demand }], patience, clock }.block()
+        let entries = vec![Entry { position: 0, engine, demand }];
+        Plan { entries, patience, clock, raced: false }.block()
     }
 
     /// The free-form data that the set was built with; null without any.

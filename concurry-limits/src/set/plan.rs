@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) entries: Vec<Entry>,
     pub(super) patience: Patience,
     pub(super) clock: Arc<dyn Clock>,
+    /// Whether it is one of several parts of a request.
+    pub(super) raced: bool,
 }
 
 impl Patience {
@@ -46,26 +48,34 @@ impl Plan {
     fn ask(mut self) -> Result<Outcome, Vec<Entry>> {
         let mut errors = Vec::new();
         // Who waits in one of several waits in those too that are late by now: what comes back may be there first.
-        if let (Some(deadline), [_, _, ..]) = (self.patience.deadline(), &self.entries[..]) {
-            let is_late = |entry: &Entry| entry.engine.is_late(&entry.demand, deadline);
+        if let Some(deadline) = self.patience.deadline()
+            && (self.raced || self.entries.len() > 1)
+        {
+            let is_late = |entry: &Entry| entry.engine.is_late(&entry.demand.wishes, deadline);
             self.entries = match ask_each(self.entries, Patience::Forever, &mut errors) {
-                Err(waitable) if waitable.iter().all(is_late) => waitable,
+                Err(waitable) if !self.raced && waitable.iter().all(is_late) => waitable,
                 answer => return answer,
             };
         }
         ask_each(self.entries, self.patience, &mut errors)
     }
 
+    /// Since when it waits, and the deadline by which its sets can tell that it would be too late. Of several parts, none
+    /// knows what the others do.
+    fn times(&self) -> (Timestamp, Option<Timestamp>) {
+        (self.clock.now(), self.patience.deadline().filter(|_| !self.raced))
+    }
+
     /// Asks, and lines up if that is what it takes.
     pub(super) fn begin(self, waker: &Waker) -> Result<Outcome, Waiting> {
-        let times = (self.clock.now(), self.patience.deadline());
+        let times = self.times();
         self.ask().map_err(|entries| Waiting::start(entries, times, waker.clone(), false))
     }
 
     /// Carries it out on this thread.
     pub(super) fn block(self) -> Outcome {
         let (clock, deadline) = (Arc::clone(&self.clock), self.patience.deadline());
-        let times = (clock.now(), deadline);
+        let times = self.times();
         match self.ask() {
             Ok(outcome) => outcome,
             Err(entries) => Waiting::start(entries, times, thread_waker(), true).block(&*clock, deadline),
@@ -105,12 +115,15 @@ fn plans(mut entries: Vec<Entry>, wait: Wait) -> impl Iterator<Item = Plan> {
         let is_of_another = |entry: &mut Entry| entry.engine.clock.identity() != clock.identity();
         let others = entries.extract_if(.., is_of_another).collect();
         let patience = Patience::new(wait, &*clock);
-        Some(Plan { entries: std::mem::replace(&mut entries, others), patience, clock })
+        Some(Plan { entries: std::mem::replace(&mut entries, others), patience, clock, raced: false })
     })
 }
 
 /// A request to whichever of `sets` admits it first. Only one of them is ever taken from, with one exception: when some
 /// live in another process or have another clock, two may grant at one moment, and then one is given back unused.
+///
+/// Who has a deadline waits in a set that would be late too, as long as another may be in time. Here too those in another
+/// process are the exception: their owner knows of no others, and refuses at once when all that it was asked for are late.
 pub(crate) fn acquire_earliest<'a>(
     sets: impl Iterator<Item = (usize, &'a LimitSet)>,
     request: &impl Request,
@@ -134,9 +147,13 @@ pub(crate) fn acquire_earliest<'a>(
             },
         }
     }
-    let mut parts: Vec<Acquire> =
-        remotes.into_iter().map(|group| Acquire::remote(RemoteWaiting::new(&group, request, wait))).collect();
-    parts.splice(0..0, plans(entries, wait).map(Acquire::planned));
+    let mut plans: Vec<Plan> = plans(entries, wait).collect();
+    let raced = plans.len() + remotes.len() > 1;
+    for plan in &mut plans {
+        plan.raced = raced;
+    }
+    let remotes = remotes.into_iter().map(|group| Acquire::remote(RemoteWaiting::new(&group, request, wait)));
+    let mut parts: Vec<Acquire> = plans.into_iter().map(Acquire::planned).chain(remotes).collect();
     match parts.len() {
         0 => Acquire::ready(Err(first_error(errors))),
         1 => parts.remove(0),

@@ -75,6 +75,11 @@ impl Waiting {
         Some(outcome)
     }
 
+    /// Whether all of its sets would be too late, by what they know at this moment.
+    pub(super) fn is_late(&self, deadline: Timestamp) -> bool {
+        self.cell.branches().iter().all(|stand| stand.engine.is_late(&stand.wishes, deadline))
+    }
+
     /// Ends the waiting in vain, unless it can be granted at this very moment.
     pub(super) fn give_up(&mut self) -> Outcome {
         self.cell.branches().iter().for_each(|stand| stand.engine.pump());

@@ -127,52 +127,66 @@ fn a_thread_that_waits_is_told_when_a_pause_ends_after_its_deadline() {
     assert_eq!(waiters(&set, "call_count"), 0);
 }
 
-/// A pool of a set with ten tokens in a minute, all of which are taken, and of one with a door that is held as well.
-fn one_late_and_one_held(clock: &ManualClock) -> LimitPool {
+/// A pool of a set with ten tokens in a minute and of one with a door as well; each has its own clock, if `apart`.
+fn one_late_and_one_held(apart: bool) -> ([ManualClock; 2], LimitPool) {
+    let clock = ManualClock::new();
+    let clocks = [clock.clone(), if apart { ManualClock::new() } else { clock }];
     let tokens = || RateLimit::new("tokens", 10, Window::MINUTE).algorithm(TokenBucket);
-    let late = on(clock).limit(tokens()).build().expect("a valid limit");
-    let held = on(clock).limit(tokens()).limit(ResourceLimit::new("doors", 1)).build().expect("valid limits");
-    LimitPool::new([late, held]).load_balancing(EarliestAvailable)
+    let late = on(&clocks[0]).limit(tokens()).build().expect("a valid limit");
+    let held =
+        on(&clocks[1]).limit(tokens()).limit(ResourceLimit::new("doors", 1)).build().expect("valid limits");
+    (clocks, LimitPool::new([late, held]).load_balancing(EarliestAvailable))
 }
 
 #[test]
 fn a_set_that_would_be_late_is_waited_in_too_where_another_is_waited_for() {
-    let clock = ManualClock::new();
-    let pool = one_late_and_one_held(&clock);
-    let mut used = pool[0].acquire([("tokens", 10)]).unwrap();
-    let held = pool[1].acquire([("tokens", 1)]).unwrap();
-    let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 5)], seconds(10)));
-    assert_eq!([0, 1].map(|index| waiters(&pool[index], "tokens")), [1, 1]);
-    assert_eq!(pool[0].stats().limits[0].refused, 0, "it is not refused");
-    used.update([("tokens", 5)]).unwrap();
-    used.release().unwrap();
-    assert_eq!(task.woken().expect("what was refunded came in time").set_index(), 0);
-    assert_eq!([0, 1].map(|index| waiters(&pool[index], "tokens")), [0, 0]);
-    drop(held);
+    for apart in [false, true] {
+        let (_clocks, pool) = one_late_and_one_held(apart);
+        let mut used = pool[0].acquire([("tokens", 10)]).unwrap();
+        let held = pool[1].acquire([("tokens", 1)]).unwrap();
+        let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 5)], seconds(10)));
+        assert_eq!([0, 1].map(|index| waiters(&pool[index], "tokens")), [1, 1]);
+        assert_eq!(pool[0].stats().limits[0].refused, 0, "it is not refused");
+        used.update([("tokens", 5)]).unwrap();
+        used.release().unwrap();
+        assert_eq!(task.woken().expect("what was refunded came in time").set_index(), 0);
+        assert_eq!([0, 1].map(|index| waiters(&pool[index], "tokens")), [0, 0]);
+        drop(held);
+    }
 }
 
 #[test]
 fn sets_that_would_all_be_late_are_refused_at_once() {
-    let clock = ManualClock::new();
-    let pool = one_late_and_one_held(&clock);
-    drop(pool[0].acquire([("tokens", 10)]).unwrap());
-    drop(pool[1].acquire([("tokens", 6)]).unwrap());
-    let refused = timeout(pool.acquire_timeout([("tokens", 5)], SECOND));
-    assert_eq!(refused, ("tokens".to_owned(), Some(seconds(6)), seconds(0)));
+    for apart in [false, true] {
+        let (_clocks, pool) = one_late_and_one_held(apart);
+        drop(pool[0].acquire([("tokens", 10)]).unwrap());
+        drop(pool[1].acquire([("tokens", 6)]).unwrap());
+        let mut task = Task::new(pool.acquire_async_timeout([("tokens", 5)], SECOND));
+        let refused = timeout(task.poll().expect("both are known to come too late"));
+        assert_eq!(refused, ("tokens".to_owned(), Some(seconds(6)), seconds(0)));
+        assert_eq!(timeout(pool.acquire_timeout([("tokens", 5)], SECOND)), refused);
+        assert_eq!([0, 1].map(|index| waiters(&pool[index], "tokens")), [0, 0]);
+        assert_eq!([0, 1].map(|index| pool[index].stats().limits[0].refused), [2, 2]);
+        // One that can never admit it is waited for as little.
+        pool[0].set_capacity("tokens", 4).unwrap();
+        let refused = Task::new(pool.acquire_async_timeout([("tokens", 5)], SECOND)).poll();
+        assert!(refused.expect("one is too late, and the other is never").is_err());
+    }
 }
 
 #[test]
 fn who_waits_in_several_sets_is_refused_only_by_its_deadline() {
-    let clock = ManualClock::new();
-    let pool = one_late_and_one_held(&clock);
-    drop(pool[0].acquire([("tokens", 10)]).unwrap());
-    let held = pool[1].acquire([("tokens", 1)]).unwrap();
-    let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 5)], seconds(10)));
-    pool[1].pause("doors", seconds(60)).unwrap();
-    assert_eq!(task.wakes(), 0);
-    pool[1].resume("doors").unwrap();
-    drop(held);
-    assert_eq!(task.woken().unwrap().set_index(), 1);
+    for apart in [false, true] {
+        let (_clocks, pool) = one_late_and_one_held(apart);
+        drop(pool[0].acquire([("tokens", 10)]).unwrap());
+        let held = pool[1].acquire([("tokens", 1)]).unwrap();
+        let mut task = Task::waiting(pool.acquire_async_timeout([("tokens", 5)], seconds(10)));
+        pool[1].pause("doors", seconds(60)).unwrap();
+        assert_eq!(task.wakes(), 0);
+        pool[1].resume("doors").unwrap();
+        drop(held);
+        assert_eq!(task.woken().unwrap().set_index(), 1);
+    }
 }
 
 #[test]

@@ -247,6 +247,27 @@ fn sets_here_and_elsewhere_in_one_pool_are_asked_together() {
 }
 
 #[test]
+fn a_set_here_that_would_be_late_is_waited_in_while_one_elsewhere_may_be_in_time() {
+    let (owner, remote) = apart(vec![account()]);
+    let here = account();
+    let pool = LimitPool::new([here.clone(), remote[0].clone()]).load_balancing(EarliestAvailable);
+    let mut used = here.acquire([("tokens", 100), ("doors", 0)]).unwrap();
+    let elsewhere = owner.sets[0].acquire([("tokens", 1)]).unwrap();
+    let ask = || pool.acquire_async_timeout([("tokens", 50)], SECOND * 3600);
+    let mut task = Task::waiting(ask());
+    used.update([("tokens", 0)]).unwrap();
+    used.release().unwrap();
+    task.woken().expect("what was refunded came in time").undo();
+    // What its owner refuses as late is waited for no longer, nor is the one here then.
+    remote[0].pause("doors", Window::DAY.duration()).unwrap();
+    here.pause("doors", Window::DAY.duration()).unwrap();
+    let refused = Task::new(ask()).poll().expect("both are known to come too late");
+    assert!(matches!(refused, Err(LimitError::Timeout { .. })), "{refused:?}");
+    assert_eq!((waiters(&here, "doors"), waiters(&owner.sets[0], "doors")), (0, 0));
+    drop(elsewhere);
+}
+
+#[test]
 fn a_private_set_counts_in_each_process_for_itself() {
     let private = LimitSet::builder().limit(CallLimit::new(1, Window::DAY)).private().build().unwrap();
     let (owner, remote) = apart(vec![private]);
