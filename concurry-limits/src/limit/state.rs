@@ -98,13 +98,13 @@ pub trait LimitState: Send {
     }
 
     /// Whether a take whose whole amount was used needs no [`settle`](Self::settle), since that would change nothing. A
-    /// set then leaves it out. The default is that it does.
+    /// set then leaves it out. The default is that it does. The answer never changes.
     fn spends_when_taken(&self) -> bool {
         false
     }
 
     /// Whether time frees anything of this limit. The default is that it does; who says that it does not may be given an
-    /// earlier instant than now in [`settle`](Self::settle).
+    /// earlier instant than now in [`settle`](Self::settle). The answer never changes.
     fn goes_by_time(&self) -> bool {
         true
     }

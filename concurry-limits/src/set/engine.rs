@@ -20,7 +20,7 @@ use super::lane::Lane;
 use super::ledger::{Ledger, Step};
 use super::queue::{Queue, Waiter};
 use super::returns::Returns;
-use super::slot::{Decision, Slot, refusal};
+use super::slot::{Decision, Nature, Slot, refusal};
 use super::{Definition, Item, Wish};
 use crate::LimitError;
 use crate::sync::{Mutex, lock};
@@ -34,10 +34,7 @@ pub(crate) struct Engine {
     lane: Option<Lane>,
     /// The way back past the lock, of a set that has no lane.
     returns: Returns,
-    /// A bit for each limit of which an amount that was used wholly needs not be settled.
-    spent: u128,
-    /// A bit for each limit to which it matters when it is settled.
-    timed: u128,
+    nature: Nature,
     locked: Mutex<Locked>,
     this: Weak<Self>,
 }
@@ -63,24 +60,20 @@ struct Timer {
 impl Engine {
     pub(crate) fn new(definition: Arc<Definition>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let now = clock.now();
-        let slots = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
-        Self::with_slots(definition, clock, slots, now)
+        let slots: Vec<_> = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
+        let nature = Nature::of(&slots);
+        Self::with_slots(definition, clock, slots, nature, now)
     }
 
-    /// An engine that goes on with `slots`, one a limit of the definition.
+    /// An engine that goes on with `slots`, one a limit of the definition, which are of this nature: they are not asked.
     pub(super) fn with_slots(
         definition: Arc<Definition>,
         clock: Arc<dyn Clock>,
         mut slots: Vec<Slot>,
+        nature: Nature,
         now: Timestamp,
     ) -> Arc<Self> {
         let lane = if let [slot] = &mut slots[..] { slot.lane(now) } else { None };
-        let mask = |is_in: &dyn Fn(&Slot) -> bool| {
-            let places = slots.iter().enumerate().filter(|(_, slot)| is_in(slot));
-            places.fold(0, |mask, (index, _)| mask | 1 << index)
-        };
-        let spent = mask(&|slot| slot.state.spends_when_taken());
-        let timed = mask(&|slot| slot.state.goes_by_time());
         let system = Some(SystemClock::shared())
             .filter(|system| std::ptr::addr_eq(Arc::as_ptr(system), Arc::as_ptr(&clock)));
         let returns = Returns::new(if lane.is_none() { slots.len() } else { 0 });
@@ -93,8 +86,7 @@ impl Engine {
             system,
             lane,
             returns,
-            spent,
-            timed,
+            nature,
             locked,
             this: Weak::clone(this),
         })
@@ -215,7 +207,7 @@ impl Engine {
         }
         let mut locked = lock(&self.locked);
         let Locked { board, ledger, now, .. } = &mut *locked;
-        if demand.mask & self.timed != 0 {
+        if demand.mask & self.nature.timed != 0 {
             *now = (*now).max(self.now());
         }
         ledger.as_mut()?.take(&mut board.slots, &demand.wishes, *now).then_some(*now)
@@ -286,7 +278,7 @@ impl Engine {
     /// Whether settling an item changes nothing.
     #[inline]
     pub(super) fn is_spent(&self, item: &Item) -> bool {
-        item.used() == item.requested && (self.spent >> item.index() & 1 != 0 || item.requested == 0)
+        item.used() == item.requested && (self.nature.spent >> item.index() & 1 != 0 || item.requested == 0)
     }
 
     /// Settles what an acquisition held.

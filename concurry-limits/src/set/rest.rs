@@ -14,7 +14,7 @@ use std::time::Duration;
 use concurry_core::clock::{Clock, Timestamp};
 use concurry_core::panics::contain;
 
-use super::slot::Slot;
+use super::slot::{Nature, Slot};
 use super::{Definition, Engine};
 use crate::{LimitState, PackedState};
 
@@ -40,6 +40,8 @@ enum Kept {
 pub(crate) struct Fresh {
     definition: Arc<Definition>,
     slots: Vec<Slot>,
+    /// What its states said when they were new: later, a panic would lose what they have counted.
+    nature: Nature,
     /// What is left of what it goes on from.
     rest: Option<Rest>,
 }
@@ -127,8 +129,9 @@ impl Rest {
 impl Fresh {
     /// Of this definition, as it begins.
     pub(crate) fn new(definition: Arc<Definition>, now: Timestamp) -> Self {
-        let slots = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
-        Self { definition, slots, rest: None }
+        let slots: Vec<_> = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
+        let nature = Nature::of(&slots);
+        Self { definition, slots, nature, rest: None }
     }
 
     /// Has it go on from `rest`.
@@ -149,7 +152,7 @@ impl Fresh {
     /// Begins, once.
     pub(crate) fn begin(&mut self, clock: &Arc<dyn Clock>, now: Timestamp) -> Arc<Engine> {
         let slots = std::mem::take(&mut self.slots);
-        Engine::with_slots(Arc::clone(&self.definition), Arc::clone(clock), slots, now)
+        Engine::with_slots(Arc::clone(&self.definition), Arc::clone(clock), slots, self.nature, now)
     }
 }
 

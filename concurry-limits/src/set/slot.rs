@@ -24,6 +24,28 @@ pub(super) struct Slot {
     pub(super) total_wait: Duration,
 }
 
+/// What the states of a set say of themselves once and for all, a bit for each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nature {
+    /// Those of which an amount that was used wholly needs not be settled.
+    pub(super) spent: u128,
+    /// Those to which it matters when they are settled.
+    pub(super) timed: u128,
+}
+
+impl Nature {
+    pub(super) fn of(slots: &[Slot]) -> Self {
+        let mask = |is_in: &dyn Fn(&Slot) -> bool| {
+            let places = slots.iter().enumerate().filter(|(_, slot)| is_in(slot));
+            places.fold(0, |mask, (index, _)| mask | 1 << index)
+        };
+        Self {
+            spent: mask(&|slot| slot.state.spends_when_taken()),
+            timed: mask(&|slot| slot.state.goes_by_time()),
+        }
+    }
+}
+
 /// Whether a demand can be met as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Decision {

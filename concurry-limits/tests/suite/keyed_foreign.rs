@@ -47,7 +47,7 @@ fn a_key_may_look_at_the_limits_when_it_is_dropped() {
     assert_eq!(limits.stats().keys, limits.len());
 }
 
-/// Counts what was ever taken; panics when it is made, packed or unpacked, as it is told to.
+/// Counts what was ever taken; panics when it is made, packed, unpacked, or asked what it is like, as it is told to.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 struct Moody {
     packs: bool,
@@ -56,6 +56,7 @@ struct Moody {
 static NEXT_MAKING: AtomicBool = AtomicBool::new(false);
 static NEXT_PACKING: AtomicBool = AtomicBool::new(false);
 static NEXT_UNPACKING: AtomicBool = AtomicBool::new(false);
+static NEXT_ASKING: AtomicBool = AtomicBool::new(false);
 /// The test that tells them.
 static TELLING: Mutex<()> = Mutex::new(());
 
@@ -109,6 +110,11 @@ impl LimitState for Mood {
         self.taken
     }
 
+    fn spends_when_taken(&self) -> bool {
+        assert!(self.taken == 0 || !NEXT_ASKING.swap(false, Ordering::SeqCst), "asked");
+        true
+    }
+
     fn pack(&mut self, _: Timestamp) -> Option<PackedState> {
         assert!(!NEXT_PACKING.swap(false, Ordering::SeqCst), "packed");
         self.packs.then(|| PackedState::new(Timestamp::from_nanos(1 << 60), self.taken))?
@@ -128,7 +134,7 @@ fn stir(limits: &KeyedLimits<u64>) {
 }
 
 #[test]
-fn a_limit_that_panics_when_it_is_made_or_packed_or_unpacked_loses_no_count() {
+fn a_limit_that_panics_when_it_is_made_or_packed_or_unpacked_or_asked_loses_no_count() {
     let _telling = TELLING.lock().unwrap();
     for (packs, beside) in [(true, false), (true, true), (false, true)] {
         let clock = ManualClock::new();
@@ -138,7 +144,8 @@ fn a_limit_that_panics_when_it_is_made_or_packed_or_unpacked_loses_no_count() {
         }
         let limits: KeyedLimits<u64> = KeyedLimits::builder(template).max_keys(1).build().unwrap();
         let mut taken = HashMap::new();
-        for (key, next) in (0..30).zip([&NEXT_MAKING, &NEXT_PACKING, &NEXT_UNPACKING].into_iter().cycle()) {
+        let moods = [&NEXT_MAKING, &NEXT_PACKING, &NEXT_UNPACKING, &NEXT_ASKING];
+        for (key, next) in (0..30).zip(moods.into_iter().cycle()) {
             limits.acquire(&key, [("moody", key)]).unwrap().release().unwrap();
             taken.insert(key, key);
             next.store(true, Ordering::SeqCst);
