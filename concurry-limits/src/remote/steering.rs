@@ -10,7 +10,12 @@ use crate::{Admission, LimitError, LimitSet};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Steering {
     /// [`LimitSet::would_admit`]; answered with an admission.
-    WouldAdmit(Vec<(String, u64)>),
+    WouldAdmit {
+        /// The amounts that are asked for.
+        request: Vec<(String, u64)>,
+        /// Whether the request stands in the queue itself.
+        queued: bool,
+    },
     /// [`LimitSet::set_capacity`].
     SetCapacity {
         /// The limit.
@@ -35,13 +40,13 @@ pub enum Steering {
 impl Steering {
     /// Whether it changes nothing.
     pub fn is_question(&self) -> bool {
-        matches!(self, Self::WouldAdmit(_))
+        matches!(self, Self::WouldAdmit { .. })
     }
 
     /// The name of the method that asks for it.
     pub fn operation(&self) -> &'static str {
         match self {
-            Self::WouldAdmit(_) => "would_admit",
+            Self::WouldAdmit { .. } => "would_admit",
             Self::SetCapacity { .. } => "set_capacity",
             Self::Pause { .. } => "pause",
             Self::Resume { .. } => "resume",
@@ -59,7 +64,7 @@ pub type SteeringAnswer = Result<Option<Admission>, LimitError>;
 /// Those of the method that was asked for.
 pub fn steer(set: &LimitSet, steering: Steering) -> SteeringAnswer {
     match steering {
-        Steering::WouldAdmit(request) => return Ok(Some(set.would_admit(request))),
+        Steering::WouldAdmit { request, queued } => return Ok(Some(set.admission(&request, queued))),
         Steering::SetCapacity { key, capacity } => set.set_capacity(&key, capacity)?,
         Steering::Pause { key, time } => set.pause(&key, time)?,
         Steering::Resume { key } => set.resume(&key)?,

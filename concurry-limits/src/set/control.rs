@@ -23,11 +23,11 @@ impl LimitSet {
         self.admission(&request, true)
     }
 
-    fn admission(&self, request: &impl Request, queued: bool) -> Admission {
+    pub(crate) fn admission(&self, request: &impl Request, queued: bool) -> Admission {
         let engine = match &self.repr {
             Repr::Empty(_) => return Admission::Now,
             Repr::Local(engine) => engine,
-            Repr::Remote(remote) => return would_admit_elsewhere(remote, request),
+            Repr::Remote(remote) => return would_admit_elsewhere(remote, request, queued),
         };
         let demand = match Demand::of(request, &engine.definition) {
             Ok(demand) => demand,
@@ -115,11 +115,12 @@ impl LimitSet {
     }
 }
 
-fn would_admit_elsewhere(remote: &RemoteSet, request: &impl Request) -> Admission {
+fn would_admit_elsewhere(remote: &RemoteSet, request: &impl Request, queued: bool) -> Admission {
     let mut amounts = Vec::new();
     request.for_each_amount(&mut |key, amount| amounts.push((key.to_owned(), amount)));
+    let question = Steering::WouldAdmit { request: amounts, queued };
     let unanswered = || LimitError::Disconnected { reason: "it did not answer the question".to_owned() };
-    match remote.connection.steer(remote.id, Steering::WouldAdmit(amounts)) {
+    match remote.connection.steer(remote.id, question) {
         Ok(answer) => answer.unwrap_or_else(|| Admission::Unknown(unanswered())),
         Err(error) => Admission::Unknown(error),
     }

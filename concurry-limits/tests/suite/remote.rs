@@ -308,6 +308,21 @@ fn a_remote_set_is_steered_and_asked_like_any_other() {
 }
 
 #[test]
+fn who_stands_in_the_queue_of_an_owner_is_told_its_instant_too() {
+    let (owner, remote) = apart(vec![account()]);
+    let mut held = remote[0].acquire([("tokens", 100), ("doors", 0)]).unwrap();
+    held.update([("tokens", 100)]).unwrap();
+    held.release().unwrap();
+    let standing = Task::waiting(remote[0].acquire_async([("tokens", 50)]));
+    assert_eq!(remote[0].would_admit([("tokens", 50)]), Admission::OnRelease("tokens".into()));
+    for set in [&owner.sets[0], &remote[0]] {
+        let told = set.would_admit_queued([("tokens", 50)]);
+        assert!(matches!(&told, Admission::In(_, key) if key == "tokens"), "{told:?}");
+    }
+    drop(standing);
+}
+
+#[test]
 fn what_a_server_told_a_remote_holder_holds_for_everyone() {
     let (owner, remote) = apart(vec![account()]);
     let mut acquired = remote[0].acquire([("tokens", 1)]).unwrap();
