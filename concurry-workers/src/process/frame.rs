@@ -23,7 +23,7 @@ use super::conditions::Conditions;
 use super::options::ProcessOptions;
 
 /// Counts up when frames change; the two ends must agree before anything else is read.
-pub(crate) const PROTOCOL: u32 = 7;
+pub(crate) const PROTOCOL: u32 = 8;
 
 pub(crate) const HEADER: usize = 17;
 
