@@ -7,8 +7,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use concurry_core::clock::{self, Timestamp};
+#[cfg(target_os = "linux")]
 use rustix::io::Errno;
+#[cfg(target_os = "linux")]
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+#[cfg(target_os = "linux")]
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use super::LimitAddress;
@@ -37,11 +40,19 @@ fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
+/// Connects to a socket with a file; other systems bound that by themselves, or not.
+#[cfg(not(target_os = "linux"))]
+fn connect_file(path: &Path, _: Duration) -> io::Result<UnixStream> {
+    UnixStream::connect(path)
+}
+
 /// Connects to a socket with a file. A server that accepts nobody, with as many in line as there may be, is waited for as long.
+#[cfg(target_os = "linux")]
 fn connect_file(path: &Path, time: Duration) -> io::Result<UnixStream> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_socket_timeout(&socket, Timeout::Send, Some(time))?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?).map_err(|error| match error {
+    let address = SocketAddrUnix::new(path)?;
+    rustix::io::retry_on_intr(|| rustix::net::connect(&socket, &address)).map_err(|error| match error {
         Errno::AGAIN => io::Error::new(io::ErrorKind::TimedOut, "the server accepts nobody"),
         error => error.into(),
     })?;

@@ -124,11 +124,12 @@ impl<M: Queued> Queue<M> {
         discard(take_out(self.state(), age));
     }
 
-    /// Takes a call out that waits for a worker or for limits, unless it is just being looked at.
+    /// Takes a call out that waits: for its time, for a worker or for limits. One that is just being asked for, or that a process was
+    /// sent ahead, stays.
     pub(crate) fn recall(&self, age: u64) -> Option<M> {
         let state = self.state();
-        state.lanes.get(age)?;
-        take_out(state, age)
+        let waits = state.lanes.get(age).is_some() || state.backing_off.contains_key(&age);
+        if waits { take_out(state, age) } else { None }
     }
 
     /// The age of a call that may be withdrawn.

@@ -242,18 +242,19 @@ where
     /// Puts attempt `number` into the queue.
     fn again(&self, number: u32, wait: Duration) {
         tracing::debug!(method = self.recipe.name, attempt = number, ?wait, "a call is tried again");
+        if number == 2 {
+            self.set_alarm();
+        }
         let Some(message) = self.attempt(number) else { return };
-        let back = Return {
-            age: self.age,
-            affinity: self.affinity,
-            at: self.queue.clock().now() + wait,
-            attempt: number,
-            caller: &self.span,
-        };
+        let at = self.queue.clock().now() + wait;
+        let back = Return { age: self.age, affinity: self.affinity, at, attempt: number, caller: &self.span };
         if let Err(message) = self.queue.come_back(back, message) {
             panics::discard(message); // answers the attempt with Stopped, and so the call
         }
-        self.set_alarm(number);
+        // Judging the attempt before may have taken its time.
+        if self.end().is_some_and(|end| at >= end) {
+            self.is_over();
+        }
         // The caller may have cancelled while no attempt was there to be withdrawn.
         let is_open = lock(&self.state).caller.as_ref().is_some_and(|(promise, _)| promise.is_open());
         if !is_open {
@@ -261,12 +262,16 @@ where
         }
     }
 
-    /// Has attempt `number` taken out if it has not begun by the end of the budget.
-    fn set_alarm(&self, number: u32) {
-        let Some(budget) = self.retry.time() else { return };
-        let over = Waker::from(Arc::new(Over { retried: Weak::clone(&self.me), number }));
-        // An attempt may begin at the end itself.
-        let alarm = self.queue.clock().wake_at(self.submitted + budget + Duration::from_nanos(1), over);
+    /// From when on no attempt begins: one may at the end of the budget itself.
+    fn end(&self) -> Option<Timestamp> {
+        self.retry.time().map(|budget| self.submitted + budget + Duration::from_nanos(1))
+    }
+
+    /// Has an attempt taken out that has not begun by the end of the budget.
+    fn set_alarm(&self) {
+        let Some(end) = self.end() else { return };
+        let over = Waker::from(Arc::new(Over(Weak::clone(&self.me))));
+        let alarm = self.queue.clock().wake_at(end, over);
         let before = {
             let mut state = lock(&self.state);
             if state.caller.is_some() { state.alarm.replace(alarm) } else { Some(alarm) }
@@ -274,12 +279,8 @@ where
         drop(before);
     }
 
-    /// The budget is over: attempt `number` is not made, if it still waits.
-    fn is_over(&self, number: u32) {
-        let is_it = |state: &State<M, A, T, E>| state.failed.len() + 1 == number as usize;
-        if !is_it(&lock(&self.state)) {
-            return;
-        }
+    /// The budget is over: an attempt that still waits is not made.
+    fn is_over(&self) {
         let Some(message) = self.queue.recall(self.age) else { return };
         let (attempt, mut failed) = {
             let mut state = lock(&self.state);
@@ -323,10 +324,7 @@ where
 }
 
 /// Looks at the end of the budget.
-struct Over<M: Queued, A, T, E> {
-    retried: Weak<Retried<M, A, T, E>>,
-    number: u32,
-}
+struct Over<M: Queued, A, T, E>(Weak<Retried<M, A, T, E>>);
 
 impl<M, A, T, E> Wake for Over<M, A, T, E>
 where
@@ -336,8 +334,8 @@ where
     E: Send + 'static,
 {
     fn wake(self: Arc<Self>) {
-        if let Some(retried) = self.retried.upgrade() {
-            retried.is_over(self.number);
+        if let Some(retried) = self.0.upgrade() {
+            retried.is_over();
         }
     }
 }
