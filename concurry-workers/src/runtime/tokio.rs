@@ -20,7 +20,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::lending::{Guard, Loan, Slot};
 use super::running::{Call, Running};
 use super::{Runtime, Setup, Shared, own};
-use crate::attempt::{Ran, marking, refuse};
+use crate::attempt::{Ran, marking, poll_job, refuse};
 use crate::error::InitError;
 use crate::pool::serving::{Runner, within};
 use crate::pool::{Note, PoolStats, Popped, Route, Sleeper, tell_all};
@@ -194,16 +194,17 @@ fn first_step<W: Worker>(
     message: W::Message,
     context: &mut Context<'_>,
 ) -> Result<Running<W>, (Job, Running<W>)> {
-    let job = running.step(|| match guard {
-        Guard::Shared(guard) => W::start_shared(guard, message),
-        Guard::Exclusive(guard) => W::start_exclusive(guard, message),
+    let stepped = running.step(|| {
+        let job = match guard {
+            Guard::Shared(guard) => W::start_shared(guard, message),
+            Guard::Exclusive(guard) => W::start_exclusive(guard, message),
+        };
+        job.map(|mut job| (poll_job(&mut job, context), job))
     });
-    let Some(mut job) = job else {
-        return Ok(running.ended(Ran::Failed)); // its limits did not admit it
-    };
-    match running.poll(&mut job, context) {
-        Poll::Ready(ran) => Ok(running.ended(ran)),
-        Poll::Pending => Err((job, running)),
+    match stepped {
+        None => Ok(running.ended(Ran::Failed)), // its limits did not admit it
+        Some((Poll::Ready(ran), _)) => Ok(running.ended(ran)),
+        Some((Poll::Pending, job)) => Err((job, running)),
     }
 }
 
