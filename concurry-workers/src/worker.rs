@@ -128,12 +128,6 @@ pub trait Message {
         None
     }
 
-    /// Leaves `waker` to be woken when the call is cancelled; false when nobody needs its result by now.
-    fn wake_when_cancelled(&self, waker: &Waker) -> bool {
-        let _ = waker;
-        true
-    }
-
     /// Whether anybody still needs its result.
     fn is_wanted(&self) -> bool {
         true

@@ -88,17 +88,8 @@ pub(super) fn message(model: &WorkerImpl) -> TokenStream {
         let (name, cfgs) = (&method.name, method.cfgs());
         emit!(#(#cfgs)* #message::#name { ref promise, .. } => promise.is_open(),)
     });
-    let cancelled = model.methods.iter().map(|method| {
-        let (name, cfgs) = (&method.name, method.cfgs());
-        emit! { #(#cfgs)* #message::#name { ref promise, .. } => promise.wake_when_cancelled(waker), }
-    });
     emit! {
         impl ::concurry::__private::Message for #message {
-            fn wake_when_cancelled(&self, waker: &::core::task::Waker) -> bool {
-                let _ = waker;
-                match *self { #(#cancelled)* }
-            }
-
             fn awaited_by(&self, waker: &::core::task::Waker) -> ::concurry::__private::Awaited {
                 let _ = waker;
                 match *self { #(#promises)* }
