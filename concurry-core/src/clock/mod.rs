@@ -10,6 +10,7 @@
 //! * `exact`: how exactly a thread sleeps.
 //! * `timer`: the ordered list of wakers that both clocks share.
 
+mod counter;
 mod exact;
 mod manual;
 mod system;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::counter::Counter;
 use super::exact::Exact;
 use super::timer::{TimerList, WakeGuard};
 use super::{Clock, Timestamp};
@@ -30,7 +31,7 @@ use crate::sync::lock;
 /// ```
 #[derive(Debug)]
 pub struct SystemClock {
-    counter: quanta::Clock,
+    counter: Counter,
     origin: Instant,
     timer: Arc<TimerList>,
     thread: OnceLock<()>,
@@ -41,21 +42,24 @@ pub struct SystemClock {
 const CARRIED: u64 = 100_000;
 
 /// A reading of the system's clock, with all that it takes to carry it on: that is one load less for each.
-#[derive(Debug, Clone, Copy, Default)]
+///
+/// A cell for each word: a copy of them all would be written down before what follows.
+#[derive(Debug)]
 struct Reading {
     /// What the counter told then.
-    at: u64,
+    at: Cell<u64>,
     /// In nanoseconds.
-    time: u64,
+    time: Cell<u64>,
     /// For so many ticks the counter carries it on.
-    ticks: u64,
+    ticks: Cell<u64>,
     /// The nanoseconds of 2^32 ticks.
-    scale: u64,
+    scale: Cell<u64>,
 }
 
 thread_local! {
     /// The last reading on this thread; one that is not carried on before the first.
-    static READING: Cell<Reading> = const { Cell::new(Reading { at: 0, time: 0, ticks: 0, scale: 0 }) };
+    static READING: Reading =
+        const { Reading { at: Cell::new(0), time: Cell::new(0), ticks: Cell::new(0), scale: Cell::new(0) } };
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -76,7 +80,7 @@ impl SystemClock {
         static SHARED: OnceLock<Arc<SystemClock>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(|| {
             Arc::new(Self {
-                counter: quanta::Clock::new(),
+                counter: Counter::new(),
                 origin: os_now(),
                 timer: Arc::default(),
                 thread: OnceLock::new(),
@@ -85,18 +89,42 @@ impl SystemClock {
         }))
     }
 
+    /// The time, where this thread's last reading can be carried on: that is a few instructions, and no call.
+    #[doc(hidden)]
+    #[inline]
+    pub fn carried(&self) -> Option<Timestamp> {
+        let now = self.counter.ticks();
+        READING.with(|last| {
+            // A counter that goes back has the system asked as well.
+            let ticks = now.wrapping_sub(last.at.get());
+            let is_carried = ticks < last.ticks.get();
+            is_carried.then(|| Timestamp::from_nanos(last.time.get() + ((ticks * last.scale.get()) >> 32)))
+        })
+    }
+
     /// Asks the system for the time; the counter, carrying the last reading on, has told more than that one meanwhile.
     #[cold]
-    fn read(&self, raw: u64, last: Reading) -> Timestamp {
-        let passed = self.counter.delta_as_nanos(last.at, raw);
-        let read = u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
-        // What the counter has told meanwhile may be a little ahead; time does not go back.
-        let time = if last.time > 0 { read.max(last.time + CARRIED.min(passed)) } else { read };
-        let scale = self.counter.delta_as_nanos(0, 1 << 32).max(1);
-        // Read after the time: a thread that is held up in between is late for a moment, and never early.
-        let reading = Reading { at: self.counter.raw(), time, ticks: (CARRIED << 32) / scale, scale };
-        let _ = READING.try_with(|last| last.set(reading));
-        Timestamp::from_nanos(time)
+    #[inline(never)]
+    fn read(&self) -> Timestamp {
+        let now = self.counter.ticks();
+        READING.with(|last| {
+            let ticks = u128::from(now.saturating_sub(last.at.get()));
+            let passed = u64::try_from((ticks * u128::from(last.scale.get())) >> 32).unwrap_or(u64::MAX);
+            let read = u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
+            // What the counter has told meanwhile may be a little ahead; time does not go back.
+            let time = match last.time.get() {
+                0 => read,
+                before => read.max(before + CARRIED.min(passed)),
+            };
+            last.time.set(time);
+            if let Some(scale) = self.counter.scale() {
+                last.ticks.set((CARRIED << 32) / scale);
+                last.scale.set(scale);
+            }
+            // Read after the time: a thread that is held up in between is late for a moment, and never early.
+            last.at.set(self.counter.ticks());
+            Timestamp::from_nanos(time)
+        })
     }
 
     fn start_timer_thread(&self) {
@@ -136,15 +164,7 @@ fn serve(timer: &TimerList, alarm: &Alarm) {
 impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Timestamp {
-        let raw = self.counter.raw();
-        // A thread that is being torn down has no thread-local left; it asks the system each time.
-        let last = READING.try_with(Cell::get).unwrap_or_default();
-        // A counter that goes back has the system asked as well.
-        let ticks = raw.wrapping_sub(last.at);
-        if ticks < last.ticks {
-            return Timestamp::from_nanos(last.time + ((ticks * last.scale) >> 32));
-        }
-        self.read(raw, last)
+        self.carried().unwrap_or_else(|| self.read())
     }
 
     fn wake_at(&self, at: Timestamp, waker: Waker) -> WakeGuard {

@@ -245,7 +245,13 @@ impl Engine {
     /// As [`take_in_lane`](Self::take_in_lane), by its cost.
     #[inline]
     pub(super) fn take_alone(&self, cost: u64) -> bool {
-        self.lane.as_ref().is_some_and(|lane| lane.take(cost, || self.now()))
+        self.lane.as_ref().and_then(|lane| lane.take(cost, || Some(self.now()))) == Some(true)
+    }
+
+    /// The same, if that takes no call at all.
+    #[inline]
+    pub(super) fn take_at_once(&self, cost: u64) -> Option<bool> {
+        self.lane.as_ref()?.take(cost, || self.system.as_ref()?.carried())
     }
 
     /// Ends a take of that cost in the lane, all of which was used, if that is possible now.

@@ -35,18 +35,19 @@ impl Lane {
         self.count.cost(amount)
     }
 
-    /// Takes an amount of that [`cost`](Self::cost) now, if the lane is open and that is all it takes.
+    /// Takes an amount of that [`cost`](Self::cost) now, if the lane is open and that is all it takes; whether it did, if it was told
+    /// what time it is.
     #[inline]
-    pub(super) fn take(&self, cost: u64, now: impl FnOnce() -> Timestamp) -> bool {
+    pub(super) fn take(&self, cost: u64, now: impl FnOnce() -> Option<Timestamp>) -> Option<bool> {
         // Each kind of count has a loop of its own, which is as short as it can be.
         let taken = match &self.count {
             Count::Held(held) => self.change(|word| held.take(word, cost)),
             Count::Paced(pace) => {
-                let now = now();
+                let now = now()?;
                 self.change(|word| pace.take(word, cost, now))
             }
         };
-        taken.is_some()
+        Some(taken.is_some())
     }
 
     /// Ends a take of `requested`, of which `used` were used; false when that takes the lock.

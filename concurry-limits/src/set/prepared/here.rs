@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::acquisition::Held;
+use concurry_core::clock::Timestamp;
+
+use super::acquisition::State;
 use crate::remote::Wait;
 use crate::set::demand::Demand;
 use crate::set::engine::Patience;
@@ -11,10 +13,28 @@ use crate::set::plan::Plan;
 use crate::set::waiting::Entry;
 use crate::set::{Engine, Items};
 use crate::usage;
-use crate::{LimitError, Request};
+use crate::{LimitError, LimitSetAcquisition, Request};
 
-/// A usage that was told, by its place in the items.
-pub(super) type Told = Option<(usize, u64)>;
+/// The usage that was told of one item, if any: two words, which are passed in registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The place of the item.
+    place: usize,
+    used: u64,
+}
+
+impl Told {
+    pub(super) const NOTHING: Self = Self { place: usize::MAX, used: 0 };
+
+    #[inline]
+    fn of((place, used): (usize, u64)) -> Self {
+        Self { place, used }
+    }
+
+    fn get(self) -> Option<(usize, u64)> {
+        (self != Self::NOTHING).then_some((self.place, self.used))
+    }
+}
 
 #[derive(Clone)]
 pub(super) struct Here {
@@ -28,8 +48,10 @@ pub(super) struct Here {
     pub(super) items: Items,
     /// A bit for each place whose usage has to be told.
     must_tell: u128,
-    /// The first usage that has to be told, when all of it was used; and whether there is no other.
-    tells: (Told, bool),
+    /// The first usage that has to be told, when all of it was used; nothing where none has to be.
+    all: Told,
+    /// Whether no other has to be told.
+    is_alone: bool,
     /// The key that this is told of.
     key: Box<str>,
     /// Those of the items that are to be given back when they were used wholly.
@@ -45,27 +67,61 @@ impl Here {
         let must_tell = usage::must_tell(&engine.definition, &items);
         let mut telling = items.iter().enumerate().filter(|(place, _)| must_tell >> place & 1 != 0);
         let first = telling.next().map(|(place, item)| (place, item.requested));
-        let tells = (first, telling.next().is_none());
+        let (all, is_alone) = (first.map_or(Told::NOTHING, Told::of), telling.next().is_none());
         let key = first.map_or("", |(place, _)| engine.definition.key(items[place].index())).into();
         let owed: Items = items.iter().filter(|item| !engine.is_spent(item)).copied().collect();
         let done = owed.is_empty() && must_tell == 0;
         let (alone, steps) = (engine.alone(&demand), engine.steps(&demand));
         let engine = Arc::clone(engine);
-        Ok(Self { engine, demand, alone, steps, items, must_tell, tells, key, owed, done })
+        Ok(Self { engine, demand, alone, steps, items, must_tell, all, is_alone, key, owed, done })
     }
 
     /// What the usage `used` of `key` tells, if it may be told.
     #[inline]
-    pub(super) fn told(&self, key: &str, used: u64) -> Told {
-        match self.tells.0 {
-            all @ Some((_, requested)) if used == requested && key == &*self.key => all,
-            _ => usage::place(&self.engine.definition, &self.items, key, used).map(|place| (place, used)),
+    pub(super) fn told(&self, key: &str, used: u64) -> Option<Told> {
+        if used == self.all.used && key == &*self.key && self.all != Told::NOTHING {
+            return Some(self.all);
+        }
+        self.told_of_one(key, used)
+    }
+
+    #[inline(never)]
+    fn told_of_one(&self, key: &str, used: u64) -> Option<Told> {
+        usage::place(&self.engine.definition, &self.items, key, used).map(|place| Told::of((place, used)))
+    }
+
+    /// What is held once `usage` is told too.
+    #[inline(never)]
+    pub(super) fn tell(&self, earlier: Told, usage: &impl Request) -> Result<State, LimitError> {
+        let new = usage::read(&self.engine.definition, &self.items, usage)?;
+        Ok(match (&new[..], earlier.get()) {
+            ([], _) => State::Held(earlier),
+            ([one], None) => State::Held(Told::of(*one)),
+            ([one], Some((place, _))) if one.0 == place => State::Held(Told::of(*one)),
+            (several, earlier) => {
+                let mut items = self.items.clone();
+                usage::tell(&mut items, earlier.as_slice());
+                usage::tell(&mut items, several);
+                // When it was taken matters only to who never got it.
+                let taken_at = Timestamp::default();
+                let whole = LimitSetAcquisition::local(Arc::clone(&self.engine), items, taken_at, 0);
+                State::Whole(Box::new(whole))
+            }
+        })
+    }
+
+    /// Takes without the board, if that is possible now. A call, so that the guard is made where it is used; what makes no calls itself
+    /// keeps nothing on the stack, which would have to be written before the word of a lane is.
+    #[inline(never)]
+    pub(super) fn take_simply(&self) -> bool {
+        match self.alone.and_then(|cost| self.engine.take_at_once(cost)) {
+            Some(taken) => taken,
+            None => self.take_with_calls(),
         }
     }
 
-    /// Takes without the board, if that is possible now. A call, so that the guard is made where it is used.
     #[inline(never)]
-    pub(super) fn take_simply(&self) -> bool {
+    fn take_with_calls(&self) -> bool {
         match (self.alone, &self.steps) {
             (Some(cost), _) => self.engine.take_alone(cost),
             (None, Some(steps)) => self.engine.take_steps(steps),
@@ -75,9 +131,8 @@ impl Here {
 
     /// Gives everything back, if nothing is missing of what `told` tells, all was used, and that is possible without the lock.
     #[inline(never)]
-    pub(super) fn settle_simply(&self, told: &Told) -> bool {
-        let (all, alone) = &self.tells;
-        if !alone || told != all {
+    pub(super) fn settle_simply(&self, told: Told) -> bool {
+        if !self.is_alone || told != self.all {
             return false;
         }
         match (self.alone, &self.owed[..]) {
@@ -88,18 +143,18 @@ impl Here {
         }
     }
 
-    pub(super) fn admit(&self, wait: Wait) -> Result<Held<'_>, LimitError> {
+    pub(super) fn admit(&self, wait: Wait) -> Result<State, LimitError> {
         let patience = Patience::new(wait, &*self.engine.clock);
         Ok(match self.engine.admit_locked(&self.demand, patience)? {
-            Some(_) => Held::AsPrepared { here: self, told: None },
-            None => Held::Whole(Box::new(self.plan(patience).block()?)),
+            Some(_) => State::Held(Told::NOTHING),
+            None => State::Whole(Box::new(self.plan(patience).block()?)),
         })
     }
 
     /// Gives everything back; the keys of which a usage had to be told.
     #[inline]
     pub(super) fn settle(&self, told: Told) -> Vec<String> {
-        let items = &self.items;
+        let (items, told) = (&self.items, told.get());
         match told {
             Some((place, used)) if used != items[place].requested => {
                 let mut items = items.clone();
@@ -109,7 +164,7 @@ impl Here {
             _ => self.engine.settle(&self.owed),
         }
         let untold = told.map_or(self.must_tell, |(place, _)| self.must_tell & !(1 << place));
-        if untold == 0 { Vec::new() } else { self.missing(told) }
+        if untold == 0 { Vec::new() } else { self.missing(told.as_slice()) }
     }
 
     #[inline(never)]
@@ -121,9 +176,9 @@ impl Here {
     }
 
     #[cold]
-    fn missing(&self, told: Told) -> Vec<String> {
+    fn missing(&self, told: &[(usize, u64)]) -> Vec<String> {
         let mut items = self.items.clone();
-        usage::tell(&mut items, told.as_slice());
+        usage::tell(&mut items, told);
         usage::missing(&self.engine.definition, &items)
     }
 

@@ -6,9 +6,9 @@ mod here;
 use std::fmt;
 use std::time::Duration;
 
-use acquisition::Held;
 pub use acquisition::PreparedAcquisition;
-use here::Here;
+use acquisition::State;
+use here::{Here, Told};
 
 use super::Acquire;
 use super::engine::Patience;
@@ -123,12 +123,15 @@ impl PreparedRequest {
     #[inline]
     fn blocking(&self, wait: Wait) -> Result<PreparedAcquisition<'_>, LimitError> {
         match &self.target {
-            Target::Here(here) if here.take_simply() => {
-                Ok(PreparedAcquisition::of(Held::AsPrepared { here, told: None }))
+            target @ Target::Here(here) if here.take_simply() => {
+                Ok(PreparedAcquisition::of(target, State::Held(Told::NOTHING)))
             }
-            Target::Nowhere(set) => Ok(PreparedAcquisition::of(Held::Nothing { set, released: false })),
+            target @ Target::Nowhere(_) => Ok(PreparedAcquisition::of(target, State::Held(Told::NOTHING))),
             // The error in a box: nothing large is moved where all goes well.
-            target => target.admit(wait).map(PreparedAcquisition::of).map_err(|error| *error),
+            target => match target.admit(wait) {
+                Ok(state) => Ok(PreparedAcquisition::of(target, state)),
+                Err(error) => Err(*error),
+            },
         }
     }
 }
@@ -137,13 +140,12 @@ impl Target {
     /// Apart, so that what takes no lock is short enough to stand in its caller.
     #[cold]
     #[inline(never)]
-    fn admit(&self, wait: Wait) -> Result<Held<'_>, Box<LimitError>> {
-        let held = match self {
+    fn admit(&self, wait: Wait) -> Result<State, Box<LimitError>> {
+        Ok(match self {
             Self::Here(here) => here.admit(wait)?,
-            Self::Nowhere(set) => Held::Nothing { set, released: false },
-            Self::Elsewhere { set, amounts } => Held::Whole(Box::new(set.blocking(amounts, wait)?)),
-        };
-        Ok(held)
+            Self::Nowhere(_) => State::Held(Told::NOTHING),
+            Self::Elsewhere { set, amounts } => State::Whole(Box::new(set.blocking(amounts, wait)?)),
+        })
     }
 }
 
