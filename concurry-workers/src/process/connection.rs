@@ -23,8 +23,8 @@ use super::limits_server::{LimitsServer, May};
 use super::memory::Memory;
 use super::output::Output;
 use super::transport::{
-    Arrival, Calls, Incoming, Nudge, Outlet, Sink, SocketCalls, SocketIncoming, SocketSink, Transport,
-    write_as_they_come,
+    Arrival, Calls, Incoming, Nudge, Outlet, Sink, SocketCalls, SocketIncoming, SocketSink, Transport, Until,
+    for_ever, write_as_they_come,
 };
 use super::turns::{self, Turns};
 use crate::error::InitError;
@@ -115,6 +115,8 @@ pub(crate) enum Event {
     Answer(Frame),
     /// Somebody here wants the owner's attention.
     Nudge,
+    /// Nothing has come for as long as was to be waited.
+    Late,
     /// What it said about limits was dealt with.
     Served,
     /// It is gone, and what it held of limits was given back.
@@ -203,19 +205,20 @@ impl Connection {
 
     fn until_ready(&mut self) -> Option<Result<(), Failure>> {
         loop {
-            match self.receive() {
+            match self.receive(&for_ever) {
                 Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Ready => return frame.open().ok(),
-                Ok(Some(Arrival::Nudge) | None) => {}
+                Ok(Some(Arrival::Nudge | Arrival::Late) | None) => {}
                 Ok(Some(Arrival::Frame(_) | Arrival::Gone)) | Err(_) => return None,
             }
         }
     }
 
-    /// Waits for what comes next; what is about limits is dealt with here.
-    pub(crate) fn next(&mut self) -> Event {
-        match self.receive() {
+    /// Waits for what comes next, and sleeps `until` an instant at most; what is about limits is dealt with here.
+    pub(crate) fn next(&mut self, until: Until<'_>) -> Event {
+        match self.receive(until) {
             Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Answer => return Event::Answer(frame),
             Ok(Some(Arrival::Nudge)) => return Event::Nudge,
+            Ok(Some(Arrival::Late)) => return Event::Late,
             Ok(None) => return Event::Served,
             Ok(Some(Arrival::Gone)) => {}
             Ok(Some(Arrival::Frame(frame))) => {
@@ -231,8 +234,8 @@ impl Connection {
 
     /// Waits for the next arrival; none when it was about limits, and is dealt with. The owner is told of that too: it may have
     /// put something off because more was at hand.
-    fn receive(&mut self) -> io::Result<Option<Arrival>> {
-        let frame = match self.incoming.next()? {
+    fn receive(&mut self, until: Until<'_>) -> io::Result<Option<Arrival>> {
+        let frame = match self.incoming.next(until)? {
             Arrival::Frame(frame) if !matches!(frame.kind, Kind::Ready | Kind::Answer) => frame,
             arrival => return Ok(Some(arrival)),
         };
@@ -257,7 +260,7 @@ impl Connection {
 
     /// Waits for the end of a child that was told to stop. What its worker does with limits when it is dropped is served.
     pub(crate) fn close(&mut self) {
-        while !matches!(self.next(), Event::Gone) {}
+        while !matches!(self.next(&for_ever), Event::Gone) {}
         self.life.end(false);
     }
 

@@ -27,6 +27,7 @@ mod stream;
 
 use std::io;
 
+use concurry_core::clock::Timestamp;
 use crossbeam_channel::Sender;
 
 use super::frame::Frame;
@@ -53,14 +54,24 @@ pub(super) enum Arrival {
     Frame(Frame),
     /// Somebody here wants its attention.
     Nudge,
+    /// Nothing has come for as long as was to be waited.
+    Late,
     /// The child is gone.
     Gone,
 }
 
+/// Until when one sleeps who is about to; for ever, if there is no instant.
+pub(super) type Until<'a> = &'a dyn Fn() -> Option<Timestamp>;
+
+/// Sleeps until something comes.
+pub(super) fn for_ever() -> Option<Timestamp> {
+    None
+}
+
 /// The pool's receiving half.
 pub(super) trait Incoming: Send {
-    /// Waits for what comes next. All that a child has sent comes before its end.
-    fn next(&mut self) -> io::Result<Arrival>;
+    /// Waits for what comes next, and sleeps `until` an instant at most. All that a child has sent comes before its end.
+    fn next(&mut self, until: Until<'_>) -> io::Result<Arrival>;
     /// Whether there is more at hand, for which nobody need wait.
     fn has_more(&self) -> bool;
 }

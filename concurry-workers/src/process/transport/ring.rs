@@ -17,7 +17,7 @@ use super::aside::Aside;
 use super::bell::Bell;
 use super::outflow::Outflow;
 use super::stream::{Place, Reader, Writer};
-use super::{Arrival, Incoming, Nudge, Sink};
+use super::{Arrival, Incoming, Nudge, Sink, Until};
 use crate::process::frame::Frame;
 use crate::process::memory::Memory;
 
@@ -111,7 +111,7 @@ pub(in crate::process) fn pool_end(
 }
 
 impl Incoming for RingIncoming {
-    fn next(&mut self) -> io::Result<Arrival> {
+    fn next(&mut self, until: Until<'_>) -> io::Result<Arrival> {
         loop {
             let is_gone = self.signs.gone.load(Ordering::SeqCst);
             if self.signs.nudged.load(Ordering::SeqCst) && self.signs.nudged.swap(false, Ordering::SeqCst) {
@@ -140,13 +140,16 @@ impl Incoming for RingIncoming {
                 return Ok(Arrival::Nudge);
             }
             let Self { reader, calls, aside, signs, spin, .. } = self;
-            signs.owner.wait(spin, || {
+            let is_ready = signs.owner.wait_until(spin, until, || {
                 reader.has_more()
                     || signs.nudged.load(Ordering::SeqCst)
                     || signs.gone.load(Ordering::SeqCst)
                     || calls.needs_owner()
                     || aside.needs_owner()
             })?;
+            if !is_ready {
+                return Ok(Arrival::Late);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::process::frame::Kind;
-use crate::process::transport::Calls;
+use crate::process::transport::{Calls, for_ever};
 
 struct Ends {
     incoming: RingIncoming,
@@ -63,12 +63,12 @@ fn frames_of_any_size_arrive_whole_and_in_order_in_both_directions() {
             calls.send(frame(sent, length(sent)));
             sent += 1;
         }
-        match incoming.next().unwrap() {
+        match incoming.next(&for_ever).unwrap() {
             Arrival::Frame(answer) => {
                 assert!(answer == frame(came, length(came)), "{came}");
                 came += 1;
             }
-            Arrival::Nudge => {}
+            Arrival::Nudge | Arrival::Late => {}
             Arrival::Gone => break,
         }
         calls.flow();
@@ -85,7 +85,7 @@ fn what_was_written_before_the_end_comes_before_it() {
     sink.send(&frame(2, 10)).unwrap();
     drop((sink, life));
     watcher.join().unwrap();
-    let ids: Vec<_> = std::iter::from_fn(|| match incoming.next().unwrap() {
+    let ids: Vec<_> = std::iter::from_fn(|| match incoming.next(&for_ever).unwrap() {
         Arrival::Frame(frame) => Some(frame.id),
         _ => None,
     })
@@ -101,7 +101,7 @@ fn an_owner_that_sleeps_hears_a_nudge_an_end_and_room() {
     let (tell, heard) = std::sync::mpsc::channel();
     let owner = thread::spawn(move || {
         loop {
-            let arrival = incoming.next().unwrap();
+            let arrival = incoming.next(&for_ever).unwrap();
             calls.flow();
             tell.send(matches!(arrival, Arrival::Gone)).unwrap();
             if matches!(arrival, Arrival::Gone) {
@@ -125,7 +125,7 @@ fn a_broken_position_is_an_error_whichever_stream_it_is_of() {
         let Ends { mut incoming, calls, said, memory, life, watcher, .. } = ends();
         let owner = thread::spawn(move || {
             loop {
-                match incoming.next() {
+                match incoming.next(&for_ever) {
                     Ok(Arrival::Nudge) => {}
                     outcome => return outcome.is_err(),
                 }
@@ -149,7 +149,7 @@ fn what_is_said_beside_calls_goes_on_as_the_child_reads_it() {
     for id in 0..8 {
         said.put(frame(id, LITTLE / 2));
     }
-    let owner = thread::spawn(move || while !matches!(incoming.next().unwrap(), Arrival::Gone) {});
+    let owner = thread::spawn(move || while !matches!(incoming.next(&for_ever).unwrap(), Arrival::Gone) {});
     let mut ids = Vec::new();
     while ids.len() < 8 {
         aside.look(&mut |frame| ids.push(frame.id)).unwrap();
@@ -181,7 +181,7 @@ proptest! {
         watcher.join().unwrap();
         // A frame takes more than 16 bytes, and a nudge that there is room comes once.
         let most = usize::try_from(tail.min(CAPACITY as u64)).unwrap() / 17 + 2;
-        let ends = (0..=most).any(|_| !matches!(incoming.next(), Ok(Arrival::Frame(_) | Arrival::Nudge)));
+        let ends = (0..=most).any(|_| !matches!(incoming.next(&for_ever), Ok(Arrival::Frame(_) | Arrival::Nudge)));
         prop_assert!(ends);
     }
 }

@@ -5,10 +5,11 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use concurry_core::clock;
 use crossbeam_channel::{Receiver, Sender};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Arrival, Calls, Incoming, Nudge, Sink, Source};
+use super::{Arrival, Calls, Incoming, Nudge, Sink, Source, Until};
 use crate::process::frame::{Frame, HEADER};
 
 /// A connected pair: one end for us, one for the child.
@@ -158,7 +159,7 @@ impl Nudge for SocketNudge {
 }
 
 impl Incoming for SocketIncoming {
-    fn next(&mut self) -> io::Result<Arrival> {
+    fn next(&mut self, until: Until<'_>) -> io::Result<Arrival> {
         loop {
             if self.nudged.swap(false, Ordering::SeqCst) {
                 return Ok(Arrival::Nudge);
@@ -168,7 +169,11 @@ impl Incoming for SocketIncoming {
                     PollFd::new(self.source.0.get_ref(), PollFlags::IN),
                     PollFd::new(&self.nudges, PollFlags::IN),
                 ];
-                match poll(&mut both, None) {
+                let clock = clock::system();
+                let left = until().map(|until| until - clock.now());
+                let left = left.and_then(|left| Timespec::try_from(left).ok());
+                match poll(&mut both, left.as_ref()) {
+                    Ok(0) => return Ok(Arrival::Late),
                     Ok(_) => {}
                     Err(rustix::io::Errno::INTR) => continue,
                     Err(error) => return Err(error.into()),

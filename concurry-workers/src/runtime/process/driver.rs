@@ -7,7 +7,7 @@
 //! when a part of it is cancelled, or when the call before it takes too long.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -27,7 +27,6 @@ pub(super) struct Driver<W: Worker> {
     pub(super) number: usize,
     pub(super) clock: Arc<dyn Clock>,
     turn: AtomicU8,
-    pub(super) is_overdue: AtomicBool,
     pub(super) flight: Mutex<Flight<W::Message>>,
 }
 
@@ -61,7 +60,6 @@ impl<W: Worker> Driver<W> {
             shared: Arc::clone(shared),
             number,
             turn: AtomicU8::new(IDLE),
-            is_overdue: AtomicBool::new(false),
             flight: Mutex::new(Flight::new(clock.now())),
             clock,
         });
@@ -113,12 +111,11 @@ impl<W: Worker> Driver<W> {
         next.iter().for_each(Link::nudge);
         let before = std::mem::replace(&mut flight.link, next.take());
         flight.is_barred = false;
-        let alarm = flight.alarm.take();
+        flight.watch = None;
         drop(flight);
         if let Some(link) = before {
             link.stop();
         }
-        drop(alarm);
         true
     }
 
@@ -185,7 +182,6 @@ impl<W: Worker> Driver<W> {
                     return;
                 }
             } else {
-                let found = calls.len();
                 let (mut calls, mut are_sent) = (calls.into_iter(), true);
                 while are_sent && calls.len() > 0 {
                     are_sent = self.send(calls.by_ref().take(AT_ONCE), takings_back);
@@ -193,9 +189,6 @@ impl<W: Worker> Driver<W> {
                 if !are_sent {
                     self.replace(calls.collect());
                     continue;
-                }
-                if found > 0 {
-                    self.set_alarm();
                 }
                 // With few at hand the next one that comes is sent at once; with many, the next answer has it sent.
                 return;

@@ -25,10 +25,10 @@ pub(super) struct Flight<M> {
     /// How many of those takings back are on their way into the queue: until then nothing is sent that stands behind them, and the
     /// queue is not to be believed when it says that there is nothing more.
     pub(super) returning: usize,
-    /// Looks whether calls wait too long behind one that runs.
-    pub(super) alarm: Option<Alarm>,
-    /// How many were set so far.
-    pub(super) alarms: u64,
+    /// Until when calls wait behind the one that runs.
+    pub(super) watch: Option<Watch>,
+    /// The owner sleeps without such an instant.
+    pub(super) is_unwatched: bool,
     /// Calls that are not run, which the owner answers: what else is run with an answer is no business of a thread that
     /// submits.
     pub(super) refused: Vec<Refused<M>>,
@@ -58,12 +58,11 @@ pub(super) enum Refused<M> {
     NotTakenBack(M, CallError),
 }
 
-pub(super) struct Alarm {
-    pub(super) turn: u64,
-    /// How many had been answered when it was set.
-    pub(super) answered: u64,
-    /// Set a moment later.
-    pub(super) guard: Option<WakeGuard>,
+/// Until when calls wait behind the one that runs, which is the first after so many that were answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watch {
+    answered: u64,
+    at: Timestamp,
 }
 
 impl<M> Flight<M> {
@@ -76,8 +75,8 @@ impl<M> Flight<M> {
             answered: 0,
             takings_back: 0,
             returning: 0,
-            alarm: None,
-            alarms: 0,
+            watch: None,
+            is_unwatched: false,
             refused: Vec::new(),
             is_closing: false,
             is_barred: false,
@@ -91,6 +90,29 @@ impl<M> Flight<M> {
         let is_flowing = self.link.as_ref().is_some_and(Link::is_flowing);
         let is_lent = self.sent.front().is_some_and(|sent| sent.is_lent);
         if is_flowing && !is_lent { self.window.room(self.sent.len(), self.bytes) } else { 0 }
+    }
+
+    /// The owner sleeps: until when, if calls wait behind one that runs; a new wait of that kind ends `later`.
+    pub(super) fn patience(&mut self, later: impl FnOnce() -> Timestamp) -> Option<Timestamp> {
+        self.is_unwatched = self.sent.len() < 2;
+        if self.is_unwatched {
+            return None;
+        }
+        let answered = self.answered;
+        let same = self.watch.filter(|watch| watch.answered == answered);
+        let watch = same.unwrap_or_else(|| Watch { answered, at: later() });
+        self.watch = Some(watch);
+        Some(watch.at)
+    }
+
+    /// Calls were sent: an owner that sleeps, and does not know that one waits behind another, is told.
+    pub(super) fn tell_owner(&mut self) {
+        if self.is_unwatched && self.sent.len() >= 2 {
+            self.is_unwatched = false;
+            if let Some(link) = &self.link {
+                link.nudge();
+            }
+        }
     }
 
     /// The first call was answered, if it has this id; the one behind it begins `now`.

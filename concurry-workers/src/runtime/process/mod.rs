@@ -83,7 +83,7 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
     // A nudge was put off because more was at hand.
     let mut is_nudged = false;
     loop {
-        let event = match connection.next() {
+        let event = match connection.next(&|| driver.patience()) {
             Event::Answer(frame) => {
                 answers.push(frame);
                 None
@@ -96,10 +96,8 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
             connection.bury();
         }
         match event {
-            Some(Event::Nudge) => {
-                driver.is_nudged();
-                is_nudged = true;
-            }
+            Some(Event::Nudge) => is_nudged = true,
+            Some(Event::Late) => driver.is_late(),
             Some(Event::Served) if ended.calls() == 0 && !is_nudged => continue,
             Some(Event::Gone) => break,
             Some(Event::Served | Event::Answer(_)) | None => {}

@@ -1,16 +1,12 @@
-//! What becomes of the calls that a child has: answered, put back, or dead with it. All of it on the owner's thread, or by a
-//! clock that leaves it to that.
-
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
-use std::task::{Wake, Waker};
+//! What becomes of the calls that a child has: answered, put back, or dead with it. All of it on the owner's thread.
 
 use concurry_core::call::{CallError, WorkerDied};
+use concurry_core::clock::Timestamp;
 use concurry_core::panics::{contain, discard};
 use concurry_core::sync::lock;
 
 use super::driver::{Driver, FEW};
-use super::flight::{Alarm, Refused, Sent};
+use super::flight::{Refused, Sent};
 use super::window::PATIENCE;
 use crate::attempt::{Ran, refuse};
 use crate::pool::{Note, Noted, Taken};
@@ -61,6 +57,7 @@ impl<W: Worker> Driver<W> {
         let mut calls = Vec::with_capacity(count);
         {
             let mut flight = lock(&self.flight);
+            flight.is_unwatched = false;
             let now = || self.shared.queue.clock().now();
             calls.extend(frames.iter().map_while(|frame| flight.answered(frame.id, now)));
             ended.left = flight.sent.len();
@@ -151,7 +148,8 @@ impl<W: Worker> Driver<W> {
             flight.bytes = 0;
             flight.window.shrinks();
             flight.is_barred = false;
-            let ended = (flight.link.take(), flight.alarm.take(), flight.grace.take());
+            flight.watch = None;
+            let ended = (flight.link.take(), flight.grace.take());
             (begun, others, flight.ending.take(), ended)
         };
         drop(ended);
@@ -170,60 +168,18 @@ impl<W: Worker> Driver<W> {
         ending.is_some()
     }
 
-    /// Somebody wants the owner's attention: the clock, if the first call takes long.
-    pub(super) fn is_nudged(self: &Arc<Self>) {
-        if !self.is_overdue.swap(false, Ordering::SeqCst) {
-            return;
-        }
-        let (alarm, is_late) = {
-            let mut flight = lock(&self.flight);
-            let alarm = flight.alarm.take();
-            let is_late = alarm.as_ref().is_some_and(|alarm| alarm.answered == flight.answered);
-            if is_late && flight.sent.len() > 1 {
-                flight.window.shrinks();
-            }
-            (alarm, is_late)
-        };
-        drop(alarm);
-        if is_late {
-            self.put_back();
-        } else {
-            self.set_alarm();
-        }
+    /// The owner sleeps: until when, so that what waits behind a call which takes long can be run elsewhere.
+    pub(super) fn patience(&self) -> Option<Timestamp> {
+        lock(&self.flight).patience(|| self.clock.now() + PATIENCE)
     }
 
-    /// Has the owner look again in a while, if calls wait behind one that runs.
-    pub(super) fn set_alarm(self: &Arc<Self>) {
-        let turn = {
+    /// The first call has taken that long: what waits behind it goes back.
+    pub(super) fn is_late(&self) {
+        {
             let mut flight = lock(&self.flight);
-            if flight.alarm.is_some() || flight.sent.len() < 2 {
-                return;
-            }
-            flight.alarms += 1;
-            flight.alarm = Some(Alarm { turn: flight.alarms, answered: flight.answered, guard: None });
-            flight.alarms
-        };
-        let waker = Waker::from(Arc::new(Overdue(Arc::downgrade(self))));
-        // The clock may call the waker right here, so not under the lock.
-        let mut guard = Some(self.clock.wake_at(self.clock.now() + PATIENCE, waker));
-        if let Some(alarm) = lock(&self.flight).alarm.as_mut().filter(|alarm| alarm.turn == turn) {
-            alarm.guard = guard.take();
+            flight.watch = None;
+            flight.window.shrinks();
         }
-        // One that has come by now is of no more use, and is dropped here, after the lock.
-        drop(guard);
-    }
-}
-
-/// Has the owner look whether calls wait too long.
-struct Overdue<W: Worker>(Weak<Driver<W>>);
-
-impl<W: Worker> Wake for Overdue<W> {
-    fn wake(self: Arc<Self>) {
-        if let Some(driver) = self.0.upgrade() {
-            driver.is_overdue.store(true, Ordering::SeqCst);
-            if let Some(link) = &lock(&driver.flight).link {
-                link.nudge();
-            }
-        }
+        self.put_back();
     }
 }

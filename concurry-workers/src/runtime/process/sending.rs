@@ -53,6 +53,7 @@ impl<W: Worker> Driver<W> {
         if let Some(link) = flight.link.as_ref().filter(|_| !frames.is_empty()) {
             link.send(frames);
         }
+        flight.tell_owner();
         drop(flight);
         // Giving back what was acquired wakes others, so not under the lock.
         others.unlent.into_iter().for_each(LimitSetAcquisition::undo);
