@@ -5,8 +5,8 @@
 //! last ones have told that it is in vain, and never on a single processor.
 //!
 //! Where more threads want to run than there are processors, who looks stands in line with all of them for milliseconds, while one
-//! who sleeps is let in as soon as it is woken. A look in which others have had the processor tells that, and the next waits begin
-//! without one.
+//! who sleeps is let in as soon as it is woken. A look in which others have had the processor tells that, and the next wait begins
+//! without one; each further such look doubles the number of those waits, and each that nobody disturbs halves it.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,8 +18,8 @@ const MOST: Duration = Duration::from_micros(50);
 const LEAST: Duration = Duration::from_micros(1);
 /// A wait that is over by then, with the waking, would have been a look.
 const SHORT: Duration = Duration::from_micros(150);
-/// How many waits begin without a look after one in which others have had the processor.
-const CROWDED: u32 = 1_000;
+/// No more waits than these begin without a look after one in which others have had the processor.
+const MOST_WITHOUT: u32 = 1_000;
 
 /// How long one who waits looks before it sleeps.
 ///
@@ -41,6 +41,8 @@ pub struct Spin {
     budget: Duration,
     /// So many waits are to begin without a look.
     without: u32,
+    /// So many were to, the last time.
+    crowd: u32,
 }
 
 impl Default for Spin {
@@ -52,7 +54,7 @@ impl Default for Spin {
 impl Spin {
     /// With no experience yet.
     pub const fn new() -> Self {
-        Self { budget: MOST, without: 0 }
+        Self { budget: MOST, without: 0, crowd: 0 }
     }
 
     /// Looks until `is_ready` says true, from `start` on and not for long; whether it did.
@@ -66,6 +68,7 @@ impl Spin {
             for _ in 0..32 {
                 if is_ready() {
                     self.budget = MOST;
+                    self.crowd /= 2;
                     return true;
                 }
                 std::hint::spin_loop();
@@ -74,9 +77,9 @@ impl Spin {
             std::thread::yield_now();
             let now = clock.now();
             if now >= end {
-                if now >= end + SHORT {
-                    self.without = CROWDED;
-                }
+                self.crowd =
+                    if now >= end + SHORT { (self.crowd * 2).clamp(1, MOST_WITHOUT) } else { self.crowd / 2 };
+                self.without = if now >= end + SHORT { self.crowd } else { 0 };
                 return is_ready();
             }
         }
@@ -129,11 +132,21 @@ mod tests {
             (ready, looks)
         };
         assert!(looks(&mut spin, MOST).1 > 1 && looks(&mut spin, MOST).1 > 1);
+        for without in [1, 2, 4, 8] {
+            assert!(looks(&mut spin, MOST + SHORT).1 > 1);
+            for _ in 0..without {
+                assert_eq!(looks(&mut spin, Duration::ZERO), (false, 1));
+            }
+        }
+        assert_eq!(
+            looks(&mut spin, Duration::ZERO),
+            (true, 100),
+            "and none is without, where nobody disturbs it"
+        );
         assert!(looks(&mut spin, MOST + SHORT).1 > 1);
-        for _ in 0..CROWDED {
+        for _ in 0..8 {
             assert_eq!(looks(&mut spin, Duration::ZERO), (false, 1));
         }
-        assert_eq!(looks(&mut spin, Duration::ZERO), (true, 100));
     }
 
     #[test]
