@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
@@ -172,13 +172,28 @@ pub fn watched<R>(watch: Arc<dyn Sleepers>, body: impl FnOnce() -> R) -> R {
     body()
 }
 
+/// How a thread sleeps until the waker is woken, which `park` does.
+type HowToSleep = fn(&Waker, park: fn());
+
+static HOW_TO_SLEEP: OnceLock<HowToSleep> = OnceLock::new();
+
+/// Has each thread that sleeps in [`block_on`] do it so, beside what [`watched`] asks for: for what enters and leaves a thread too often
+/// to say so each time. The first to ask for that has it.
+#[doc(hidden)]
+pub fn sleep_by(how: HowToSleep) {
+    HOW_TO_SLEEP.get_or_init(|| how);
+}
+
 /// Has this thread sleep until it is woken, and those told who watch it.
 fn sleep(waker: &Waker) {
     let watched = WATCHED.try_with(|watched| watched.borrow().clone()).unwrap_or_default();
     for watch in &watched {
         watch.falls_asleep(waker);
     }
-    std::thread::park();
+    match HOW_TO_SLEEP.get() {
+        Some(how) => how(waker, std::thread::park),
+        None => std::thread::park(),
+    }
     for watch in &watched {
         watch.wakes_up();
     }

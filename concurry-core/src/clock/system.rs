@@ -14,7 +14,7 @@ use crate::sync::lock;
 /// The machine's monotonic clock.
 ///
 /// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
-/// processor's counter (the quanta crate), which is several times cheaper to read but, left to itself, runs off by some ten
+/// processor's counter (which the quanta crate measures), which is several times cheaper to read but, left to itself, runs off by some ten
 /// milliseconds a minute. Two threads may differ by some ten nanoseconds. One thread serves all of [`wake_at`](Clock::wake_at),
 /// sleeps to the exact instant of the earliest request, and starts with the first one.
 ///
@@ -93,38 +93,37 @@ impl SystemClock {
     #[doc(hidden)]
     #[inline]
     pub fn carried(&self) -> Option<Timestamp> {
-        let now = self.counter.ticks();
-        READING.with(|last| {
+        let carry = |last: &Reading| {
             // A counter that goes back has the system asked as well.
-            let ticks = now.wrapping_sub(last.at.get());
+            let ticks = self.counter.ticks().wrapping_sub(last.at.get());
             let is_carried = ticks < last.ticks.get();
             is_carried.then(|| Timestamp::from_nanos(last.time.get() + ((ticks * last.scale.get()) >> 32)))
-        })
+        };
+        READING.try_with(carry).ok().flatten()
     }
 
-    /// Asks the system for the time; the counter, carrying the last reading on, has told more than that one meanwhile.
+    /// Asks the system for the time.
     #[cold]
     #[inline(never)]
     fn read(&self) -> Timestamp {
-        let now = self.counter.ticks();
-        READING.with(|last| {
-            let ticks = u128::from(now.saturating_sub(last.at.get()));
-            let passed = u64::try_from((ticks * u128::from(last.scale.get())) >> 32).unwrap_or(u64::MAX);
-            let read = u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
-            // What the counter has told meanwhile may be a little ahead; time does not go back.
-            let time = match last.time.get() {
-                0 => read,
-                before => read.max(before + CARRIED.min(passed)),
-            };
+        let read = || u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
+        let Some(scale) = self.counter.scale() else { return Timestamp::from_nanos(read()) };
+        let look = |last: &Reading| {
+            // The counter, carrying the last reading on, has told as much as this meanwhile; time does not go back.
+            let passed = self.counter.ticks().saturating_sub(last.at.get()).min(last.ticks.get());
+            let told = last.time.get() + ((passed * last.scale.get()) >> 32);
+            let read = read();
+            let time = read.max(told);
             last.time.set(time);
-            if let Some(scale) = self.counter.scale() {
-                last.ticks.set((CARRIED << 32) / scale);
-                last.scale.set(scale);
-            }
+            last.scale.set(scale);
+            // Where it was ahead, time stands still until the system's clock has come as far.
+            last.ticks.set(if read < told { 0 } else { (CARRIED << 32) / scale });
             // Read after the time: a thread that is held up in between is late for a moment, and never early.
             last.at.set(self.counter.ticks());
-            Timestamp::from_nanos(time)
-        })
+            time
+        };
+        // A thread that is being torn down may have no thread-local left; it asks the system each time.
+        Timestamp::from_nanos(READING.try_with(look).unwrap_or_else(|_| read()))
     }
 
     fn start_timer_thread(&self) {
