@@ -27,7 +27,7 @@ pub(super) struct Flight<M> {
     pub(super) returning: usize,
     /// Until when calls wait behind the one that runs.
     pub(super) watch: Option<Watch>,
-    /// The owner sleeps without such an instant.
+    /// The owner sleeps without such an instant, or did until a moment ago.
     pub(super) is_unwatched: bool,
     /// Calls that are not run, which the owner answers: what else is run with an answer is no business of a thread that
     /// submits.
@@ -96,6 +96,7 @@ impl<M> Flight<M> {
     pub(super) fn patience(&mut self, later: impl FnOnce() -> Timestamp) -> Option<Timestamp> {
         self.is_unwatched = self.sent.len() < 2;
         if self.is_unwatched {
+            self.watch = None;
             return None;
         }
         let answered = self.answered;
@@ -103,6 +104,16 @@ impl<M> Flight<M> {
         let watch = same.unwrap_or_else(|| Watch { answered, at: later() });
         self.watch = Some(watch);
         Some(watch.at)
+    }
+
+    /// Whether calls wait behind one that runs, and their time is over `now`; a new wait begins then.
+    pub(super) fn is_late(&mut self, now: Timestamp) -> bool {
+        let answered = self.answered;
+        let is_late = self.watch.is_some_and(|watch| watch.answered == answered && watch.at <= now);
+        if is_late {
+            self.watch = None;
+        }
+        is_late && self.sent.len() >= 2
     }
 
     /// Calls were sent: an owner that sleeps, and does not know that one waits behind another, is told.

@@ -14,7 +14,7 @@
 //! * `recycling`: a child that has run enough gives way to a new one.
 //! * `resident`: how much memory a child has.
 //!
-//! The owner thread waits for what comes from the child, and for nudges. Calls are sent by whoever knows of them first: by the
+//! The owner thread waits for what comes from the child, for nudges, and until calls have waited for long enough. Calls are sent by whoever knows of them first: by the
 //! thread that submits one to a child with room for it, or by the owner when an answer has made room.
 
 mod connecting;
@@ -95,12 +95,15 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
             tracing::error!(reason, "a worker's process is taken for dead");
             connection.bury();
         }
+        if event.is_some() {
+            // Not only after a sleep: one that says something all the time has its owner never sleep.
+            driver.look_at_time();
+        }
         match event {
             Some(Event::Nudge) => is_nudged = true,
-            Some(Event::Late) => driver.is_late(),
             Some(Event::Served) if ended.calls() == 0 && !is_nudged => continue,
             Some(Event::Gone) => break,
-            Some(Event::Served | Event::Answer(_)) | None => {}
+            Some(Event::Served | Event::Late | Event::Answer(_)) | None => {}
         }
         // To tell the queue and to send more costs as much as to take an answer: while the child has enough to do, several are
         // waited for.

@@ -173,13 +173,19 @@ impl<W: Worker> Driver<W> {
         lock(&self.flight).patience(|| self.clock.now() + PATIENCE)
     }
 
-    /// The first call has taken that long: what waits behind it goes back.
-    pub(super) fn is_late(&self) {
-        {
+    /// Looks whether the first call has taken that long: what waits behind it goes back then.
+    pub(super) fn look_at_time(&self) {
+        let is_late = {
             let mut flight = lock(&self.flight);
-            flight.watch = None;
-            flight.window.shrinks();
+            flight.patience(|| self.clock.now() + PATIENCE);
+            let is_late = flight.watch.is_some() && flight.is_late(self.clock.now());
+            if is_late {
+                flight.window.shrinks();
+            }
+            is_late
+        };
+        if is_late {
+            self.put_back();
         }
-        self.put_back();
     }
 }
