@@ -52,6 +52,22 @@ impl Insider {
         own.nothing().await
     }
 
+    /// Blocks its thread for a call of its own pool, in its first step or in a later one.
+    pub async fn block_for_own(&mut self, own: InsiderHandle, later: bool) -> Outcome {
+        if later {
+            tokio::task::yield_now().await;
+        }
+        own.nothing().result()
+    }
+
+    /// The same, beside others.
+    pub async fn block_for_own_beside(&self, own: InsiderHandle, later: bool) -> Outcome {
+        if later {
+            tokio::task::yield_now().await;
+        }
+        own.nothing().result()
+    }
+
     /// Waits for a call of its own pool once `all` of its kind have come so far.
     pub fn wait_together(&mut self, own: InsiderHandle, all: Arc<Barrier>) -> Outcome {
         all.wait();
@@ -186,6 +202,23 @@ tests_in! { [thread: Thread, in_async: Async]
             own.nothing().result().unwrap();
         }
         assert!(matches!(own.await_own(own.clone()).result().unwrap(), Err(CallError::WouldDeadlock)));
+        eventually(|| own.stats().queued == 0 && own.stats().running == 0);
+    }
+
+    fn an_async_method_that_blocks_its_thread_for_what_only_its_worker_could_run_is_told_so(mode: ExecutionMode) {
+        let own = Insider::options(mode, (), 1).init().unwrap();
+        for later in [false, true] {
+            let outcomes = [own.block_for_own(own.clone(), later), own.block_for_own_beside(own.clone(), later)];
+            for (outcome, name) in outcomes.into_iter().zip(["alone", "beside"]) {
+                let outcome = outcome.result().unwrap();
+                assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{name}, {later}: {outcome:?}");
+            }
+            own.nothing().result().unwrap();
+        }
+        let two = Insider::options(mode, (), 2).init().unwrap();
+        for later in [false, true] {
+            two.block_for_own(two.clone(), later).result().unwrap().expect("the other one runs it");
+        }
         eventually(|| own.stats().queued == 0 && own.stats().running == 0);
     }
 

@@ -35,11 +35,18 @@ pub(crate) struct Sleeper<W: Worker> {
     runner: Runner,
     /// The age of the call that it runs; none of one that runs what its worker has taken last.
     age: Option<u64>,
+    /// It runs beside others, but its worker cannot go on while it sleeps.
+    holds: bool,
 }
 
 impl<W: Worker> Sleeper<W> {
     pub(crate) fn new(queue: &Arc<Queue<W::Message>>, runner: Runner, age: Option<u64>) -> Self {
-        Self { queue: Arc::downgrade(queue), runner, age }
+        Self { queue: Arc::downgrade(queue), runner, age, holds: false }
+    }
+
+    /// Its worker cannot go on while it sleeps, if it `holds` that.
+    pub(super) fn holding(self, holds: bool) -> Self {
+        Self { holds, ..self }
     }
 }
 
@@ -59,6 +66,8 @@ struct Sleeps {
     waker: Waker,
     /// The age of the call that it runs.
     age: u64,
+    /// Its worker cannot go on meanwhile.
+    holds: bool,
 }
 
 /// The ages of calls, of which those that were answered are forgotten from time to time.
@@ -134,7 +143,7 @@ impl<W: Worker> Drop for Asleep<'_, W> {
 
 impl<W: Worker> Sleepers for Sleeper<W> {
     fn falls_asleep(&self, waker: &Waker) {
-        let in_vain = self.queue.upgrade().map(|queue| queue.falls_asleep(self.runner, self.age, waker));
+        let in_vain = self.queue.upgrade().map(|queue| queue.falls_asleep(self, waker));
         tell_all::<W>(in_vain.into_iter().flatten());
     }
 
@@ -156,11 +165,12 @@ pub(crate) fn tell_all<W: Worker>(in_vain: impl IntoIterator<Item = W::Message>)
 
 impl<M: Queued> Queue<M> {
     /// What runs a method sleeps until `waker` is woken. The calls that are waited for in vain now, taken out.
-    fn falls_asleep(&self, runner: Runner, age: Option<u64>, waker: &Waker) -> Vec<M> {
-        let waker = waker.clone();
+    fn falls_asleep<W: Worker>(&self, sleeper: &Sleeper<W>, waker: &Waker) -> Vec<M> {
+        let (runner, waker) = (sleeper.runner, waker.clone());
+        let holds = sleeper.holds || runner == Runner::alone(runner.worker);
         let mut state = self.state();
-        let age = age.or_else(|| state.within.taken.get(runner.worker).copied()).unwrap_or_default();
-        let before = state.within.asleep.insert(runner, Sleeps { waker, age });
+        let age = sleeper.age.or_else(|| state.within.taken.get(runner.worker).copied()).unwrap_or_default();
+        let before = state.within.asleep.insert(runner, Sleeps { waker, age, holds });
         let ages = state.in_vain(Some(runner));
         let calls = take_out(state, &ages);
         drop(before);
@@ -238,6 +248,8 @@ struct Suspect {
     waited: Vec<Waited>,
     /// The ages of calls that it may wait for as well: they run, or have run.
     others: Vec<u64>,
+    /// Its worker cannot go on meanwhile.
+    holds: bool,
 }
 
 type Suspects = BTreeMap<Runner, Suspect>;
@@ -267,7 +279,9 @@ impl<M: Queued> State<M> {
         // Where some worker is neither asleep nor waits for others, what waits for any worker is not waited for in vain; nor is what
         // waits for a certain one, where none does.
         let is_held_up = |worker| {
-            self.within.asleep.contains_key(&Runner::alone(worker)) || self.within.on_loan.is_of(worker)
+            let mut asleep = self.within.asleep.iter();
+            asleep.any(|(runner, sleeps)| sleeps.holds && runner.worker == worker)
+                || self.within.on_loan.is_of(worker)
         };
         let is_all_for_any = !self.lanes.has_routed() && self.within.on_loan.is_empty();
         let is_any_free = self.workers.numbers().any(|worker| !is_held_up(worker));
@@ -313,7 +327,7 @@ impl<M: Queued> State<M> {
                 }
             }
         }
-        Some(Suspect { age: sleeps.age, waited, others })
+        Some(Suspect { age: sleeps.age, waited, others, holds: sleeps.holds })
     }
 
     /// A call that nobody runs as yet, and who could.
@@ -330,8 +344,8 @@ impl<M: Queued> State<M> {
     /// Those of the calls that a sleeper waits for which nobody would run, if none but the suspects sleep for ever.
     fn those_in_vain(&self, waited: &[Waited], suspects: &Suspects) -> Vec<u64> {
         let is_stuck = |worker| {
-            let alone = Runner::alone(worker);
-            suspects.contains_key(&alone) || self.within.on_loan.waits_for_any(worker, suspects.keys())
+            suspects.iter().any(|(runner, suspect)| suspect.holds && runner.worker == worker)
+                || self.within.on_loan.waits_for_any(worker, suspects.keys())
         };
         // A call in a lane has whoever could be made for it on the way already; one that backs off has not.
         let more_may_come = self.staffing.idle.is_some() && self.workers.there() < self.staffing.target;

@@ -22,6 +22,7 @@
 //! * `ending`: how calls, workers and the queue end.
 //! * `deadlock`: workers that wait for calls which only they could run.
 //! * `on_loan`: calls that need their worker for themselves, while it is on loan to others.
+//! * `blocking`: async methods that block their thread.
 //! * `serving`: which pools a thread serves, and so must not wait for.
 //! * [`PoolHandle`]: what every typed handle wraps; submitting, stopping, draining.
 //! * [`PoolStats`]: what a pool does right now.
@@ -30,6 +31,7 @@ mod ahead;
 mod apart;
 mod asking;
 mod balancing;
+mod blocking;
 mod cancelled;
 mod comeback;
 mod deadlock;
@@ -61,6 +63,7 @@ pub use stats::{PoolStats, Times, WorkerStates};
 pub use submitting::Route;
 
 pub(crate) use ahead::{EndsByForce, Outlook, Place, Taken};
+pub(crate) use blocking::Known;
 pub(crate) use comeback::{Return, Ticket};
 pub(crate) use deadlock::{Sleeper, tell_all};
 pub(crate) use ending::Counts;

@@ -22,13 +22,34 @@ impl Runner {
     }
 }
 
+/// What a thread runs of a pool.
 #[derive(Clone, Copy)]
-struct Served {
-    pool: usize,
-    /// What this thread runs of it, if that is a method.
-    runner: Option<Runner>,
+pub(crate) struct Served {
+    pub(crate) pool: usize,
+    /// If that is a method.
+    pub(crate) runner: Option<Runner>,
+    /// The age of its call, unless it is what its worker has taken last.
+    pub(crate) age: Option<u64>,
+    /// Whether the pool is told when that sends the thread to sleep.
+    pub(crate) is_watched: bool,
     /// Whether that has submitted a call to its own pool.
     has_submitted: bool,
+}
+
+impl Served {
+    pub(crate) fn new(pool: usize, runner: Option<Runner>) -> Self {
+        Self { pool, runner, age: None, is_watched: false, has_submitted: false }
+    }
+
+    /// It is the call of this age.
+    pub(crate) fn of_age(self, age: u64) -> Self {
+        Self { age: Some(age), ..self }
+    }
+
+    /// The pool is told when this sends the thread to sleep.
+    pub(crate) fn watched(self) -> Self {
+        Self { is_watched: true, ..self }
+    }
 }
 
 thread_local! {
@@ -47,7 +68,13 @@ pub(crate) struct Serving {
 /// Marks this thread as one that serves the pool of this number, perhaps with a method.
 #[inline]
 pub(crate) fn enter(pool: usize, runner: Option<Runner>) -> Serving {
-    let before = LAST.replace(Some(Served { pool, runner, has_submitted: false }));
+    enter_as(Served::new(pool, runner))
+}
+
+/// The same, with more said of the method.
+#[inline]
+pub(crate) fn enter_as(served: Served) -> Serving {
+    let before = LAST.replace(Some(served));
     if let Some(before) = before {
         // A thread that is being torn down has no list left; it is nobody's worker.
         BEFORE.try_with(|served| served.borrow_mut().push(before)).unwrap_or_default();
@@ -86,6 +113,13 @@ fn find<R>(of: impl Fn(&mut Served) -> Option<R>) -> Option<R> {
     found.or_else(|| {
         BEFORE.try_with(|served| served.borrow_mut().iter_mut().rev().find_map(of)).unwrap_or_default()
     })
+}
+
+/// All that this thread runs, what was entered last first.
+pub(super) fn all() -> Vec<Served> {
+    let mut all: Vec<_> = LAST.get().into_iter().collect();
+    BEFORE.try_with(|served| all.extend(served.borrow().iter().rev())).unwrap_or_default();
+    all
 }
 
 /// Whether this thread serves that pool.

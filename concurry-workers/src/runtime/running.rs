@@ -7,7 +7,7 @@ use concurry_core::park::Sleepers;
 
 use super::Shared;
 use crate::attempt::{Ran, poll_job, refuse};
-use crate::pool::serving::{Runner, enter};
+use crate::pool::serving::{Runner, Served, enter_as};
 use crate::pool::{Note, Noted, Place, Sleeper, Taken};
 use crate::worker::{Job, Worker};
 
@@ -71,7 +71,8 @@ impl<W: Worker> Running<W> {
         if self.beside.runner.run == 0 {
             return Note::within(&mut self.noted, step);
         }
-        let serving = enter(self.shared.queue.number(), Some(self.beside.runner));
+        let served = Served::new(self.shared.queue.number(), Some(self.beside.runner));
+        let serving = enter_as(served.of_age(self.age()));
         let result = Note::within(&mut self.noted, step);
         self.beside.has_submitted |= serving.leave();
         result

@@ -16,7 +16,7 @@ use super::{Restarts, Setup};
 use crate::attempt::{Ran, refuse, reject};
 use crate::construct::construct;
 use crate::error::InitError;
-use crate::pool::serving::{self, Runner, Serving};
+use crate::pool::serving::{self, Runner, Served, Serving};
 use crate::pool::{Counters, Counts, Noted, PoolStats, Queue, Refused, Route, Sleeper, tell_all};
 use crate::process::Settings;
 use crate::worker::Worker;
@@ -80,7 +80,8 @@ impl<W: Worker> Shared<W> {
 
     /// Runs `body` on this thread as a method of the pool; and says whether it has submitted a call to the pool.
     pub(crate) fn work_as<R>(&self, runner: Runner, age: Option<u64>, body: impl FnOnce() -> R) -> (R, bool) {
-        let serving = serving::enter(self.queue.number(), Some(runner));
+        let served = Served::new(self.queue.number(), Some(runner));
+        let serving = serving::enter_as(served.watched());
         let sleeper = Arc::new(Sleeper::<W>::new(&self.queue, runner, age));
         let result = park::watched(sleeper, body);
         (result, serving.leave())

@@ -23,7 +23,7 @@ use super::{Runtime, Setup, Shared, own};
 use crate::attempt::{Ran, marking, poll_job, refuse};
 use crate::error::InitError;
 use crate::pool::serving::{Runner, within};
-use crate::pool::{Note, PoolStats, Popped, Route, Sleeper, tell_all};
+use crate::pool::{Known, Note, PoolStats, Popped, Route, Sleeper, tell_all};
 use crate::worker::{Access, ExclusiveGuard, Job, Worker};
 
 /// As many as tokio lets a task take from a channel in one go.
@@ -36,6 +36,7 @@ struct Tasks<W: Worker> {
     begin: Begin<W>,
     /// One change at a time.
     resizing: Mutex<()>,
+    _known: Known,
 }
 
 type Begin<W> = fn(&Arc<Shared<W>>, &Handle, usize) -> Result<(), InitError>;
@@ -67,7 +68,8 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
             }
         });
     }));
-    Ok(Arc::new(Tasks { shared, handle, begin: begin::<W>, resizing: Mutex::new(()) }))
+    let known = Known::new::<W>(&shared.queue);
+    Ok(Arc::new(Tasks { shared, handle, begin: begin::<W>, resizing: Mutex::new(()), _known: known }))
 }
 
 fn begin<W: Worker + Send + Sync>(
