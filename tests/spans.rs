@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use concurry::ProcessOptions;
 use concurry::clock::ManualClock;
 use concurry::prelude::*;
 use tracing::field::{Field, Visit};
@@ -126,6 +127,15 @@ impl Traced {
         self.limits.acquire(()).is_ok()
     }
 
+    pub fn acquires_and_crashes(&self) {
+        drop(self.limits.acquire(()));
+        // In a process of its own.
+        if std::env::var_os("SPANS_OF_A_CHILD").is_some() {
+            std::process::abort();
+        }
+        panic!("on purpose");
+    }
+
     pub async fn acquires_async(&self) -> bool {
         self.limits.acquire_async(()).await.is_ok()
     }
@@ -137,6 +147,21 @@ impl Traced {
 
     pub fn panics(&self) {
         panic!("on purpose");
+    }
+}
+
+#[worker]
+struct Opened;
+
+#[worker]
+impl Opened {
+    pub fn new() -> Result<Self, LimitError> {
+        drop(limits.acquire(())?);
+        Ok(Self)
+    }
+
+    pub fn answers(&self) -> u64 {
+        1
     }
 }
 
@@ -192,31 +217,44 @@ fn what_a_method_does_is_below_its_call() {
 
 #[test]
 fn waiting_running_and_waiting_for_limits_are_told_apart() {
-    for mode in [ExecutionMode::Thread, ExecutionMode::Async] {
+    for mode in MODES {
         let (spans, pool, clock) = (spans(), format!("times in {mode}"), ManualClock::new());
         let limit = ResourceLimit::new("gate", 1);
         let gate = LimitSet::builder().limit(limit).clock(Arc::new(clock.clone())).build().unwrap();
         let options = Traced::options(mode, &gate, 1).name(&pool).clock(Arc::new(clock.clone()));
-        let traced = options.init().unwrap();
+        let traced = options.process(ProcessOptions::new().env("SPANS_OF_A_CHILD", "1")).init().unwrap();
         let times = |count: usize| {
             let call = spans.calls(&pool, count).pop().unwrap();
             ["queued_us", "limits_us", "run_us"]
                 .map(|field| call.of(field).parse::<u64>().unwrap() / 1_000_000)
         };
-        let held = |call: &dyn Fn() -> Call<bool>| {
+        let held = |waits: fn(&TracedHandle) -> bool| {
             let shut = gate.acquire(()).unwrap();
-            let call = call();
+            // In mode sync, who calls waits.
+            let caller = thread::spawn({
+                let traced = traced.clone();
+                move || waits(&traced)
+            });
             while gate.stats().limit("gate").unwrap().waiting == 0 {
                 thread::yield_now();
             }
             clock.advance(SECOND * 7);
             drop(shut);
-            assert!(call.result().unwrap());
+            assert!(caller.join().unwrap());
         };
-        held(&|| traced.acquires());
-        assert_eq!(times(1), [0, 7, 7], "it waits while it runs");
-        held(&|| traced.acquires_async());
-        assert_eq!(times(2), [0, 7, 7]);
+        held(|traced| traced.acquires().result().unwrap());
+        assert_eq!(times(1), [0, 7, 7], "it waits while it runs in {mode}");
+        held(|traced| traced.acquires_async().result().unwrap());
+        assert_eq!(times(2), [0, 7, 7], "in {mode}");
+        held(|traced| traced.acquires_and_crashes().result().is_err());
+        assert_eq!(times(3), [0, 7, 7], "it has waited before it crashed in {mode}");
+        traced.plain(1).result().unwrap();
+        assert_eq!(times(4), [0, 0, 0], "the next call has not waited in {mode}");
+        if mode == ExecutionMode::Sync {
+            held(|traced| traced.declares().result().unwrap());
+            assert_eq!(times(5), [7, 7, 0], "it waits for its turn in {mode}");
+            continue;
+        }
         let shut = gate.acquire(()).unwrap();
         let call = traced.declares();
         while gate.stats().limit("gate").unwrap().waiting == 0 {
@@ -229,7 +267,48 @@ fn waiting_running_and_waiting_for_limits_are_told_apart() {
         clock.advance(SECOND * 7);
         drop(shut);
         assert!(call.result().unwrap());
-        assert_eq!(times(3), [7, 7, 0], "it waits in the queue");
+        assert_eq!(times(5), [7, 7, 0], "it waits in the queue of {mode}");
+    }
+}
+
+#[test]
+fn who_lets_others_in_has_not_waited_for_them() {
+    for mode in MODES {
+        let (spans, pool, clock) = (spans(), format!("let in, in {mode}"), ManualClock::new());
+        let limit = ResourceLimit::new("gate", 1);
+        let gate = LimitSet::builder().limit(limit).clock(Arc::new(clock.clone())).build().unwrap();
+        let opener = format!("opens for {mode}");
+        let opens = TaskWorker::options(ExecutionMode::Thread, (), 1).name(&opener).init().unwrap();
+        let traced = Traced::options(mode, &gate, 1).name(&pool).init().unwrap();
+        let shut = gate.acquire(()).unwrap();
+        let waits = thread::spawn(move || traced.acquires().result());
+        while gate.stats().limit("gate").unwrap().waiting == 0 {
+            thread::yield_now();
+        }
+        clock.advance(SECOND * 7);
+        opens.submit(move || drop(shut)).result().unwrap();
+        assert!(waits.join().unwrap().unwrap());
+        let waited = |pool: &str| spans.calls(pool, 1)[0].of("limits_us").parse::<u64>().unwrap();
+        assert_eq!((waited(&opener), waited(&pool)), (0, 7_000_000), "in {mode}");
+    }
+}
+
+#[test]
+fn what_a_constructor_waits_for_is_no_calls_wait() {
+    for mode in MODES {
+        let (spans, pool, clock) = (spans(), format!("made in {mode}"), ManualClock::new());
+        let limit = ResourceLimit::new("gate", 1);
+        let gate = LimitSet::builder().limit(limit).clock(Arc::new(clock.clone())).build().unwrap();
+        let shut = gate.acquire(()).unwrap();
+        let options = Opened::options(mode, &gate, 1).name(&pool);
+        let making = thread::spawn(move || options.init());
+        while gate.stats().limit("gate").unwrap().waiting == 0 {
+            thread::yield_now();
+        }
+        clock.advance(SECOND * 7);
+        drop(shut);
+        assert_eq!(making.join().unwrap().unwrap().answers().result().unwrap(), 1);
+        assert_eq!(spans.calls(&pool, 1)[0].of("limits_us"), "0", "in {mode}");
     }
 }
 

@@ -257,6 +257,13 @@ impl Note {
         result
     }
 
+    /// The call has waited so long for limits where it ran, elsewhere.
+    pub(crate) fn has_waited(noted: &mut Noted, waited: Duration) {
+        if let Some(note) = noted {
+            note.limited += waited;
+        }
+    }
+
     /// Tells the span what was measured.
     fn tell(&self) {
         if self.span.is_disabled() {

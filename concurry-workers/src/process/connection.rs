@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use concurry_core::call::{NotSent, Panicked, WorkerDied};
 use concurry_core::panics::{catch, contain};
@@ -111,8 +112,8 @@ pub(crate) struct Link {
 
 /// What comes from a child.
 pub(crate) enum Event {
-    /// The answer to a call.
-    Answer(Frame),
+    /// The answer to a call, and how long that has waited for limits in the child.
+    Answer(Frame, Duration),
     /// Somebody here wants the owner's attention.
     Nudge,
     /// Nothing has come for as long as was to be waited.
@@ -206,7 +207,11 @@ impl Connection {
     fn until_ready(&mut self) -> Option<Result<(), Failure>> {
         loop {
             match self.receive(&for_ever) {
-                Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Ready => return frame.open().ok(),
+                Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Ready => {
+                    // The constructor's waits are no call's.
+                    self.take_waited();
+                    return frame.open().ok();
+                }
                 Ok(Some(Arrival::Nudge | Arrival::Late) | None) => {}
                 Ok(Some(Arrival::Frame(_) | Arrival::Gone)) | Err(_) => return None,
             }
@@ -216,7 +221,9 @@ impl Connection {
     /// Waits for what comes next, and sleeps `until` an instant at most; what is about limits is dealt with here.
     pub(crate) fn next(&mut self, until: Until<'_>) -> Event {
         match self.receive(until) {
-            Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Answer => return Event::Answer(frame),
+            Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Answer => {
+                return Event::Answer(frame, self.take_waited());
+            }
             Ok(Some(Arrival::Nudge)) => return Event::Nudge,
             Ok(Some(Arrival::Late)) => return Event::Late,
             Ok(None) => return Event::Served,
@@ -242,6 +249,12 @@ impl Connection {
         catch(|| self.limits.receive(&frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
         codec::put_aside(frame.body);
         Ok(None)
+    }
+
+    /// How long the child has waited for limits since it was asked last. It runs one call at a time, and its frames come in their
+    /// order: what it waited before an answer, it waited in that call.
+    pub(crate) fn take_waited(&self) -> Duration {
+        self.limits.take_waited()
     }
 
     /// Whether more is at hand, for which nobody need wait.

@@ -2,15 +2,17 @@
 //!
 //! A wish that can be granted is granted where it is read. One that must wait costs no thread: it is a future that is polled
 //! when its grant wakes it, on the thread that made the grant possible; the answer goes out from there, which never blocks.
-//! What a child holds is listed here, and is given back when the child releases it or is gone.
+//! What a child holds is listed here, and is given back when the child releases it or is gone. How long it waits is counted for it,
+//! not for whatever that thread runs.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use concurry_limits::remote::{RemoteGrant, Steering, SteeringAnswer, serve, steer};
 use concurry_limits::{Acquire, LimitError, LimitSet, LimitSetAcquisition};
@@ -20,6 +22,7 @@ use super::frame::{AcquireRequest, Frame, GrantAnswer, Kind, StatsAnswer, Usage}
 use super::transport::Outlet;
 use concurry_core::panics::{catch, contain, discard};
 use concurry_core::sync::lock;
+use concurry_core::waits;
 
 /// The limits of one child.
 pub(crate) struct LimitsServer {
@@ -27,6 +30,8 @@ pub(crate) struct LimitsServer {
     outlet: Box<dyn Outlet>,
     may: May,
     table: Mutex<Table>,
+    /// How many nanoseconds its wishes have waited since this was asked last.
+    waited: AtomicU64,
 }
 
 /// What the other side may do to the sets.
@@ -64,7 +69,7 @@ const AGAIN: u8 = 2;
 
 impl LimitsServer {
     pub(crate) fn new(sets: Vec<LimitSet>, outlet: Box<dyn Outlet>, may: May) -> Arc<Self> {
-        Arc::new(Self { sets, outlet, may, table: Mutex::default() })
+        Arc::new(Self { sets, outlet, may, table: Mutex::default(), waited: AtomicU64::new(0) })
     }
 
     /// A frame about limits has come from the child.
@@ -149,7 +154,7 @@ impl LimitsServer {
         };
         let mut future = serve(&chosen, amounts, wait);
         // Most need not wait. Whoever polls a future that waits once more replaces the waker.
-        let asked = Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop()));
+        let asked = self.counting(|| Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())));
         if let Poll::Ready(outcome) = asked {
             return self.answer(id, &sets, outcome, |_| true);
         }
@@ -163,6 +168,27 @@ impl LimitsServer {
         let replaced = lock(&self.table).wishes.insert(id, Arc::clone(&wish));
         drop(replaced); // a wish that is dropped lets others have their turn, which answers: not under the lock
         wish.wake();
+    }
+
+    /// Polls a wish, and counts what it has waited: before the child hears of it, so that it is there when the child answers
+    /// the call that waited.
+    fn counting<R>(&self, poll: impl FnOnce() -> R) -> R {
+        let (polled, waited) = waits::apart(poll);
+        if !waited.is_zero() {
+            let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+            self.waited.fetch_add(nanos, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    /// How long wishes of the child have waited since this was asked last.
+    pub(crate) fn take_waited(&self) -> Duration {
+        // Most calls wait for nothing, and a look is cheaper than a swap.
+        let nanos = match self.waited.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.waited.swap(0, Ordering::Relaxed),
+        };
+        Duration::from_nanos(nanos)
     }
 
     /// Hands over what was acquired for call `id`: the child releases it as though it had asked for it, and what it holds
@@ -271,7 +297,8 @@ impl Wish {
         let (outcome, future) = {
             let mut slot = lock(&self.future);
             let Some(future) = slot.as_mut() else { return };
-            let outcome = match catch(|| Pin::new(future).poll(&mut Context::from_waker(&waker))) {
+            let poll = || Pin::new(future).poll(&mut Context::from_waker(&waker));
+            let outcome = match catch(|| server.counting(poll)) {
                 Ok(Poll::Ready(outcome)) => outcome,
                 Ok(Poll::Pending) => return,
                 // Of a user's own limit. Whoever woke this has nothing to do with it; whoever waits is told.

@@ -58,7 +58,8 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
             connection.close();
             return Ok(());
         }
-        let was_ended = driver.died(connection.bury());
+        let died = connection.bury();
+        let was_ended = driver.died(died, connection.take_waited());
         drop(connection);
         if !shared.queue.needs(index) {
             return Ok(());
@@ -84,8 +85,8 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
     let mut is_nudged = false;
     loop {
         let event = match connection.next(&|| driver.patience()) {
-            Event::Answer(frame) => {
-                answers.push(frame);
+            Event::Answer(frame, waited) => {
+                answers.push((frame, waited));
                 None
             }
             event => Some(event),
@@ -103,7 +104,7 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
             Some(Event::Nudge) => is_nudged = true,
             Some(Event::Served) if ended.calls() == 0 && !is_nudged => continue,
             Some(Event::Gone) => break,
-            Some(Event::Served | Event::Late | Event::Answer(_)) | None => {}
+            Some(Event::Served | Event::Late | Event::Answer(..)) | None => {}
         }
         // To tell the queue and to send more costs as much as to take an answer: while the child has enough to do, several are
         // waited for.

@@ -1,5 +1,7 @@
 //! What becomes of the calls that a child has: answered, put back, or dead with it. All of it on the owner's thread.
 
+use std::time::Duration;
+
 use concurry_core::call::{CallError, WorkerDied};
 use concurry_core::clock::Timestamp;
 use concurry_core::panics::{contain, discard};
@@ -44,13 +46,17 @@ impl Ended {
 }
 
 impl<W: Worker> Driver<W> {
-    /// The child has answered calls, which are answered here.
+    /// The child has answered calls, which are answered here; with each answer, how long its call has waited for limits there.
     ///
     /// # Errors
     ///
     /// When one is not the one that it runs; those before it are answered.
-    pub(super) fn answered(&self, frames: &mut Vec<Frame>, ended: &mut Ended) -> Result<(), &'static str> {
-        let count = frames.len();
+    pub(super) fn answered(
+        &self,
+        answers: &mut Vec<(Frame, Duration)>,
+        ended: &mut Ended,
+    ) -> Result<(), &'static str> {
+        let count = answers.len();
         if count == 0 {
             return Ok(());
         }
@@ -59,11 +65,12 @@ impl<W: Worker> Driver<W> {
             let mut flight = lock(&self.flight);
             flight.is_unwatched = false;
             let now = || self.shared.queue.clock().now();
-            calls.extend(frames.iter().map_while(|frame| flight.answered(frame.id, now)));
+            calls.extend(answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now)));
             ended.left = flight.sent.len();
         }
         let known = calls.len();
-        for (call, frame) in calls.into_iter().zip(frames.drain(..)) {
+        for (mut call, (frame, waited)) in calls.into_iter().zip(answers.drain(..)) {
+            Note::has_waited(&mut call.noted, waited);
             self.has_answer(call, frame, ended);
         }
         if known < count { Err("it has answered a call that it does not run") } else { Ok(()) }
@@ -138,9 +145,9 @@ impl<W: Worker> Driver<W> {
     }
 
     /// The child has died: the call that it ran is answered with that, and what it had not begun goes back. Whether it was
-    /// ended for the sake of a call.
-    pub(super) fn died(&self, died: WorkerDied) -> bool {
-        let (begun, others, ending, ended) = {
+    /// ended for the sake of a call. What the child waited for limits, it waited in the call that it ran.
+    pub(super) fn died(&self, died: WorkerDied, waited: Duration) -> bool {
+        let (mut begun, others, ending, ended) = {
             let mut flight = lock(&self.flight);
             // What was acquired for one of them is gone with the child, and is asked for again.
             let others = flight.take_back();
@@ -156,6 +163,9 @@ impl<W: Worker> Driver<W> {
         self.declines();
         if !others.is_empty() {
             self.returned(others);
+        }
+        if let Some(running) = begun.last_mut() {
+            Note::has_waited(&mut running.call.noted, waited);
         }
         for Sent { call, id, .. } in begun {
             let (age, is_free) = (call.age(), call.is_free());
