@@ -1,6 +1,7 @@
 //! What only processes can do: die, and refuse what cannot travel (SPEC §2).
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
@@ -69,6 +70,19 @@ impl Mortal {
         picky.0
     }
 
+    pub fn takes_sealed(&self, _: Sealed) -> bool {
+        true
+    }
+
+    pub async fn takes_sealed_async(&self, _: Sealed) -> bool {
+        true
+    }
+
+    #[limited(doors = 1)]
+    pub fn takes_sealed_admitted(&self, _: Sealed) -> bool {
+        true
+    }
+
     pub fn large(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes.into_iter().rev().collect()
     }
@@ -86,6 +100,39 @@ impl Serialize for Picky {
             serializer.serialize_newtype_struct("Picky", &false)
         }
     }
+}
+
+/// Can be encoded, and not be decoded.
+#[derive(Debug, Serialize)]
+pub struct Sealed(u64);
+
+impl<'de> Deserialize<'de> for Sealed {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let n = u64::deserialize(from)?;
+        Err(serde::de::Error::custom(n))
+    }
+}
+
+/// Dies while it is made, if it is the last of its pool; the others tell who they are before.
+#[worker]
+pub struct Stillborn {}
+
+#[worker]
+impl Stillborn {
+    pub fn new(folder: PathBuf, last: usize, code: Option<i32>) -> Result<Self, LimitError> {
+        let mut held = limits.acquire([("doors", 1)])?;
+        std::fs::write(folder.join(std::process::id().to_string()), "").unwrap();
+        if limits.worker_index() != last {
+            held.release()?;
+            return Ok(Self {});
+        }
+        match code {
+            Some(code) => std::process::exit(code),
+            None => std::process::abort(),
+        }
+    }
+
+    pub fn here(&self) {}
 }
 
 /// Cannot travel.
@@ -257,6 +304,56 @@ fn what_cannot_be_encoded_is_an_error_of_that_call_alone() {
     );
     assert!(!pool.takes_picky(Picky(false)).result().unwrap());
     assert_eq!(pool.count().result().unwrap(), 1, "the worker is the same");
+}
+
+#[test]
+fn what_cannot_be_decoded_is_an_error_of_that_call_alone() {
+    let doors = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap();
+    let pool = Mortal::options(MODE, &doors, 1).init().unwrap();
+    let process = pool.process_id().result().unwrap();
+    let calls = vec![
+        (pool.takes_sealed(Sealed(1)), "`takes_sealed`"),
+        (pool.takes_sealed_async(Sealed(2)), "`takes_sealed_async`"),
+        (pool.takes_sealed_admitted(Sealed(3)), "`takes_sealed_admitted`"),
+    ];
+    let next = pool.count();
+    for (call, method) in calls {
+        let error = call.result().unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, CallError::NotSent(_)), "{error:?}");
+        assert!(text.contains(&format!("the arguments of {method}")) && text.contains("Sealed"), "{text}");
+    }
+    assert_eq!(next.result().unwrap(), 1);
+    assert_eq!((pool.count().result().unwrap(), pool.process_id().result().unwrap()), (2, process));
+    assert_eq!(pool.stats().restarts, 0);
+    drop(doors.acquire(()).unwrap());
+    assert_eq!(doors.stats().limits[0].in_use, 0, "what was lent for such a call is given back");
+}
+
+#[test]
+fn a_constructor_that_dies_is_an_error_of_init_and_leaves_nothing() {
+    for (workers, code) in [(1, Some(3)), (1, None), (3, Some(0)), (3, None)] {
+        let folder = std::env::temp_dir()
+            .join(format!("concurry-stillborn-{}-{workers}-{code:?}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let doors = LimitSet::builder().limit(ResourceLimit::new("doors", 3)).build().unwrap();
+        let error =
+            Stillborn::options(MODE, &doors, workers).init(folder.clone(), workers - 1, code).unwrap_err();
+        let InitError::Died(died) = &error else { panic!("{error:?}") };
+        let signal = code.is_none().then_some(6);
+        assert_eq!((died.exit_code(), died.signal()), (code, signal), "{error}");
+        assert_eq!((doors.stats().limits[0].in_use, doors.stats().limits[0].waiting), (0, 0));
+        let children: Vec<u32> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap().parse().unwrap())
+            .collect();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(!children.is_empty() && children.iter().all(|child| !is_alive(*child)), "{children:?}");
+        assert!(
+            children_of(std::process::id()).iter().all(|child| !children.contains(child)),
+            "{children:?}"
+        );
+    }
 }
 
 #[test]
