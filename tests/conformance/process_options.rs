@@ -184,3 +184,28 @@ fn lines_of_output_are_whole_and_tell_their_worker_also_the_last_ones() {
     assert!(errors.lines().filter_map(said).any(|line| line == "last words"), "{errors}");
     assert!(output.status.success(), "{text}\n{errors}");
 }
+
+#[test]
+fn without_a_prefix_output_passes_through_as_it_is() {
+    if std::env::var_os("PARENT_WITH_PLAIN_OUTPUT").is_some() {
+        // The test's own line is not ended as yet.
+        println!();
+        let pool = Placed::options(MODE, (), 1).name("placed").init(false).unwrap();
+        pool.says(7).result().unwrap();
+        assert!(matches!(pool.says_its_last().result(), Err(CallError::WorkerDied(_))));
+        pool.stop();
+        return;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "process_options::without_a_prefix_output_passes_through_as_it_is"])
+        .args(["--nocapture", "--test-threads=1"])
+        .env("PARENT_WITH_PLAIN_OUTPUT", "1")
+        .output()
+        .unwrap();
+    let (text, errors) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(text.contains("\nhalf a line 7\none\ntwo"), "{text}");
+    assert!(errors.contains("last words"), "{errors}");
+    assert!(!text.contains("[placed") && !errors.contains("[placed"), "{text}\n{errors}");
+    assert!(output.status.success(), "{text}\n{errors}");
+}
