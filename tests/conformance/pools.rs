@@ -124,9 +124,13 @@ every_mode! {
         assert!(error.to_string().starts_with("name is"), "{error}");
     }
 
-    fn the_default_number_of_workers_does(mode: ExecutionMode) {
+    fn the_default_number_of_workers_is_that_of_the_processors_where_each_has_one(mode: ExecutionMode) {
         let counter = Counter::options(mode, (), Workers::Default).init(1).unwrap();
-        assert!(counter.workers() >= 1);
+        let expected = match mode {
+            ExecutionMode::Thread | ExecutionMode::Process => num_cpus::get(),
+            _ => 1,
+        };
+        assert_eq!(counter.workers(), expected);
         assert_eq!(counter.add().result().unwrap(), 1);
     }
 
