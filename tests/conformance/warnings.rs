@@ -1,7 +1,9 @@
-//! What is logged, and where: in the process that owns the limits, whoever forgot the update (SPEC §1).
+//! What is logged, and where: a usage that was forgotten, in the process that owns the limits, whoever forgot it (SPEC §1); what of
+//! the user's code panics with no call to answer, in the caller's process.
 
 use std::fmt::Debug;
 use std::sync::{Mutex, Once};
+use std::time::Duration;
 
 use concurry::prelude::*;
 use tracing::field::{Field, Visit};
@@ -9,11 +11,11 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::workers::{Acquirer, amounts, none};
-use super::{eventually, every_mode};
+use super::{eventually, every_mode, gate};
 
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Keeps the fields of each warning of this process.
+/// Keeps the fields of each warning and each error of this process.
 struct Log;
 
 impl Visit for Log {
@@ -24,7 +26,7 @@ impl Visit for Log {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN
+        *metadata.level() <= Level::WARN
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -41,14 +43,79 @@ impl Subscriber for Log {
     }
 }
 
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+}
+
 fn warnings_of(key: &str) -> usize {
     WARNINGS.lock().unwrap().iter().filter(|warning| warning.contains(key)).count()
 }
 
+/// Its predicates panic.
+#[worker]
+#[derive(Default)]
+pub struct Misjudged {}
+
+#[worker]
+impl Misjudged {
+    #[retry(on = |error| panic!("on {error}"), attempts = 9, wait = Duration::ZERO)]
+    pub fn on(&mut self, text: String) -> Result<(), String> {
+        Err(text)
+    }
+
+    #[retry(until = |value| panic!("until {value}"), attempts = 9, wait = Duration::ZERO)]
+    pub fn until(&mut self, text: String) -> Result<String, String> {
+        if text.is_empty() { Err(text) } else { Ok(text) }
+    }
+
+    #[retry(after = |error| panic!("after {error}"), attempts = 9, wait = Duration::ZERO)]
+    pub fn after(&mut self, text: String) -> Result<(), String> {
+        Err(text)
+    }
+}
+
 every_mode! {
+    fn a_predicate_that_panics_is_logged_and_its_call_is_not_tried_again(mode: ExecutionMode) {
+        listen();
+        let (pool, text) = (Misjudged::options(mode, (), 1).init().unwrap(), format!("judged in {mode}"));
+        for (judged, predicate) in [(pool.on(text.clone()), "on"), (pool.after(text.clone()), "after")] {
+            assert!(matches!(judged.result(), Err(CallError::Failed(error)) if error == text));
+            assert_eq!(warnings_of(&format!("{predicate} {text}")), 1);
+        }
+        assert_eq!(pool.until(text.clone()).result().unwrap(), text);
+        assert_eq!(warnings_of(&format!("until {text}")), 1);
+        let stats = pool.stats();
+        assert_eq!((stats.retried, stats.restarts), (0, 0));
+    }
+
+    fn a_callback_that_panics_is_logged_and_the_others_are_called(mode: ExecutionMode) {
+        listen();
+        let (gate, text) = (gate(), format!("called back in {mode}"));
+        let shut = gate.acquire(()).unwrap();
+        let acquirer = Acquirer::options(mode, &gate, 1).init().unwrap();
+        let caller = std::thread::spawn({
+            let (acquirer, text) = (acquirer.clone(), text.clone());
+            move || {
+                let call = acquirer.acquire(amounts([("gate", 1)]), none());
+                let (tell, told) = std::sync::mpsc::channel();
+                call.on_done(move |_| panic!("{text}"));
+                call.on_done(move |_| tell.send(()).unwrap());
+                (call.result(), told.recv())
+            }
+        });
+        eventually(|| gate.stats().limits[0].waiting == 1);
+        drop(shut);
+        let (outcome, told) = caller.join().unwrap();
+        assert!(outcome.is_ok() && told.is_ok());
+        eventually(|| warnings_of(&text) > 0);
+        assert_eq!((warnings_of(&text), acquirer.stats().restarts), (1, 0));
+        acquirer.acquire(amounts([("gate", 1)]), none()).result().unwrap();
+    }
+
+
     fn a_usage_that_was_never_told_is_logged_by_the_owner(mode: ExecutionMode) {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+        listen();
         let key = format!("forgotten in {mode}");
         let set = LimitSet::builder().limit(RateLimit::new(&key, 10, Window::MINUTE)).build().unwrap();
         let acquirer = Acquirer::options(mode, &set, 1).init().unwrap();
