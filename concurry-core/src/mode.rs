@@ -116,3 +116,29 @@ impl From<ExecutionMode> for String {
         mode.name().to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ExecutionMode, UnknownMode};
+
+    #[test]
+    fn each_mode_is_known_by_its_names_and_an_error_tells_them_all() {
+        use ExecutionMode::{Async, Process, Ray, Sync, Thread};
+        let aliases = [("threads", Thread), ("asyncio", Async), ("processes", Process)];
+        let names =
+            [("sync", Sync), ("thread", Thread), ("async", Async), ("process", Process), ("ray", Ray)];
+        for (name, mode) in names.into_iter().chain(aliases) {
+            for text in [name.to_owned(), name.to_uppercase(), format!(" {name}\n")] {
+                assert_eq!(text.parse(), Ok(mode), "{text:?}");
+                assert_eq!(ExecutionMode::try_from(text), Ok(mode), "as configuration reads it");
+            }
+        }
+        assert!(ExecutionMode::ALL.iter().all(|mode| mode.to_string().parse() == Ok(*mode)));
+        for text in ["", "fiber", "process es"] {
+            let error: UnknownMode = text.parse::<ExecutionMode>().unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+            assert!(ExecutionMode::ALL.iter().all(|mode| error.contains(mode.name())), "{error}");
+        }
+    }
+}
