@@ -108,6 +108,57 @@ fn the_file_is_over_the_defaults_and_the_environment_over_the_file() {
     assert_eq!(limits, (Some(RateLimitAlgorithm::Gcra), Some(LimitPoolBalancing::Random)));
 }
 
+#[test]
+fn how_a_pool_is_staffed_and_spread_has_the_same_levels() {
+    let file = "
+        [pool]
+        load_balancing = 'random'
+        on_demand = '1min'
+        max_restarts = { count = 1, within = '1min' }
+        restart_wait = '10ms'
+        [process]
+        kill_grace = '2s'
+    ";
+    let variables = [
+        ("CONCURRY_POOL__LOAD_BALANCING", "least_total"),
+        ("CONCURRY_POOL__ON_DEMAND", "2min"),
+        ("CONCURRY_POOL__MAX_RESTARTS", "{ count = 2, within = '2min' }"),
+        ("CONCURRY_POOL__RESTART_WAIT", "20ms"),
+        ("CONCURRY_PROCESS__KILL_GRACE", "4s"),
+    ];
+    let told = |file: &str, variables: &[(&str, &str)]| {
+        let pool = load(file, variables).unwrap().of(ExecutionMode::Process);
+        let restarts = pool.max_restarts.map(|restarts| restarts.count);
+        let milliseconds = [pool.on_demand, pool.restart_wait, pool.kill_grace]
+            .map(|time| time.map(|time| time.as_millis()));
+        (pool.load_balancing.unwrap(), restarts, milliseconds)
+    };
+    assert_eq!(told("", &[]), (LoadBalancing::SharedQueue, None, [None, Some(50), Some(1_000)]));
+    let of_file = [Some(60_000), Some(10), Some(2_000)];
+    assert_eq!(told(file, &[]), (LoadBalancing::Random, Some(1), of_file));
+    let of_environment = [Some(120_000), Some(20), Some(4_000)];
+    for file in ["", file] {
+        assert_eq!(told(file, &variables), (LoadBalancing::LeastTotal, Some(2), of_environment));
+    }
+}
+
+#[test]
+fn a_programs_own_number_of_restarts_is_over_what_is_configured() {
+    let mut config = Config::default();
+    config.pool.max_restarts = Some(concurry::RestartLimit { count: 0, within: Duration::from_secs(60) });
+    for (restarts, goes_on) in [(None, false), (Some(5), true)] {
+        let pool = with_config(config.clone(), || {
+            let options = TaskWorker::options(ExecutionMode::Thread, (), 1);
+            match restarts {
+                Some(count) => options.max_restarts(count, Duration::from_secs(60)).init().unwrap(),
+                None => options.init().unwrap(),
+            }
+        });
+        pool.submit(|| panic!("on purpose")).result().unwrap_err();
+        assert_eq!(pool.submit(|| 1).result().is_ok(), goes_on);
+    }
+}
+
 /// How many of 10 a second are admitted in half a second after a whole one.
 fn admitted_later(limit: CallLimit) -> usize {
     let clock = concurry::clock::ManualClock::new();
