@@ -37,6 +37,12 @@ pub(super) enum State {
     Whole(Box<LimitSetAcquisition>),
 }
 
+/// A call, so that what is mostly done is short enough to stand in its caller.
+#[inline(never)]
+fn update_whole(acquisition: &mut LimitSetAcquisition, usage: &impl Request) -> Result<(), LimitError> {
+    acquisition.update(usage)
+}
+
 impl<'a> PreparedAcquisition<'a> {
     #[inline]
     pub(super) fn of(target: &'a Target, state: State) -> Self {
@@ -50,7 +56,8 @@ impl PreparedAcquisition<'_> {
     /// # Errors
     ///
     /// Those of [`LimitSetAcquisition::update`].
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a guard whose address is passed on does not stay in registers")]
+    #[inline(always)]
     pub fn update(&mut self, usage: impl Request) -> Result<(), LimitError> {
         if let (State::Held(Told::NOTHING), Target::Here(here)) = (&self.state, self.target)
             && let Some((key, used)) = usage.single()
@@ -60,7 +67,7 @@ impl PreparedAcquisition<'_> {
             return Ok(());
         }
         match (&mut self.state, self.target) {
-            (State::Whole(acquisition), _) => acquisition.update(usage),
+            (State::Whole(acquisition), _) => update_whole(acquisition, &usage),
             (State::Held(told), Target::Here(here)) => {
                 self.state = here.tell(*told, &usage)?;
                 Ok(())
