@@ -83,6 +83,24 @@ impl Insider {
         other.wait_on(all).result()
     }
 
+    /// Blocks its thread for a call of another pool, which sleeps a little.
+    pub async fn block_for_another(&self, other: NestedHandle) -> bool {
+        other.sleep().result().is_ok()
+    }
+
+    /// Blocks its thread for a call of its own pool when nobody else has a handle of that.
+    pub async fn block_without_handles(
+        &mut self,
+        own: InsiderHandle,
+        gate: LimitSet,
+        told: mpsc::Sender<Outcome>,
+    ) {
+        drop(gate.acquire_async(()).await);
+        let call = own.nothing();
+        drop(own);
+        told.send(call.result()).unwrap();
+    }
+
     /// Waits for a while only; its call is told.
     pub async fn await_own_for_a_while(&mut self, own: InsiderHandle, done: mpsc::Sender<bool>) -> bool {
         let call = own.nothing();
@@ -160,6 +178,18 @@ impl Insider {
 
     pub fn fails(&mut self) -> Result<(), String> {
         Err("no".to_owned())
+    }
+}
+
+/// Sleeps where it was called.
+#[worker]
+#[derive(Default)]
+pub struct Nested;
+
+#[worker]
+impl Nested {
+    pub async fn sleep(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -474,6 +504,34 @@ every_mode_in_background! {
         is_filled(calls);
         acquirer.process_id().result().unwrap();
     }
+}
+
+#[tokio::test]
+async fn on_a_runtime_of_one_thread_who_blocks_it_is_told_whoever_else_is_there() {
+    let own = Insider::options(ExecutionMode::Async, (), 2).init().unwrap();
+    let nested = Nested::options(ExecutionMode::Sync, (), 1).init().unwrap();
+    for later in [false, true] {
+        let outcome = own.block_for_own(own.clone(), later).await.unwrap();
+        assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{later}: {outcome:?}");
+        let outcome = own.block_for_own_beside(own.clone(), later).await.unwrap();
+        assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "beside, {later}: {outcome:?}");
+    }
+    own.nothing().await.unwrap();
+    // In there another runtime is entered, which has other threads; they are not this one's.
+    assert!(own.block_for_another(nested).await.unwrap());
+}
+
+#[test]
+fn an_async_method_that_outlives_the_handles_of_its_pool_is_told_as_well() {
+    let own = Insider::options(ExecutionMode::Async, (), 1).init().unwrap();
+    let (tell, told) = mpsc::channel();
+    let gate = gate();
+    let held = gate.acquire(()).unwrap();
+    let call = own.block_without_handles(own.clone(), gate, tell);
+    drop(own);
+    drop(held);
+    assert!(matches!(told.recv().unwrap(), Err(CallError::WouldDeadlock)));
+    call.result().unwrap();
 }
 
 #[test]

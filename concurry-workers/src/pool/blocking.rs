@@ -1,9 +1,9 @@
 //! Async methods that block their thread, as with [`Call::result`](concurry_core::call::Call::result): then the method sleeps there, and
-//! perhaps its worker with it.
+//! perhaps its worker with it, or all workers of its pool.
 //!
 //! They are polled too often to have each poll watched. So a pool of mode async is known here by its number, and a thread that is about
-//! to sleep is asked what it runs. Where the runtime has other threads, they go on with what else this one was to run: that may be
-//! what is waited for.
+//! to sleep, for as long as it takes, is asked what it runs. Where the pool's runtime has other threads, they go on with what else this
+//! one was to run, as long as that runtime has threads for it: that may be what is waited for. Waits with a timeout do not come here.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -13,78 +13,110 @@ use concurry_core::park::{Sleepers, sleep_by};
 use concurry_core::sync::lock;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::deadlock::Sleeper;
+use super::deadlock::{Holds, Sleeper};
 use super::queue::Queue;
 use super::serving::{self, Runner, Served};
 use crate::worker::Worker;
 
 /// A pool of which methods may sleep.
 trait Sleeping: Send + Sync {
-    /// The method as a sleeper, with which its worker sleeps if it `holds` that.
-    fn sleeper(&self, served: Served, holds: bool) -> Option<Arc<dyn Sleepers>>;
+    /// The method as a sleeper, and who cannot go on meanwhile.
+    fn sleeper(&self, served: Served, holds: Holds) -> Option<Arc<dyn Sleepers>>;
 }
 
 /// The queue of a pool, for who knows its worker.
 struct Pool<W: Worker>(Weak<Queue<W::Message>>);
 
 impl<W: Worker> Sleeping for Pool<W> {
-    fn sleeper(&self, served: Served, holds: bool) -> Option<Arc<dyn Sleepers>> {
+    fn sleeper(&self, served: Served, holds: Holds) -> Option<Arc<dyn Sleepers>> {
         let sleeper = Sleeper::<W>::new(&self.0.upgrade()?, served.runner?, served.age);
         Some(Arc::new(sleeper.holding(holds)))
     }
 }
 
-/// By number.
-static POOLS: Mutex<BTreeMap<usize, Arc<dyn Sleeping>>> = Mutex::new(BTreeMap::new());
+/// A pool, and the runtime that polls its methods.
+#[derive(Clone)]
+struct Entry {
+    pool: Arc<dyn Sleeping>,
+    runtime: Handle,
+}
+
+impl Entry {
+    fn has_threads(&self) -> bool {
+        self.runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+    }
+}
+
+/// By number, which is the address of the queue: what is kept here keeps that from being used again.
+static POOLS: Mutex<BTreeMap<usize, Entry>> = Mutex::new(BTreeMap::new());
 
 /// That a pool is known here, until this is dropped.
 pub(crate) struct Known(usize);
 
 impl Known {
-    /// Has the pool of this queue told when its async methods send a thread to sleep.
-    pub(crate) fn new<W: Worker>(queue: &Arc<Queue<W::Message>>) -> Self {
+    /// Has the pool of this queue, whose methods this runtime polls, told when they send a thread to sleep.
+    pub(crate) fn new<W: Worker>(queue: &Arc<Queue<W::Message>>, runtime: &Handle) -> Self {
         sleep_by(sleep);
-        lock(&POOLS).insert(queue.number(), Arc::new(Pool::<W>(Arc::downgrade(queue))));
+        let pool = Arc::new(Pool::<W>(Arc::downgrade(queue)));
+        lock(&POOLS).insert(queue.number(), Entry { pool, runtime: runtime.clone() });
         Self(queue.number())
     }
 }
 
 impl Drop for Known {
     fn drop(&mut self) {
-        let pool = lock(&POOLS).remove(&self.0);
-        drop(pool);
+        let entry = lock(&POOLS).remove(&self.0);
+        drop(entry);
+    }
+}
+
+/// Those who sleep, until this is dropped.
+struct Asleep(Vec<Arc<dyn Sleepers>>);
+
+impl Drop for Asleep {
+    fn drop(&mut self) {
+        for sleeper in &self.0 {
+            sleeper.wakes_up();
+        }
     }
 }
 
 fn sleep(waker: &Waker, park: fn()) {
-    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
-    let is_shared = matches!(flavor, Ok(RuntimeFlavor::MultiThread));
-    let sleepers = those_who_sleep(is_shared);
-    for sleeper in &sleepers {
+    let (sleepers, runtime) = those_who_sleep();
+    let asleep = Asleep(sleepers);
+    for sleeper in &asleep.0 {
         sleeper.falls_asleep(waker);
     }
-    if is_shared && !sleepers.is_empty() {
-        tokio::task::block_in_place(park);
-    } else {
-        park();
-    }
-    for sleeper in &sleepers {
-        sleeper.wakes_up();
+    // What was entered last decides whether this thread may be left, and the pool's own runtime goes on with what it leaves.
+    let here = Handle::try_current().map(|here| here.runtime_flavor());
+    match runtime.filter(|_| matches!(here, Ok(RuntimeFlavor::MultiThread))) {
+        Some(runtime) => {
+            let _context = runtime.enter();
+            tokio::task::block_in_place(park);
+        }
+        None => park(),
     }
 }
 
-/// What this thread runs for pools that would not be told otherwise; `is_shared` says whether other threads run what else it would.
-fn those_who_sleep(is_shared: bool) -> Vec<Arc<dyn Sleepers>> {
+/// What this thread runs for pools that would not be told otherwise; and the runtime that polls what it runs, if that has other threads.
+fn those_who_sleep() -> (Vec<Arc<dyn Sleepers>>, Option<Handle>) {
     let all = serving::all();
-    let unwatched = all.iter().enumerate().filter(|(_, served)| !served.is_watched);
-    let sleeper = |(place, served): (usize, &Served)| {
-        let runner = served.runner?;
-        let pool = lock(&POOLS).get(&served.pool).cloned()?;
+    let (mut sleepers, mut runtime) = (Vec::new(), None);
+    for (place, served) in all.iter().enumerate().filter(|(_, served)| !served.is_watched) {
+        let entry = lock(&POOLS).get(&served.pool).cloned();
+        let (Some(entry), Some(runner)) = (entry, served.runner) else { continue };
         // One that runs beside others, but takes its first step in the task of its worker, holds that up.
         let is_its_worker =
             |outer: &Served| outer.pool == served.pool && outer.runner == Some(Runner::alone(runner.worker));
-        let holds = !is_shared || all[place + 1..].iter().any(is_its_worker);
-        pool.sleeper(*served, holds)
-    };
-    unwatched.filter_map(sleeper).collect()
+        let holds = if !entry.has_threads() {
+            Holds::Pool
+        } else if runner == Runner::alone(runner.worker) || all[place + 1..].iter().any(is_its_worker) {
+            Holds::Worker
+        } else {
+            Holds::Nobody
+        };
+        sleepers.extend(entry.pool.sleeper(*served, holds));
+        runtime.get_or_insert_with(|| Some(entry.runtime.clone()).filter(|_| entry.has_threads()));
+    }
+    (sleepers, runtime.flatten())
 }

@@ -35,17 +35,37 @@ pub(crate) struct Sleeper<W: Worker> {
     runner: Runner,
     /// The age of the call that it runs; none of one that runs what its worker has taken last.
     age: Option<u64>,
-    /// It runs beside others, but its worker cannot go on while it sleeps.
-    holds: bool,
+    holds: Holds,
+}
+
+/// Who cannot go on while a method sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    Nobody,
+    Worker,
+    /// All workers of its pool.
+    Pool,
+}
+
+impl Holds {
+    /// Whether a `runner` who holds these holds that worker.
+    fn holds(self, runner: Runner, worker: usize) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Worker => runner.worker == worker,
+            Self::Pool => true,
+        }
+    }
 }
 
 impl<W: Worker> Sleeper<W> {
     pub(crate) fn new(queue: &Arc<Queue<W::Message>>, runner: Runner, age: Option<u64>) -> Self {
-        Self { queue: Arc::downgrade(queue), runner, age, holds: false }
+        let holds = if runner == Runner::alone(runner.worker) { Holds::Worker } else { Holds::Nobody };
+        Self { queue: Arc::downgrade(queue), runner, age, holds }
     }
 
-    /// Its worker cannot go on while it sleeps, if it `holds` that.
-    pub(super) fn holding(self, holds: bool) -> Self {
+    /// These cannot go on while it sleeps.
+    pub(super) fn holding(self, holds: Holds) -> Self {
         Self { holds, ..self }
     }
 }
@@ -66,8 +86,7 @@ struct Sleeps {
     waker: Waker,
     /// The age of the call that it runs.
     age: u64,
-    /// Its worker cannot go on meanwhile.
-    holds: bool,
+    holds: Holds,
 }
 
 /// The ages of calls, of which those that were answered are forgotten from time to time.
@@ -144,7 +163,13 @@ impl<W: Worker> Drop for Asleep<'_, W> {
 impl<W: Worker> Sleepers for Sleeper<W> {
     fn falls_asleep(&self, waker: &Waker) {
         let in_vain = self.queue.upgrade().map(|queue| queue.falls_asleep(self, waker));
-        tell_all::<W>(in_vain.into_iter().flatten());
+        let in_vain = in_vain.unwrap_or_default();
+        let is_told = !in_vain.is_empty();
+        tell_all::<W>(in_vain);
+        if is_told {
+            // What was run with that may have slept here itself, and so have eaten what wakes this thread.
+            waker.wake_by_ref();
+        }
     }
 
     fn wakes_up(&self) {
@@ -167,7 +192,7 @@ impl<M: Queued> Queue<M> {
     /// What runs a method sleeps until `waker` is woken. The calls that are waited for in vain now, taken out.
     fn falls_asleep<W: Worker>(&self, sleeper: &Sleeper<W>, waker: &Waker) -> Vec<M> {
         let (runner, waker) = (sleeper.runner, waker.clone());
-        let holds = sleeper.holds || runner == Runner::alone(runner.worker);
+        let holds = sleeper.holds;
         let mut state = self.state();
         let age = sleeper.age.or_else(|| state.within.taken.get(runner.worker).copied()).unwrap_or_default();
         let before = state.within.asleep.insert(runner, Sleeps { waker, age, holds });
@@ -248,8 +273,7 @@ struct Suspect {
     waited: Vec<Waited>,
     /// The ages of calls that it may wait for as well: they run, or have run.
     others: Vec<u64>,
-    /// Its worker cannot go on meanwhile.
-    holds: bool,
+    holds: Holds,
 }
 
 type Suspects = BTreeMap<Runner, Suspect>;
@@ -280,7 +304,7 @@ impl<M: Queued> State<M> {
         // waits for a certain one, where none does.
         let is_held_up = |worker| {
             let mut asleep = self.within.asleep.iter();
-            asleep.any(|(runner, sleeps)| sleeps.holds && runner.worker == worker)
+            asleep.any(|(runner, sleeps)| sleeps.holds.holds(*runner, worker))
                 || self.within.on_loan.is_of(worker)
         };
         let is_all_for_any = !self.lanes.has_routed() && self.within.on_loan.is_empty();
@@ -344,7 +368,7 @@ impl<M: Queued> State<M> {
     /// Those of the calls that a sleeper waits for which nobody would run, if none but the suspects sleep for ever.
     fn those_in_vain(&self, waited: &[Waited], suspects: &Suspects) -> Vec<u64> {
         let is_stuck = |worker| {
-            suspects.iter().any(|(runner, suspect)| suspect.holds && runner.worker == worker)
+            suspects.iter().any(|(runner, suspect)| suspect.holds.holds(*runner, worker))
                 || self.within.on_loan.waits_for_any(worker, suspects.keys())
         };
         // A call in a lane has whoever could be made for it on the way already; one that backs off has not.

@@ -252,7 +252,7 @@ impl Connection {
     }
 
     /// How long the child has waited for limits since it was asked last. It runs one call at a time, and its frames come in their
-    /// order: what it waited before an answer, it waited in that call.
+    /// order: what it waited before an answer, it waited in that call, or a thread did that one of its calls has started.
     pub(crate) fn take_waited(&self) -> Duration {
         self.limits.take_waited()
     }

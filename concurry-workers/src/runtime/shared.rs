@@ -17,7 +17,7 @@ use crate::attempt::{Ran, refuse, reject};
 use crate::construct::construct;
 use crate::error::InitError;
 use crate::pool::serving::{self, Runner, Served, Serving};
-use crate::pool::{Counters, Counts, Noted, PoolStats, Queue, Refused, Route, Sleeper, tell_all};
+use crate::pool::{Counters, Counts, Known, Noted, PoolStats, Queue, Refused, Route, Sleeper, tell_all};
 use crate::process::Settings;
 use crate::worker::Worker;
 use concurry_core::sync::lock;
@@ -33,6 +33,8 @@ pub(crate) struct Shared<W: Worker> {
     pub(crate) name: String,
     pub(crate) workers: usize,
     pub(crate) processes: Settings,
+    /// Held to the last run: a pool goes on without its handles.
+    pub(super) known: OnceLock<Known>,
     /// Why the last worker ended although nobody stopped the pool.
     lost: OnceLock<String>,
 }
@@ -49,6 +51,7 @@ impl<W: Worker> Shared<W> {
             name: setup.name,
             workers: setup.workers,
             processes: setup.processes,
+            known: OnceLock::new(),
             lost: OnceLock::new(),
         })
     }

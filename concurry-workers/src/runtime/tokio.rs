@@ -36,7 +36,6 @@ struct Tasks<W: Worker> {
     begin: Begin<W>,
     /// One change at a time.
     resizing: Mutex<()>,
-    _known: Known,
 }
 
 type Begin<W> = fn(&Arc<Shared<W>>, &Handle, usize) -> Result<(), InitError>;
@@ -68,8 +67,8 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
             }
         });
     }));
-    let known = Known::new::<W>(&shared.queue);
-    Ok(Arc::new(Tasks { shared, handle, begin: begin::<W>, resizing: Mutex::new(()), _known: known }))
+    shared.known.get_or_init(|| Known::new::<W>(&shared.queue, &handle));
+    Ok(Arc::new(Tasks { shared, handle, begin: begin::<W>, resizing: Mutex::new(()) }))
 }
 
 fn begin<W: Worker + Send + Sync>(

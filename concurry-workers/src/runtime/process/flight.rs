@@ -1,6 +1,7 @@
 //! The calls that a child has: the one that it runs, and those that it was sent ahead.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use concurry_core::call::CallError;
 use concurry_core::clock::{Timestamp, WakeGuard};
@@ -27,7 +28,7 @@ pub(super) struct Flight<M> {
     pub(super) returning: usize,
     /// Until when calls wait behind the one that runs.
     pub(super) watch: Option<Watch>,
-    /// The owner sleeps without such an instant, or did until a moment ago.
+    /// The owner sleeps without such an instant.
     pub(super) is_unwatched: bool,
     /// Calls that are not run, which the owner answers: what else is run with an answer is no business of a thread that
     /// submits.
@@ -63,7 +64,12 @@ pub(super) enum Refused<M> {
 pub(super) struct Watch {
     answered: u64,
     at: Timestamp,
+    /// How often the time was over while more was at hand, which may be the answer.
+    put_off: u32,
 }
+
+/// So often it may be put off.
+const PATIENT: u32 = 64;
 
 impl<M> Flight<M> {
     pub(super) fn new(now: Timestamp) -> Self {
@@ -95,25 +101,33 @@ impl<M> Flight<M> {
     /// The owner sleeps: until when, if calls wait behind one that runs; a new wait of that kind ends `later`.
     pub(super) fn patience(&mut self, later: impl FnOnce() -> Timestamp) -> Option<Timestamp> {
         self.is_unwatched = self.sent.len() < 2;
-        if self.is_unwatched {
-            self.watch = None;
-            return None;
-        }
-        let answered = self.answered;
-        let same = self.watch.filter(|watch| watch.answered == answered);
-        let watch = same.unwrap_or_else(|| Watch { answered, at: later() });
-        self.watch = Some(watch);
-        Some(watch.at)
+        self.watch(later).map(|watch| watch.at)
     }
 
-    /// Whether calls wait behind one that runs, and their time is over `now`; a new wait begins then.
-    pub(super) fn is_late(&mut self, now: Timestamp) -> bool {
+    fn watch(&mut self, later: impl FnOnce() -> Timestamp) -> Option<&mut Watch> {
         let answered = self.answered;
-        let is_late = self.watch.is_some_and(|watch| watch.answered == answered && watch.at <= now);
+        let is_same = self.watch.is_some_and(|watch| watch.answered == answered);
+        if self.sent.len() < 2 {
+            self.watch = None;
+        } else if !is_same {
+            self.watch = Some(Watch { answered, at: later(), put_off: 0 });
+        }
+        self.watch.as_mut()
+    }
+
+    /// Whether calls wait behind one that runs, and their time is over `now`; a new wait begins then. Where there `is_more` to be read,
+    /// that is read first: one that is held up itself finds everybody late.
+    pub(super) fn is_late(&mut self, is_more: bool, now: impl Fn() -> Timestamp, patience: Duration) -> bool {
+        let Some(watch) = self.watch(|| now() + patience) else { return false };
+        if watch.at > now() {
+            return false;
+        }
+        watch.put_off += 1;
+        let is_late = !is_more || watch.put_off > PATIENT;
         if is_late {
             self.watch = None;
         }
-        is_late && self.sent.len() >= 2
+        is_late
     }
 
     /// Calls were sent: an owner that sleeps, and does not know that one waits behind another, is told.

@@ -98,7 +98,7 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
         }
         if event.is_some() {
             // Not only after a sleep: one that says something all the time has its owner never sleep.
-            driver.look_at_time();
+            driver.look_at_time(connection.has_more());
         }
         match event {
             Some(Event::Nudge) => is_nudged = true,

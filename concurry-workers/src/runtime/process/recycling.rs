@@ -4,7 +4,7 @@
 //! goes back, and the new one takes over once the last call that it has begun is answered. So no call is lost or run twice. When
 //! the old one dies before that, the new one takes its place all the same.
 //!
-//! The owner looks whenever it has settled answers was nudged (by a clock for an age, or by the thread that makes the new one), or
+//! The owner looks whenever it has settled answers, was nudged (by a clock for an age, or by the thread that makes the new one), or
 //! has slept for as long as calls were to wait.
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -184,11 +184,10 @@ impl<W: Worker> Driver<W> {
     }
 
     /// Looks whether the first call has taken that long: what waits behind it goes back then.
-    pub(super) fn look_at_time(&self) {
+    pub(super) fn look_at_time(&self, is_more: bool) {
         let is_late = {
             let mut flight = lock(&self.flight);
-            flight.patience(|| self.clock.now() + PATIENCE);
-            let is_late = flight.watch.is_some() && flight.is_late(self.clock.now());
+            let is_late = flight.is_late(is_more, || self.clock.now(), PATIENCE);
             if is_late {
                 flight.window.shrinks();
             }
