@@ -237,6 +237,8 @@ every_transport! {
         });
         let slow = subject.pool.hold(amounts([("gate", 1)]));
         eventually(|| gate.stats().limits[0].waiting == 1);
+        // The queue is told of calls that have ended a moment after their callers.
+        eventually(|| (subject.pool.stats().running, subject.pool.stats().queued) == (1, 0));
         let waiting: Vec<_> = (0..100).map(|n| subject.pool.note(n)).collect();
         assert!(matches!(subject.pool.note(100).result(), Err(CallError::Rejected(_))));
         let stats = subject.pool.stats();
