@@ -6,8 +6,8 @@
 //!
 //! Where more threads want to run than there are processors, who looks stands in line with all of them for milliseconds, while one
 //! who sleeps is let in as soon as it is woken. A look in which others have had the processor tells that, and the next wait begins
-//! without one; each further such look doubles the number of those waits, and each that nobody disturbs takes an eighth of it back: a look that is
-//! disturbed costs many times one that is not.
+//! without one; each further such look doubles the number of those waits, and each that nobody disturbs takes an eighth of it
+//! back: a look that is disturbed costs many times one that is not.
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -14,8 +14,8 @@ use crate::sync::lock;
 /// The machine's monotonic clock.
 ///
 /// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
-/// processor's counter (which the quanta crate measures), which is several times cheaper to read but, left to itself, runs off by some ten
-/// milliseconds a minute. Two threads may differ by some ten nanoseconds. One thread serves all of [`wake_at`](Clock::wake_at),
+/// processor's counter, which the quanta crate measures: that is several times cheaper to read but, left to itself, runs off
+/// by some ten milliseconds a minute. Two threads may differ by some ten nanoseconds. One thread serves all of [`wake_at`](Clock::wake_at),
 /// sleeps to the exact instant of the earliest request, and starts with the first one.
 ///
 /// On Linux, who sleeps to an instant does without the timer slack that makes a sleep some fifty microseconds longer.

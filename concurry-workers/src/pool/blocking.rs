@@ -107,10 +107,10 @@ fn those_who_sleep() -> (Vec<Arc<dyn Sleepers>>, Option<Handle>) {
         let (Some(entry), Some(runner)) = (entry, served.runner) else { continue };
         // One that runs beside others, but takes its first step in the task of its worker, holds that up.
         let is_its_worker =
-            |outer: &Served| outer.pool == served.pool && outer.runner == Some(Runner::alone(runner.worker));
+            |one: &Served| one.pool == served.pool && one.runner == Some(Runner::alone(runner.worker));
         let holds = if !entry.has_threads() {
             Holds::Pool
-        } else if runner == Runner::alone(runner.worker) || all[place + 1..].iter().any(is_its_worker) {
+        } else if all[place..].iter().any(is_its_worker) {
             Holds::Worker
         } else {
             Holds::Nobody

@@ -111,7 +111,7 @@ impl<W: Worker> Driver<W> {
         next.iter().for_each(Link::nudge);
         let before = std::mem::replace(&mut flight.link, next.take());
         flight.is_barred = false;
-        flight.watch = None;
+        flight.patience.forget();
         drop(flight);
         if let Some(link) = before {
             link.stop();

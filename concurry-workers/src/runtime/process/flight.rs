@@ -1,11 +1,11 @@
 //! The calls that a child has: the one that it runs, and those that it was sent ahead.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use concurry_core::call::CallError;
 use concurry_core::clock::{Timestamp, WakeGuard};
 
+use super::patience::Patience;
 use super::window::Window;
 use crate::pool::Taken;
 use crate::process::Link;
@@ -26,8 +26,8 @@ pub(super) struct Flight<M> {
     /// How many of those takings back are on their way into the queue: until then nothing is sent that stands behind them, and the
     /// queue is not to be believed when it says that there is nothing more.
     pub(super) returning: usize,
-    /// Until when calls wait behind the one that runs.
-    pub(super) watch: Option<Watch>,
+    /// For how long calls wait behind the one that runs.
+    pub(super) patience: Patience,
     /// The owner sleeps without such an instant.
     pub(super) is_unwatched: bool,
     /// Calls that are not run, which the owner answers: what else is run with an answer is no business of a thread that
@@ -59,18 +59,6 @@ pub(super) enum Refused<M> {
     NotTakenBack(M, CallError),
 }
 
-/// Until when calls wait behind the one that runs, which is the first after so many that were answered.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Watch {
-    answered: u64,
-    at: Timestamp,
-    /// How often the time was over while more was at hand, which may be the answer.
-    put_off: u32,
-}
-
-/// So often it may be put off.
-const PATIENT: u32 = 64;
-
 impl<M> Flight<M> {
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
@@ -81,7 +69,7 @@ impl<M> Flight<M> {
             answered: 0,
             takings_back: 0,
             returning: 0,
-            watch: None,
+            patience: Patience::default(),
             is_unwatched: false,
             refused: Vec::new(),
             is_closing: false,
@@ -98,36 +86,15 @@ impl<M> Flight<M> {
         if is_flowing && !is_lent { self.window.room(self.sent.len(), self.bytes) } else { 0 }
     }
 
-    /// The owner sleeps: until when, if calls wait behind one that runs; a new wait of that kind ends `later`.
-    pub(super) fn patience(&mut self, later: impl FnOnce() -> Timestamp) -> Option<Timestamp> {
+    /// The owner sleeps: until when, if calls wait behind one that runs.
+    pub(super) fn sleeps_until(&mut self, now: impl Fn() -> Timestamp) -> Option<Timestamp> {
         self.is_unwatched = self.sent.len() < 2;
-        self.watch(later).map(|watch| watch.at)
+        self.patience.until(!self.is_unwatched, self.answered, now)
     }
 
-    fn watch(&mut self, later: impl FnOnce() -> Timestamp) -> Option<&mut Watch> {
-        let answered = self.answered;
-        let is_same = self.watch.is_some_and(|watch| watch.answered == answered);
-        if self.sent.len() < 2 {
-            self.watch = None;
-        } else if !is_same {
-            self.watch = Some(Watch { answered, at: later(), put_off: 0 });
-        }
-        self.watch.as_mut()
-    }
-
-    /// Whether calls wait behind one that runs, and their time is over `now`; a new wait begins then. Where there `is_more` to be read,
-    /// that is read first: one that is held up itself finds everybody late.
-    pub(super) fn is_late(&mut self, is_more: bool, now: impl Fn() -> Timestamp, patience: Duration) -> bool {
-        let Some(watch) = self.watch(|| now() + patience) else { return false };
-        if watch.at > now() {
-            return false;
-        }
-        watch.put_off += 1;
-        let is_late = !is_more || watch.put_off > PATIENT;
-        if is_late {
-            self.watch = None;
-        }
-        is_late
+    /// Whether calls have waited behind one that runs for long enough.
+    pub(super) fn is_late(&mut self, is_more: bool, now: impl Fn() -> Timestamp) -> bool {
+        self.patience.is_over(self.sent.len() >= 2, self.answered, is_more, now)
     }
 
     /// Calls were sent: an owner that sleeps, and does not know that one waits behind another, is told.

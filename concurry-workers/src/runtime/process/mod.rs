@@ -11,16 +11,19 @@
 //! * `returns`: what becomes of them.
 //! * `flight`: the calls that a child has.
 //! * `window`: how many those may be.
+//! * `patience`: how long they wait for the one that runs.
 //! * `recycling`: a child that has run enough gives way to a new one.
 //! * `resident`: how much memory a child has.
 //!
-//! The owner thread waits for what comes from the child, for nudges, and until calls have waited for long enough. Calls are sent by whoever knows of them first: by the
-//! thread that submits one to a child with room for it, or by the owner when an answer has made room.
+//! The owner thread waits for what comes from the child, for nudges, and until calls have waited for long enough. Calls are sent by
+//! whoever knows of them first: by the thread that submits one to a child with room for it, or by the owner when an answer has made
+//! room.
 
 mod connecting;
 mod driver;
 mod ending;
 mod flight;
+mod patience;
 mod recycling;
 mod resident;
 mod returns;

@@ -9,7 +9,6 @@ use concurry_core::sync::lock;
 
 use super::driver::{Driver, FEW};
 use super::flight::{Refused, Sent};
-use super::window::PATIENCE;
 use crate::attempt::{Ran, refuse};
 use crate::pool::{Note, Noted, Taken};
 use crate::process::{Frame, answered, has_panicked, is_not_sent, put_aside};
@@ -155,7 +154,7 @@ impl<W: Worker> Driver<W> {
             flight.bytes = 0;
             flight.window.shrinks();
             flight.is_barred = false;
-            flight.watch = None;
+            flight.patience.forget();
             let ended = (flight.link.take(), flight.grace.take());
             (begun, others, flight.ending.take(), ended)
         };
@@ -180,14 +179,14 @@ impl<W: Worker> Driver<W> {
 
     /// The owner sleeps: until when, so that what waits behind a call which takes long can be run elsewhere.
     pub(super) fn patience(&self) -> Option<Timestamp> {
-        lock(&self.flight).patience(|| self.clock.now() + PATIENCE)
+        lock(&self.flight).sleeps_until(|| self.clock.now())
     }
 
     /// Looks whether the first call has taken that long: what waits behind it goes back then.
     pub(super) fn look_at_time(&self, is_more: bool) {
         let is_late = {
             let mut flight = lock(&self.flight);
-            let is_late = flight.is_late(is_more, || self.clock.now(), PATIENCE);
+            let is_late = flight.is_late(is_more, || self.clock.now());
             if is_late {
                 flight.window.shrinks();
             }

@@ -1,8 +1,8 @@
 //! How many calls a child may have at hand: one to begin with, and more as long as calls are short.
 //!
 //! What is sent ahead waits for what runs. So it pays where a call takes less time than it takes to send one, and costs where
-//! calls take long; and when one takes long that was thought to be short, what waits behind it is put back after
-//! [`PATIENCE`].
+//! calls take long; and when one takes long that was thought to be short, what waits behind it is put back after a while
+//! (`patience`).
 
 use std::time::Duration;
 
@@ -14,8 +14,6 @@ const MOST: usize = 256;
 const MOST_BYTES: usize = 8 << 20;
 /// A call that takes no longer is short.
 const SHORT: Duration = Duration::from_micros(100);
-/// For how long calls wait behind one that is running.
-pub(super) const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How many calls a child may have at hand.
 #[derive(Debug)]
