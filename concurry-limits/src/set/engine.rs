@@ -245,19 +245,19 @@ impl Engine {
     /// As [`take_in_lane`](Self::take_in_lane), by its cost.
     #[inline]
     pub(super) fn take_alone(&self, cost: u64) -> bool {
-        self.lane.as_ref().and_then(|lane| lane.take(cost, || Some(self.now()))) == Some(true)
+        self.lane.as_ref().is_some_and(|lane| lane.take(cost, || self.now()))
     }
 
-    /// The same, if that takes no call at all.
+    /// The same, if that takes no call at all and nobody else is about.
     #[inline]
     pub(super) fn take_at_once(&self, cost: u64) -> Option<bool> {
-        self.lane.as_ref()?.take(cost, || self.system.as_ref()?.carried())
+        self.lane.as_ref()?.take_at_once(cost, || self.system.as_ref()?.carried())
     }
 
-    /// Ends a take of that cost in the lane, all of which was used, if that is possible now.
+    /// Ends a take of that cost in the lane, all of which was used, if that is possible now and nobody else is about.
     #[inline]
     pub(super) fn end_alone(&self, cost: u64) -> bool {
-        self.lane.as_ref().is_some_and(|lane| lane.end(cost))
+        self.lane.as_ref().and_then(|lane| lane.end_at_once(cost)) == Some(true)
     }
 
     pub(super) fn enter(&self, waiter: Waiter) -> Result<Entered, LimitError> {

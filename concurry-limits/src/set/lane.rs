@@ -16,6 +16,10 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// The word of a lane that is closed.
 const CLOSED: u64 = u64::MAX;
+/// How long somebody waits who met another: of the powers of two, that with which two threads did most together, measured.
+const PAUSES: u32 = 16;
+/// How long at most, who meets one after the other.
+const MOST_PAUSES: u32 = 256;
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -35,19 +39,29 @@ impl Lane {
         self.count.cost(amount)
     }
 
-    /// Takes an amount of that [`cost`](Self::cost) now, if the lane is open and that is all it takes; whether it did, if it was told
-    /// what time it is.
+    /// Takes an amount of that [`cost`](Self::cost) at `now`, if the lane is open and that is all it takes.
     #[inline]
-    pub(super) fn take(&self, cost: u64, now: impl FnOnce() -> Option<Timestamp>) -> Option<bool> {
+    pub(super) fn take(&self, cost: u64, now: impl FnOnce() -> Timestamp) -> bool {
         // Each kind of count has a loop of its own, which is as short as it can be.
-        let taken = match &self.count {
+        match &self.count {
             Count::Held(held) => self.change(|word| held.take(word, cost)),
             Count::Paced(pace) => {
-                let now = now()?;
+                let now = now();
                 self.change(|word| pace.take(word, cost, now))
             }
-        };
-        Some(taken.is_some())
+        }
+    }
+
+    /// As [`take`](Self::take), where nobody else is about; nothing is told where somebody is, or without the time.
+    #[inline]
+    pub(super) fn take_at_once(&self, cost: u64, now: impl FnOnce() -> Option<Timestamp>) -> Option<bool> {
+        match &self.count {
+            Count::Held(held) => self.change_at_once(|word| held.take(word, cost)),
+            Count::Paced(pace) => {
+                let now = now()?;
+                self.change_at_once(|word| pace.take(word, cost, now))
+            }
+        }
     }
 
     /// Ends a take of `requested`, of which `used` were used; false when that takes the lock.
@@ -58,32 +72,45 @@ impl Lane {
                 Count::Held(_) => self.change(|word| Held::give_back(word, requested)),
                 Count::Paced(pace) => self.change(|word| pace.give_back(word, requested, used)),
             }
-            .is_some()
     }
 
-    /// Ends a take of that `cost`, all of which was used; false when that takes the lock.
+    /// Ends a take of that `cost`, all of which was used, where nobody else is about; nothing is told where somebody is.
     #[inline]
-    pub(super) fn end(&self, cost: u64) -> bool {
+    pub(super) fn end_at_once(&self, cost: u64) -> Option<bool> {
         match &self.count {
-            Count::Held(_) => self.change(|word| Held::give_back(word, cost)).is_some(),
-            Count::Paced(_) => true,
+            Count::Held(_) => self.change_at_once(|word| Held::give_back(word, cost)),
+            Count::Paced(_) => Some(true),
         }
     }
 
-    /// Changes the word, unless the lane is closed or `change` cannot tell how.
+    /// Changes the word, unless the lane is closed or `change` cannot tell how; whether it did.
     #[inline]
-    fn change(&self, change: impl Fn(u64) -> Option<u64>) -> Option<()> {
-        let mut word = self.word.load(Ordering::Acquire);
+    fn change(&self, change: impl Fn(u64) -> Option<u64>) -> bool {
+        let mut further = 0;
         loop {
-            if word == CLOSED {
-                return None;
+            if let Some(changed) = self.change_at_once(&change) {
+                return changed;
             }
-            let changed = change(word)?;
-            match self.word.compare_exchange_weak(word, changed, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(()),
-                Err(other) => word = other,
-            }
+            pause(further);
+            further = (further * 2).clamp(PAUSES, MOST_PAUSES);
         }
+    }
+
+    /// The same, once: nothing is told when somebody else changed the word at the same time. Then it has waited a little, so
+    /// that the other does some more before the word is taken from their cache again.
+    #[inline]
+    fn change_at_once(&self, change: impl Fn(u64) -> Option<u64>) -> Option<bool> {
+        let word = self.word.load(Ordering::Acquire);
+        if word == CLOSED {
+            return Some(false);
+        }
+        let Some(changed) = change(word) else { return Some(false) };
+        let exchanged = self.word.compare_exchange_weak(word, changed, Ordering::AcqRel, Ordering::Relaxed);
+        if exchanged.is_err() {
+            pause(PAUSES);
+            return None;
+        }
+        Some(true)
     }
 
     /// Closes the lane, under the engine's lock; its word, if it was open.
@@ -101,5 +128,11 @@ impl Lane {
         if let Some(word) = self.count.word(tally) {
             self.word.store(word, Ordering::Release);
         }
+    }
+}
+
+fn pause(times: u32) {
+    for _ in 0..times {
+        std::hint::spin_loop();
     }
 }
