@@ -61,11 +61,12 @@ fn on_tokio() -> Latencies {
     })
 }
 
-/// A waiter notes when it runs; `release` lets it.
+/// A waiter notes when it runs; `release` lets it. `hold` has the next wait.
 fn handovers<T>(
     wait: impl Fn() -> T + Send + Sync + 'static,
     waiting: impl Fn() -> bool,
     release: impl Fn(),
+    hold: impl Fn(),
 ) -> Latencies {
     let (origin, ran) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let nanos = move || u64::try_from(origin.elapsed().as_nanos()).expect("not long");
@@ -88,6 +89,7 @@ fn handovers<T>(
             let released = nanos();
             release();
             waiter.join().expect("no panic");
+            hold();
             ran.load(Ordering::SeqCst).saturating_sub(released)
         })
         .collect();
@@ -116,6 +118,7 @@ fn condvar_handover() -> Latencies {
             gate.state.lock().expect("no panic").1 = true;
             gate.condvar.notify_one();
         },
+        || {},
     )
 }
 
@@ -126,11 +129,8 @@ fn resource_handover() -> Latencies {
     handovers(
         move || there.acquire(()).expect("admitted"),
         move || here.stats().limits[0].waiting == 1,
-        move || {
-            drop(held.lock().expect("no panic").take());
-            // Held again for the next: the waiter has released it by the time that this is admitted.
-            *held.lock().expect("no panic") = Some(set.acquire(()).expect("admitted"));
-        },
+        || drop(held.lock().expect("no panic").take()),
+        || *held.lock().expect("no panic") = Some(set.acquire(()).expect("given back")),
     )
 }
 
