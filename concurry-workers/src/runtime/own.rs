@@ -32,5 +32,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let handle =
         handle().unwrap_or_else(|error| panic!("the system lets concurry start no runtime: {error}"));
     let _context = handle.enter();
-    park::block_on(future)
+    // Of what tokio lets the task do that this thread may run, the future takes nothing: when that is used up, tokio has what comes next
+    // wait until the task has given way, which it does not before this has ended.
+    park::block_on(tokio::task::unconstrained(future))
 }
