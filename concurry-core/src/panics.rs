@@ -14,6 +14,30 @@ use crate::call::Panicked;
 thread_local! {
     static CATCHING: Cell<bool> = const { Cell::new(false) };
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    static IS_PROBE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Put before the hook that is there.
+fn add_hook() {
+    static HOOK: Once = Once::new();
+    // While it panics, a thread must not touch the hook; what it catches then has no place.
+    if HOOK.is_completed() || std::thread::panicking() {
+        return;
+    }
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if IS_PROBE.try_with(Cell::get).unwrap_or(false) {
+                return;
+            }
+            if CATCHING.try_with(Cell::get).unwrap_or(false) {
+                let place = info.location().map(ToString::to_string);
+                // A thread that is being torn down has none left.
+                PLACE.try_with(|slot| *slot.borrow_mut() = place).unwrap_or_default();
+            }
+            before(info);
+        }));
+    });
 }
 
 /// Runs `body`; a panic in it becomes an error that knows message and place.
@@ -22,21 +46,7 @@ thread_local! {
 ///
 /// The panic. What it left half done must not be seen again: the caller sees to that.
 pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panicked> {
-    static HOOK: Once = Once::new();
-    // While it panics, a thread must not touch the hook; what it catches then has no place.
-    if !HOOK.is_completed() && !std::thread::panicking() {
-        HOOK.call_once(|| {
-            let before = panic::take_hook();
-            panic::set_hook(Box::new(move |info| {
-                if CATCHING.try_with(Cell::get).unwrap_or(false) {
-                    let place = info.location().map(ToString::to_string);
-                    // A thread that is being torn down has none left.
-                    PLACE.try_with(|slot| *slot.borrow_mut() = place).unwrap_or_default();
-                }
-                before(info);
-            }));
-        });
-    }
+    add_hook();
     let outer = CATCHING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(body));
     CATCHING.set(outer);
@@ -50,6 +60,15 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panicked> {
         }
         panicked
     })
+}
+
+/// Whether something can be done, where a library tells that by panicking: this prints nothing.
+pub fn can(probe: impl FnOnce()) -> bool {
+    add_hook();
+    let outer = IS_PROBE.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(probe));
+    IS_PROBE.set(outer);
+    done.is_ok()
 }
 
 /// Runs foreign code whose panic is nobody's answer: it ends here, in the log, as that of `what`; `None` then.

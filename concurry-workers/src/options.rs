@@ -125,6 +125,9 @@ impl<W: Worker, A> WorkerOptions<W, A> {
     /// How many calls may wait for a worker, 1 or more; no bound by default. Submitting to a full pool blocks until there
     /// is room, or does what [`when_full`](Self::when_full) says. Calls that wait to be tried again count, but are never
     /// held back themselves. Mode sync has no queue.
+    ///
+    /// Who would wait for itself is told [`CallError::WouldDeadlock`](concurry_core::call::CallError::WouldDeadlock) instead: a method or
+    /// callback of this pool, and in mode async the only thread of the runtime that the pool is on.
     pub fn max_queued_calls(mut self, calls: usize) -> Self {
         self.max_queued_calls = Some(calls);
         self

@@ -25,6 +25,7 @@ mod explaining;
 mod from_within;
 mod leaving;
 mod limits;
+mod on_tokio;
 mod panics;
 mod pools;
 mod process;

@@ -50,7 +50,8 @@ pub enum CallError<E = Infallible> {
     #[error("the call was not done within the time given; it goes on")]
     Timeout,
     /// The call waits for a worker that waits for this call: it was refused, not left hanging. A worker in sync mode called
-    /// itself; a method or callback of a pool submitted to that pool, whose queue is full; or a method waited for a call of
+    /// itself; a method or callback of a pool submitted to that pool, whose queue is full, or so did the only thread of the tokio runtime
+    /// that runs it; or a method waited for a call of
     /// its own pool while all workers that could have run it waited as well.
     #[error("the call would wait for its own caller, which serves the pool that is to run it")]
     WouldDeadlock,

@@ -3,7 +3,8 @@
 //!
 //! They are polled too often to have each poll watched. So a pool of mode async is known here by its number, and a thread that is about
 //! to sleep, for as long as it takes, is asked what it runs. Where the pool's runtime has other threads, they go on with what else this
-//! one was to run, as long as that runtime has threads for it: that may be what is waited for. Waits with a timeout do not come here.
+//! one was to run, as long as that runtime has threads for it: that may be what is waited for. So do those of any other task that blocks
+//! its thread so. Waits with a timeout do not come here.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -16,6 +17,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::deadlock::{Holds, Sleeper};
 use super::queue::Queue;
 use super::serving::{self, Runner, Served};
+use crate::runtime::here;
 use crate::worker::Worker;
 
 /// A pool of which methods may sleep.
@@ -70,6 +72,12 @@ impl Drop for Known {
     }
 }
 
+/// Whether nobody but this thread runs the methods of a pool, as their runtime has no other.
+pub(super) fn is_run_by_this_thread(pool: usize) -> bool {
+    let entry = lock(&POOLS).get(&pool).cloned();
+    entry.is_some_and(|entry| here::is_run_by_this_thread(&entry.runtime))
+}
+
 /// Those who sleep, until this is dropped.
 struct Asleep(Vec<Arc<dyn Sleepers>>);
 
@@ -94,7 +102,7 @@ fn sleep(waker: &Waker, park: fn()) {
             let _context = runtime.enter();
             tokio::task::block_in_place(park);
         }
-        None => park(),
+        None => here::blocking(park),
     }
 }
 

@@ -200,9 +200,10 @@ impl<W: Worker> PoolHandle<W> {
         }
     }
 
-    /// Whether this thread runs a method or a callback of this very pool.
-    fn serves_here(&self) -> bool {
-        serves(self.owner.queue.queue().number())
+    /// Whether the pool cannot go on while this thread waits: that runs a method or a callback of this very pool, or alone runs its
+    /// tasks.
+    fn needs_this_thread(&self) -> bool {
+        serves(self.owner.queue.queue().number()) || !self.owner.runtime.may_be_waited_for()
     }
 
     /// Answers the calls that wait; the workers end after what they run.
@@ -216,10 +217,11 @@ impl<W: Worker> PoolHandle<W> {
     /// when they have ended. Later calls are answered with [`CallError::Stopped`].
     ///
     /// Blocks this thread. From within the pool (one of its methods, or a callback on one of its threads) it does not
-    /// wait: the workers end after the call that it belongs to.
+    /// wait: the workers end after the call that it belongs to. Nor does it in mode async on the only thread of the runtime that the
+    /// pool is on: the workers end when that awaits next.
     pub fn stop(&self) {
         self.end();
-        if !self.serves_here() {
+        if !self.needs_this_thread() {
             self.owner.runtime.wait_until_ended();
         }
     }
@@ -229,10 +231,11 @@ impl<W: Worker> PoolHandle<W> {
     ///
     /// Blocks this thread. From within the pool (one of its methods, or a callback on one of its threads) it lets nothing
     /// more in and returns false at once, since its own call is not done; what was submitted is still run, and the
-    /// workers end after it.
+    /// workers end after it. The same holds in mode async on the only thread of the runtime that the pool is on, which runs the calls
+    /// itself when it awaits next: await those, or drain on one of its blocking threads.
     pub fn drain(&self, deadline: Duration) -> bool {
         self.owner.runtime.close();
-        if self.serves_here() {
+        if self.needs_this_thread() {
             return false;
         }
         let drained = self.owner.runtime.wait_until_empty(deadline);

@@ -5,6 +5,7 @@ use std::task::Waker;
 use concurry_core::park;
 use concurry_core::when_full::WhenFull;
 
+use super::blocking::is_run_by_this_thread;
 use super::cancelled::sweep;
 use super::comeback::BackingOff;
 use super::ending::wake;
@@ -12,6 +13,7 @@ use super::notes::Noted;
 use super::queue::{Queue, State};
 use super::serving::{runner_of, serves, submitter_of};
 use super::trace::Names;
+use crate::runtime::here;
 use crate::worker::Queued;
 
 /// Where a call belongs.
@@ -38,7 +40,7 @@ pub(crate) enum Refused<M> {
     Closed(M),
     /// It is full, and the call is not to wait; this many may.
     Full(M, usize),
-    /// It is full, and this thread serves the pool.
+    /// It is full, and this thread serves the pool, or alone runs its tasks.
     WouldDeadlock(M),
 }
 
@@ -93,6 +95,7 @@ impl<M: Queued> Queue<M> {
         let span = self.options.names.first(|| message.method());
         let runner = submitter_of(self.number());
         let mut registered: Option<Waker> = None;
+        let mut is_alone = None;
         loop {
             let mut state = self.state();
             // A thread stands here once, however it was woken: the next room is for somebody who still waits.
@@ -111,13 +114,21 @@ impl<M: Queued> Queue<M> {
                 }
                 match self.options.when_full {
                     // Nobody else might make room.
-                    WhenFull::Wait if serves(self.number()) => return Err(Refused::WouldDeadlock(message)),
+                    WhenFull::Wait if serves(self.number()) || is_alone == Some(true) => {
+                        return Err(Refused::WouldDeadlock(message));
+                    }
+                    // Tokio is asked without the lock.
+                    WhenFull::Wait if is_alone.is_none() => {
+                        drop(state);
+                        is_alone = Some(is_run_by_this_thread(self.number()));
+                        continue;
+                    }
                     WhenFull::Wait => {
                         let me = park::thread_waker();
                         state.submitters.push_back(me.clone());
                         registered = Some(me);
                         drop(state);
-                        std::thread::park();
+                        here::blocking(std::thread::park);
                         continue;
                     }
                     WhenFull::Reject => return Err(Refused::Full(message, capacity)),

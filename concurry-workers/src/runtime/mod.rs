@@ -8,7 +8,9 @@
 //! * `shared`: what the modes with a queue have in common.
 //! * `rebuilding`: workers that are made anew.
 //! * `own`: the tokio runtime that concurry starts when there is none to use.
+//! * `here`: what tokio lets a thread do.
 
+pub(crate) mod here;
 mod lending;
 mod own;
 mod process;
@@ -83,6 +85,10 @@ pub trait Runtime<W: Worker>: Send + Sync {
     fn close(&self);
     /// Takes no more calls, and gives back those that wait.
     fn stop(&self) -> Vec<W::Message>;
+    /// Whether this thread may wait for the pool: not if nothing goes on there meanwhile.
+    fn may_be_waited_for(&self) -> bool {
+        true
+    }
     /// Blocks until no call waits or runs, for `deadline` at most.
     fn wait_until_empty(&self, deadline: Duration) -> bool;
     /// Blocks until every worker of a pool that takes no more calls has ended.

@@ -121,11 +121,9 @@ impl<W: Worker> Shared<W> {
             return;
         }
         if self.queue.hires() && !self.queue.is_over() {
-            // The next call has a worker made; what waited for this one is told why there is none.
-            let waiting = if reason.is_some() { self.queue.take_waiting() } else { Vec::new() };
-            let reason = reason.map(ToString::to_string).unwrap_or_default();
-            for message in waiting {
-                refuse::<W>(message, CallError::WorkerLost { reason: reason.clone() });
+            // The next call has a worker made.
+            if let Some(reason) = reason {
+                self.nobody_comes(reason);
             }
             return;
         }
@@ -135,6 +133,17 @@ impl<W: Worker> Shared<W> {
         }
         for message in self.queue.stop() {
             refuse::<W>(message, self.refusal());
+        }
+    }
+
+    /// Of a pool whose workers come with calls, the one that was to run what waits does not come: if it was the only one, those calls are
+    /// told why.
+    pub(crate) fn nobody_comes(&self, reason: &dyn fmt::Display) {
+        if !self.queue.hires() || !self.queue.is_deserted() {
+            return;
+        }
+        for message in self.queue.take_waiting() {
+            refuse::<W>(message, CallError::WorkerLost { reason: reason.to_string() });
         }
     }
 

@@ -14,9 +14,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use concurry_core::call::CallError;
+use concurry_core::panics::contain;
 use concurry_core::sync::lock;
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 
+use super::here;
 use super::lending::{Guard, Loan, Slot};
 use super::running::{Call, Running};
 use super::{Runtime, Setup, Shared, own};
@@ -25,6 +27,9 @@ use crate::error::InitError;
 use crate::pool::serving::{Runner, within};
 use crate::pool::{Known, Note, PoolStats, Popped, Route, Sleeper, tell_all};
 use crate::worker::{Access, ExclusiveGuard, Job, Worker};
+
+/// Why a worker that was to come does not.
+const SHUT_DOWN: &str = "the tokio runtime of its pool is shut down";
 
 /// As many as tokio lets a task take from a channel in one go.
 const CALLS_A_STINT: usize = 128;
@@ -59,16 +64,35 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
     let (pool, tokio) = (Arc::downgrade(&shared), handle.clone());
     shared.queue.hires_by(Box::new(move |index| {
         let Some(shared) = pool.upgrade() else { return };
-        let here = tokio.clone();
-        // The constructor is the user's code, and may block.
-        tokio.spawn_blocking(move || {
-            if let Err(error) = begin(&shared, &here, index) {
-                shared.worker_ended(index, Some(&error));
-            }
-        });
+        let (hired, here) = (Hired { shared: Some(shared), index }, tokio.clone());
+        // The constructor is the user's code, and may block. A system without another thread has this panic.
+        contain("a tokio runtime", || drop(tokio.spawn_blocking(move || hired.begin(&here))));
     }));
     shared.known.get_or_init(|| Known::new::<W>(&shared.queue, &handle));
     Ok(Arc::new(Tasks { shared, handle, begin: begin::<W>, resizing: Mutex::new(()) }))
+}
+
+/// A worker that was hired and has not begun. If it never does, as a runtime that is shut down runs nothing, that is told.
+struct Hired<W: Worker> {
+    shared: Option<Arc<Shared<W>>>,
+    index: usize,
+}
+
+impl<W: Worker + Send + Sync> Hired<W> {
+    fn begin(mut self, handle: &Handle) {
+        let Some(shared) = self.shared.take() else { return };
+        if let Err(error) = begin(&shared, handle, self.index) {
+            shared.worker_ended(self.index, Some(&error));
+        }
+    }
+}
+
+impl<W: Worker> Drop for Hired<W> {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.worker_ended(self.index, Some(&SHUT_DOWN));
+        }
+    }
 }
 
 fn begin<W: Worker + Send + Sync>(
@@ -85,7 +109,7 @@ fn begin<W: Worker + Send + Sync>(
 }
 
 fn spawn<W: Worker + Send + Sync>(shared: &Arc<Shared<W>>, handle: &Handle, index: usize, worker: W) {
-    let lifetime = Lifetime { shared: Arc::clone(shared), index, lost: None };
+    let lifetime = Lifetime { shared: Arc::clone(shared), index, lost: None, is_over: false };
     let runner = Some(Runner::alone(index));
     handle.spawn(within(shared.queue.number(), runner, serve(lifetime, index, worker)));
 }
@@ -95,6 +119,8 @@ struct Lifetime<W: Worker> {
     shared: Arc<Shared<W>>,
     index: usize,
     lost: Option<InitError>,
+    /// Whether the pool wants no more of it.
+    is_over: bool,
 }
 
 impl<W: Worker> Drop for Lifetime<W> {
@@ -104,7 +130,12 @@ impl<W: Worker> Drop for Lifetime<W> {
             None if std::thread::panicking() => {
                 self.shared.worker_ended(self.index, Some(&"its task panicked"));
             }
-            None => self.shared.worker_ended(self.index, None),
+            None => {
+                self.shared.worker_ended(self.index, None);
+                if !self.is_over {
+                    self.shared.nobody_comes(&SHUT_DOWN);
+                }
+            }
         }
     }
 }
@@ -116,7 +147,10 @@ async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize,
     loop {
         match poll_fn(|context| stint(&shared, index, &mut slot, &mut next, context)).await {
             Stint::Over => tokio::task::yield_now().await,
-            Stint::Ended => break,
+            Stint::Ended => {
+                lifetime.is_over = true;
+                break;
+            }
             Stint::Alone(job, running) => next = run_alone(job, running).await.next(),
             Stint::Call(call) => {
                 let (message, running) = call.begin(&shared, index);
@@ -315,12 +349,16 @@ impl<W: Worker> Runtime<W> for Tasks<W> {
         self.shared.queue.stop()
     }
 
+    fn may_be_waited_for(&self) -> bool {
+        !here::is_run_by_this_thread(&self.handle)
+    }
+
     fn wait_until_empty(&self, deadline: Duration) -> bool {
-        self.blocking(|| self.shared.wait_until_empty(deadline)).unwrap_or(false)
+        here::blocking(|| self.shared.wait_until_empty(deadline))
     }
 
     fn wait_until_ended(&self) {
-        self.blocking(|| self.shared.wait_until_ended());
+        here::blocking(|| self.shared.wait_until_ended());
     }
 
     fn resize(&self, workers: usize) -> Result<(), InitError> {
@@ -340,19 +378,5 @@ impl<W: Worker> Runtime<W> for Tasks<W> {
 
     fn stats(&self) -> PoolStats {
         self.shared.stats()
-    }
-}
-
-impl<W: Worker> Tasks<W> {
-    /// Blocks without holding up the workers' own tasks. On the only thread of their runtime that cannot be done: it is
-    /// not done then, and the workers end when the caller awaits next.
-    fn blocking<R>(&self, wait: impl FnOnce() -> R) -> Option<R> {
-        match Handle::try_current() {
-            Ok(here) if here.runtime_flavor() == RuntimeFlavor::MultiThread => {
-                Some(tokio::task::block_in_place(wait))
-            }
-            Ok(here) if here.id() == self.handle.id() => None,
-            _ => Some(wait()),
-        }
     }
 }
