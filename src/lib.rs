@@ -26,7 +26,7 @@ pub use concurry_core::batch::{
 };
 pub use concurry_core::call::{
     AttemptEnd, AttemptVerdict, Call, CallError, Cancellation, Explanation, FailedAttempt, HeldBy,
-    NotAdmitted, NotSent, Outcome, Panicked, Rejected, RetriesExhausted, WorkerDied,
+    NotAdmitted, NotSent, Outcome, Panicked, Rejected, RejectedResult, RetriesExhausted, WorkerDied,
 };
 pub use concurry_core::clock;
 pub use concurry_core::config::{

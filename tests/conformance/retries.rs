@@ -259,7 +259,11 @@ every_mode! {
         assert_eq!(other.until_the_third().result().unwrap(), 3);
         assert_eq!(flaky.plain_value(2).result().unwrap(), 2);
         let Err(CallError::RetriesExhausted(exhausted)) = flaky.plain_value(1).result() else { panic!() };
-        assert!(exhausted.attempts().iter().all(|attempt| matches!(attempt.end(), AttemptEnd::Rejected(value) if value == "1")));
+        let values = exhausted.into_attempts().into_iter().map(|attempt| match attempt.into_end() {
+            AttemptEnd::Rejected(result) => (result.shown().to_owned(), result.into_value()),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(values.collect::<Vec<_>>(), [("1".to_owned(), Some(1_u64)), ("1".to_owned(), Some(1))]);
         let Err(CallError::RetriesExhausted(exhausted)) = flaky.judged_once(1).result() else { panic!() };
         assert_eq!(exhausted.attempts().len(), 1);
     }

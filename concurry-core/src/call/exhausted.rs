@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::time::Duration;
 
-use super::{CallError, Panicked, WorkerDied};
+use super::{CallError, Panicked, RejectedResult, WorkerDied};
 
 /// Every attempt at a call was in vain: what became of each, the oldest first.
 ///
@@ -55,16 +55,17 @@ pub struct FailedAttempt<E = Infallible> {
 /// # Examples
 ///
 /// ```
-/// # use concurry_core::call::AttemptEnd;
-/// assert_eq!(AttemptEnd::<String>::Rejected("Reply { done: false }".into()).to_string(), "the result Reply { done: false } was rejected");
+/// # use concurry_core::call::{AttemptEnd, RejectedResult};
+/// let end = AttemptEnd::<String>::Rejected(RejectedResult::new(7, "7".to_owned()));
+/// assert_eq!(end.to_string(), "the result 7 was rejected");
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptEnd<E = Infallible> {
     /// The method returned this error.
     Failed(E),
-    /// The method returned a value that `until` did not accept: its `Debug` text, or its type if it has none.
-    Rejected(String),
+    /// The method returned a value that `until` did not accept.
+    Rejected(RejectedResult),
     /// The method panicked.
     Panicked(Panicked),
     /// The process of the worker ended.

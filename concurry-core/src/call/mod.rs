@@ -15,6 +15,7 @@
 //! * [`explain`](Explanation): how it stands with a call, and who can say so.
 //! * [`error`](CallError): what can go wrong with a call.
 //! * [`refused`](NotAdmitted): a call that is not run: not admitted, or without room.
+//! * [`rejected_result`](RejectedResult): what a method returned that a retry did not accept.
 //! * [`exhausted`](RetriesExhausted): a call that was tried as often as it may be.
 
 mod awaited;
@@ -31,6 +32,7 @@ mod models;
 mod pending;
 mod promise;
 mod refused;
+mod rejected_result;
 mod trampoline;
 
 pub use awaited::{Awaited, Onward};
@@ -42,6 +44,7 @@ pub use explain::{Explains, Explanation, HeldBy, Origin, Registered};
 pub use handle::Call;
 pub use promise::Promise;
 pub use refused::{NotAdmitted, Rejected};
+pub use rejected_result::RejectedResult;
 pub(crate) use trampoline::catch_up;
 
 /// Makes the two ends of a new call.

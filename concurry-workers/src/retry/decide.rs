@@ -1,9 +1,9 @@
 //! From the end of an attempt to what is next. Time and chance are arguments.
 
+use std::any::Any;
 use std::time::Duration;
 
-use concurry_core::call::{AttemptEnd, AttemptVerdict, CallError, FailedAttempt, Outcome};
-use concurry_core::panics::discard;
+use concurry_core::call::{AttemptEnd, AttemptVerdict, CallError, FailedAttempt, Outcome, RejectedResult};
 use concurry_core::retry::{Attempt, Retry};
 
 use super::predicates::{Broken, Predicates};
@@ -19,7 +19,7 @@ pub(super) enum Next<T, E> {
 }
 
 /// Judges the end of an attempt.
-pub(super) fn next<T, E>(
+pub(super) fn next<T: Any + Send, E>(
     outcome: Outcome<T, E>,
     attempt: &Attempt,
     retry: &Retry,
@@ -31,8 +31,7 @@ pub(super) fn next<T, E>(
         Ok(value) => match predicates.is_wanted(&value, attempt) {
             Ok(false) => {
                 let shown = predicates.shown(&value, attempt);
-                discard(value);
-                AttemptEnd::Rejected(shown)
+                AttemptEnd::Rejected(RejectedResult::new(value, shown))
             }
             Ok(true) | Err(Broken) => return Next::Answer(Ok(value)),
         },
