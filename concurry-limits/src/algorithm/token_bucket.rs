@@ -1,7 +1,8 @@
 //! The token bucket: bursts to the capacity, refills continuously.
 //!
-//! Promise: in any span of `t` nanoseconds at most `capacity + t × capacity / window` are used. A bucket with `n` tokens
-//! is a [`Level`] with `capacity − n` used; a debt is a level above the capacity.
+//! Promise: in any span of `t` nanoseconds at most `capacity + t × capacity / window` are used, and as much more as was refunded after
+//! time had freed it already: at most the capacity for each that was open. A bucket with `n` tokens is a [`Level`] with
+//! `capacity − n` used; a debt is a level above the capacity.
 
 use concurry_core::clock::Timestamp;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use super::heard::Heard;
 use super::said::Said;
 use super::{Feedback, FeedbackError, anthropic, github, ietf, openai, time};
 use crate::CallLimit;
@@ -103,22 +104,26 @@ impl FeedbackHeaders {
     ///
     /// # Errors
     ///
-    /// The first header that cannot be understood, of those that are mapped. Nothing of the response is told then.
+    /// The first header that cannot be understood, of those that are mapped; with it comes
+    /// [what the others say](FeedbackError::understood).
     pub fn read(
         &self,
         headers: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
         now: SystemTime,
     ) -> Result<Feedback, FeedbackError> {
-        let said = Said::new(headers, now);
-        let feedback = match self.dialect {
-            // It reads `Retry-After` in its own way.
-            Dialect::OpenAi => return openai::read(&said, self),
-            Dialect::Anthropic => anthropic::read(&said, self)?,
-            Dialect::GitHub => github::read(&said, self)?,
-            Dialect::Ietf => ietf::read(&said, self)?,
-        };
-        let retry = said.time("retry-after", |_, value, now| time::retry_after(value, now))?;
-        Ok(retry.map_or(Feedback::default(), Feedback::retry_after).and(feedback))
+        let (said, mut heard) = (Said::new(headers, now), Heard::default());
+        if !matches!(self.dialect, Dialect::OpenAi) {
+            // That one reads it in its own way.
+            let retry = said.time("retry-after", |_, value, now| time::retry_after(value, now));
+            heard.hear(retry.map(|retry| retry.map_or(Feedback::default(), Feedback::retry_after)));
+        }
+        match self.dialect {
+            Dialect::OpenAi => openai::read(&said, self, &mut heard),
+            Dialect::Anthropic => anthropic::read(&said, self, &mut heard),
+            Dialect::GitHub => github::read(&said, self, &mut heard),
+            Dialect::Ietf => ietf::read(&said, self, &mut heard),
+        }
+        heard.end()
     }
 
     /// All that is mapped: the server's names and the keys.

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use sfv::{BareItem, Dictionary, Item, List, ListEntry, Parser};
 
+use super::heard::Heard;
 use super::said::Said;
 use super::{Feedback, FeedbackError, FeedbackHeaders, time};
 
@@ -20,30 +21,35 @@ const POLICY: &str = "ratelimit-policy";
 /// (<https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/>).
 const MOST_SECONDS: Duration = Duration::from_secs(1_000_000_000);
 
-pub(super) fn read(said: &Said, headers: &FeedbackHeaders) -> Result<Feedback, FeedbackError> {
-    let Some(text) = said.list(FIELD) else { return separate(said, headers) };
+pub(super) fn read(said: &Said, headers: &FeedbackHeaders, heard: &mut Heard) {
+    let Some(text) = said.list(FIELD) else { return heard.hear(separate(said, headers)) };
     let fail = || FeedbackError::new(FIELD, &text, "a list of policies with `r` and `t`");
     let Ok(list) = Parser::new(&text).parse::<List>() else {
-        let dictionary = Parser::new(&text).parse::<Dictionary>().map_err(|_| fail())?;
-        return together(&dictionary, headers).ok_or_else(fail);
+        let dictionary = Parser::new(&text).parse::<Dictionary>().ok();
+        let feedback = dictionary.and_then(|dictionary| together(&dictionary, headers));
+        return heard.hear(feedback.ok_or_else(fail));
     };
-    let policies = policies(said)?;
-    let mut feedback = Feedback::default();
+    let policies = heard.value_of(policies(said)).unwrap_or_default();
     for item in items(&list) {
-        let name = name(item).ok_or_else(fail)?;
-        let policy = policies.iter().find(|policy| policy.name == name);
-        let remaining = whole(item.params.get("r")).ok_or_else(fail)?;
-        // Without an end, the window may have begun just now.
-        let reset = match item.params.get("t") {
-            Some(reset) => Some(whole(Some(reset)).ok_or_else(fail)?),
-            None => policy.and_then(|policy| policy.window),
-        };
-        let unit = policy.map_or("requests", |policy| &policy.unit);
-        if let (Some(key), Some(reset)) = (headers.first_mapped(&[name, unit]), reset) {
-            feedback = feedback.and(Feedback::remaining(key, remaining, Duration::from_secs(reset)));
-        }
+        heard.hear(limit(item, &policies, headers).ok_or_else(fail));
     }
-    Ok(feedback)
+}
+
+/// What one of a list says, since draft 08; nothing when it cannot be understood.
+fn limit(item: &Item, policies: &[Policy], headers: &FeedbackHeaders) -> Option<Feedback> {
+    let name = name(item)?;
+    let policy = policies.iter().find(|policy| policy.name == name);
+    let remaining = whole(item.params.get("r"))?;
+    // Without an end, the window may have begun just now.
+    let reset = match item.params.get("t") {
+        Some(reset) => Some(whole(Some(reset))?),
+        None => policy.and_then(|policy| policy.window),
+    };
+    let unit = policy.map_or("requests", |policy| &policy.unit);
+    Some(match (headers.first_mapped(&[name, unit]), reset) {
+        (Some(key), Some(reset)) => Feedback::remaining(key, remaining, Duration::from_secs(reset)),
+        _ => Feedback::default(),
+    })
 }
 
 /// Drafts 00 to 06.

@@ -4,13 +4,14 @@
 //!   [`LimitSetAcquisition::feedback`](crate::LimitSetAcquisition::feedback) and [`LimitSet::feedback`](crate::LimitSet::feedback).
 //! * [`FeedbackHeaders`]: reads it from the headers of a response. The dialects, a file each: `openai`, `anthropic`,
 //!   `github`, `ietf`.
-//! * `said`: the headers that were said, by name. `time`: every form of a time in them.
+//! * `said`: the headers that were said, by name. `heard`: what was understood of them. `time`: every form of a time in them.
 //! * [`FeedbackError`]: a header that says nothing that can be understood.
 
 mod anthropic;
 mod error;
 mod github;
 mod headers;
+mod heard;
 mod ietf;
 mod openai;
 mod said;

@@ -45,6 +45,11 @@ impl Said {
         self.first(header).map(|value| time::number(header, value)).transpose()
     }
 
+    /// As [`number`](Self::number), where -1 says that it is not known.
+    pub(super) fn known_number(&self, header: &str) -> Result<Option<u64>, FeedbackError> {
+        if self.first(header) == Some("-1") { Ok(None) } else { self.number(header) }
+    }
+
     /// The time that `read` finds in a header.
     pub(super) fn time(
         &self,

@@ -9,7 +9,8 @@
 //!
 //! Keys, limits and states may be foreign, and their `Drop` may ask these very limits: what a shard lets go of is handed out,
 //! to be dropped when its lock is free ([`Gone`]). Under the lock keys are hashed and compared, and states are packed and
-//! unpacked; when that panics, what is known of the key stays known.
+//! unpacked; when a limit or a state panics there, what is known of the key stays known. A key whose `Hash` or `Eq` panics now and then
+//! may be forgotten.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -144,7 +145,7 @@ impl<K: Hash + Eq> Shard<K> {
     /// Puts to rest whatever can be and was not used since the last walk.
     fn put_to_rest(&mut self, clock: &dyn Clock, least: usize, gone: &mut Gone<K>) {
         let now = self.tick(clock);
-        let Self { awake, at_rest, counted, forgotten, .. } = self;
+        let Self { awake, at_rest, counted, forgotten, now: latest, .. } = self;
         let mut busy = Vec::new();
         let unused = |awake: &Awake| Arc::strong_count(&awake.engine) == 1 && awake.engine.can_rest();
         let idle = awake.extract_if(|_, awake| !std::mem::take(&mut awake.used) && unused(awake));
@@ -152,7 +153,8 @@ impl<K: Hash + Eq> Shard<K> {
             match Arc::try_unwrap(engine) {
                 Ok(engine) => {
                     let count = &mut |limit: &str, counts| add(counted, limit, counts);
-                    let mut rest = engine.rest(now, count, &mut gone.ended);
+                    let (mut rest, now) = engine.rest(now, count, &mut gone.ended);
+                    *latest = now.max(*latest);
                     if rest.is_pristine(now) {
                         *forgotten += 1;
                         gone.take(key, rest);

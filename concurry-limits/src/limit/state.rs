@@ -110,8 +110,8 @@ pub trait LimitState: Send {
     }
 
     /// Whether a [`settle`](Self::settle) can make an admission earlier than [`NotBefore`](Verdict::NotBefore) said. Who has a
-    /// deadline before that instant is then not refused as long as a release is waited for that may bring a refund. The
-    /// default is that it can.
+    /// deadline before that instant is then not refused as long as another limit of the request waits for a
+    /// [release](Verdict::OnRelease), which may bring a refund. The default is that it can.
     fn refunds(&self) -> bool {
         true
     }

@@ -92,8 +92,8 @@ impl Engine {
         })
     }
 
-    /// Ends this engine, in which nobody waits; what stays are its limits.
-    pub(super) fn into_slots(self) -> Vec<Slot> {
+    /// Ends this engine, in which nobody waits; what stays are its limits, and the latest time at which they were asked.
+    pub(super) fn into_slots(self) -> (Vec<Slot>, Timestamp) {
         let locked = self.locked.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (mut slots, ledger, now) = (locked.board.slots, locked.ledger, locked.now);
         if let Some(mut ledger) = ledger {
@@ -104,7 +104,7 @@ impl Engine {
         {
             slot.leave(&lane.counted(word, now));
         }
-        slots
+        (slots, now)
     }
 
     #[inline]

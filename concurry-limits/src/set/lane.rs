@@ -105,12 +105,15 @@ impl Lane {
             return Some(false);
         }
         let Some(changed) = change(word) else { return Some(false) };
-        let exchanged = self.word.compare_exchange_weak(word, changed, Ordering::AcqRel, Ordering::Relaxed);
-        if exchanged.is_err() {
-            pause(PAUSES);
-            return None;
+        match self.word.compare_exchange_weak(word, changed, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => Some(true),
+            // It takes the lock, so there is nothing to wait for.
+            Err(CLOSED) => Some(false),
+            Err(_) => {
+                pause(PAUSES);
+                None
+            }
         }
-        Some(true)
     }
 
     /// Closes the lane, under the engine's lock; its word, if it was open.

@@ -109,7 +109,8 @@ impl LimitSet {
     }
 
     /// Like [`acquire`](Self::acquire), for at most `timeout`. It fails at once when the earliest admission is known to
-    /// lie later; a timeout of zero is [`try_acquire`](Self::try_acquire).
+    /// lie later, by what is used now: what others have acquired of a rate counts as used until they tell otherwise, and their refund is
+    /// not foreseen. A timeout of zero is [`try_acquire`](Self::try_acquire).
     ///
     /// # Errors
     ///

@@ -184,20 +184,27 @@ impl Engine {
         })
     }
 
-    /// Ends this engine, which can rest; `count` is told what each limit has counted.
-    pub(crate) fn rest(self, now: Timestamp, count: &mut dyn FnMut(&str, Counts), ended: &mut Ended) -> Rest {
+    /// Ends this engine, which can rest; `count` is told what each limit has counted. At `now`, or later if somebody was faster: its
+    /// limits never see time go back. It is that time which comes with what is kept.
+    pub(crate) fn rest(
+        self,
+        now: Timestamp,
+        count: &mut dyn FnMut(&str, Counts),
+        ended: &mut Ended,
+    ) -> (Rest, Timestamp) {
         let definition = Arc::clone(&self.definition);
-        let slots = self.into_slots();
+        let (slots, latest) = self.into_slots();
+        let now = now.max(latest);
         for slot in &slots {
             count(&slot.key, slot.counts(0));
         }
         let mut kept: Vec<_> = slots.into_iter().map(|slot| Kept::of(slot.state, now, ended)).collect();
         ended.definitions.push(definition);
         if let [Kept::Packed(packed)] = kept[..] {
-            return Rest::One(packed);
+            return (Rest::One(packed), now);
         }
         kept.shrink_to_fit();
-        Rest::Several(Box::new(Several(kept)))
+        (Rest::Several(Box::new(Several(kept))), now)
     }
 
     /// Tells what each limit has counted.

@@ -113,6 +113,18 @@ fn who_becomes_the_first_is_refused_when_its_instant_lies_after_its_deadline() {
 }
 
 #[test]
+fn a_refund_that_may_come_is_not_foreseen() {
+    let (_clock, set) = alone(RateLimit::new("tokens", 10, Window::MINUTE).algorithm(TokenBucket));
+    let mut open = set.acquire([("tokens", 10)]).unwrap();
+    let late = timeout(set.acquire_timeout([("tokens", 5)], seconds(10)));
+    assert_eq!(late, ("tokens".to_owned(), Some(seconds(30)), seconds(0)));
+    let mut patient = Task::waiting(set.acquire_async([("tokens", 5)]));
+    open.update([("tokens", 1)]).unwrap();
+    open.release().unwrap();
+    drop(patient.woken().expect("who has no deadline has what comes back"));
+}
+
+#[test]
 fn a_thread_that_waits_is_told_when_a_pause_ends_after_its_deadline() {
     let (clock, set) = alone(CallLimit::new(1, SECOND));
     drop(set.acquire(()).unwrap());

@@ -248,6 +248,57 @@ fn negative_and_foreign_numbers_are_errors_and_huge_ones_are_cut() {
 }
 
 #[test]
+fn what_is_said_beside_a_header_that_is_odd_is_not_lost() {
+    let heard = |reader: &FeedbackHeaders, headers: &[(&str, &str)]| {
+        let error = reader.read(headers.iter().copied(), now()).unwrap_err();
+        (error.header().to_owned(), error.understood().clone())
+    };
+    let retry = Feedback::retry_after(seconds(3));
+    let requests = Feedback::remaining("call_count", 4, seconds(9));
+    let both = retry.clone().and(requests);
+    let openai = [
+        ("retry-after-ms", "soon"),
+        ("retry-after", "3"),
+        ("x-ratelimit-remaining-requests", "4"),
+        ("x-ratelimit-reset-requests", "9s"),
+        ("x-ratelimit-remaining-tokens", "many"),
+    ];
+    assert_eq!(heard(&FeedbackHeaders::openai(), &openai), ("retry-after-ms".to_owned(), both.clone()));
+    let anthropic = [
+        ("retry-after", "3"),
+        ("anthropic-ratelimit-requests-remaining", "4"),
+        ("anthropic-ratelimit-requests-reset", "2026-01-01T00:00:09Z"),
+        ("anthropic-ratelimit-tokens-remaining", "-4"),
+    ];
+    let odd = "anthropic-ratelimit-tokens-remaining".to_owned();
+    assert_eq!(heard(&FeedbackHeaders::anthropic(), &anthropic), (odd, both.clone()));
+    let github = [("retry-after", "3"), ("x-ratelimit-remaining", "-1"), ("x-ratelimit-reset", "0")];
+    assert_eq!(heard(&FeedbackHeaders::github(), &github), ("x-ratelimit-remaining".to_owned(), retry));
+    // A policy of an older draft beside a limit of a newer one, and one limit that is not understood beside another.
+    let ietf =
+        [("retry-after", "3"), ("ratelimit", r#""a";r=4;t=9, "b";r=-1"#), ("ratelimit-policy", "100;w=60")];
+    assert_eq!(heard(&FeedbackHeaders::ietf(), &ietf), ("ratelimit-policy".to_owned(), both));
+}
+
+#[test]
+fn what_openai_does_not_know_is_not_said() {
+    let headers = [
+        ("retry-after", "3"),
+        ("x-ratelimit-limit-tokens", "-1"),
+        ("x-ratelimit-remaining-tokens", "-1"),
+        ("x-ratelimit-reset-tokens", "0"),
+    ];
+    assert_eq!(read(&FeedbackHeaders::openai(), headers), Ok(Feedback::retry_after(seconds(3))));
+    let limit = [
+        ("x-ratelimit-limit-tokens", "-1"),
+        ("x-ratelimit-remaining-tokens", "7"),
+        ("x-ratelimit-reset-tokens", "2s"),
+    ];
+    let expected = Feedback::replenished("tokens", 7, 7, seconds(2));
+    assert_eq!(read(&FeedbackHeaders::openai(), limit), Ok(expected));
+}
+
+#[test]
 fn a_remaining_without_a_reset_says_nothing() {
     assert!(read(&FeedbackHeaders::openai(), [("x-ratelimit-remaining-tokens", "0")]).unwrap().is_empty());
     assert!(read(&FeedbackHeaders::github(), [("x-ratelimit-remaining", "0")]).unwrap().is_empty());
