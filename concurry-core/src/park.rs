@@ -172,16 +172,24 @@ pub fn watched<R>(watch: Arc<dyn Sleepers>, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// How a thread sleeps until the waker is woken, which `park` does.
-type HowToSleep = fn(&Waker, park: fn());
+/// How a thread sleeps, which `park` does: until the waker is woken, if there is one; without one for a time, or for what is no call.
+type HowToSleep = fn(Option<&Waker>, park: &dyn Fn());
 
 static HOW_TO_SLEEP: OnceLock<HowToSleep> = OnceLock::new();
 
-/// Has each thread that sleeps in [`block_on`] do it so, beside what [`watched`] asks for: for what enters and leaves a thread too often
-/// to say so each time. The first to ask for that has it.
+/// Has each thread that sleeps in [`block_on`] or by the system's clock do it so, beside what [`watched`] asks for: for what enters and
+/// leaves a thread too often to say so each time. The first to ask for that has it.
 #[doc(hidden)]
 pub fn sleep_by(how: HowToSleep) {
     HOW_TO_SLEEP.get_or_init(|| how);
+}
+
+/// Has this thread sleep by `park`; nobody is told.
+pub(crate) fn nap(park: &dyn Fn()) {
+    match HOW_TO_SLEEP.get() {
+        Some(how) => how(None, park),
+        None => park(),
+    }
 }
 
 /// Has this thread sleep until it is woken, and those told who watch it.
@@ -191,7 +199,7 @@ fn sleep(waker: &Waker) {
         watch.falls_asleep(waker);
     }
     match HOW_TO_SLEEP.get() {
-        Some(how) => how(waker, std::thread::park),
+        Some(how) => how(Some(waker), &std::thread::park),
         None => std::thread::park(),
     }
     for watch in &watched {

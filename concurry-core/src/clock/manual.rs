@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::timer::{TimerList, WakeGuard};
 use super::{Clock, Timestamp};
-use crate::park::thread_waker;
+use crate::park::{nap, thread_waker};
 use crate::sync::lock;
 
 /// A clock that stands still until [`advance`](Self::advance) moves it: time-dependent code is tested without sleeping.
@@ -94,11 +94,11 @@ impl Clock for ManualClock {
 
     fn park_until(&self, at: Option<Timestamp>) {
         match at {
-            None => std::thread::park(),
+            None => nap(&std::thread::park),
             Some(at) if at <= self.now() => {}
             Some(at) => {
                 let guard = self.wake_at(at, thread_waker());
-                std::thread::park();
+                nap(&std::thread::park);
                 drop(guard);
             }
         }

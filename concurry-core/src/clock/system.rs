@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::counter::Counter;
 use super::exact::Exact;
 use super::timer::{TimerList, WakeGuard};
 use super::{Clock, Timestamp};
+use crate::park::nap;
 use crate::sync::lock;
 
 /// The machine's monotonic clock.
@@ -178,14 +179,12 @@ impl Clock for SystemClock {
 
     fn park_until(&self, at: Option<Timestamp>) {
         match at {
-            None => std::thread::park(),
-            Some(at) => {
-                let wait = at - self.now();
-                if wait > Duration::ZERO {
-                    let _exact = Exact::new();
-                    std::thread::park_timeout(wait);
-                }
-            }
+            None => nap(&std::thread::park),
+            Some(at) if at <= self.now() => {}
+            Some(at) => nap(&|| {
+                let _exact = Exact::new();
+                std::thread::park_timeout(at - self.now());
+            }),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! They are polled too often to have each poll watched. So a pool of mode async is known here by its number, and a thread that is about
 //! to sleep, for as long as it takes, is asked what it runs. Where the pool's runtime has other threads, they go on with what else this
 //! one was to run, as long as that runtime has threads for it: that may be what is waited for. So do those of any other task that blocks
-//! its thread so. Waits with a timeout do not come here.
+//! its thread so, and where it is for a time, or for a limit.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -89,10 +89,11 @@ impl Drop for Asleep {
     }
 }
 
-fn sleep(waker: &Waker, park: fn()) {
+fn sleep(waker: Option<&Waker>, park: &dyn Fn()) {
     let (sleepers, runtime) = those_who_sleep();
-    let asleep = Asleep(sleepers);
-    for sleeper in &asleep.0 {
+    // Who sleeps for a time, or for a limit, waits for no call in vain.
+    let asleep = Asleep(if waker.is_some() { sleepers } else { Vec::new() });
+    for (sleeper, waker) in asleep.0.iter().zip(waker.into_iter().cycle()) {
         sleeper.falls_asleep(waker);
     }
     // What was entered last decides whether this thread may be left, and the pool's own runtime goes on with what it leaves.
