@@ -49,7 +49,11 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
 #[test]
 fn prints_what_it_loads() {
     if std::env::var_os(PROBE).is_some() {
-        let loaded = Config::load().map_err(|error| error.to_string());
+        // What is loaded, over what holds without it.
+        let loaded = Config::load().map_err(|error| error.to_string()).map(|loaded| {
+            Config::global().set(loaded);
+            Config::current()
+        });
         println!("{BEGIN}{}", serde_json::to_string(&loaded).unwrap());
     }
 }
@@ -106,6 +110,17 @@ fn the_file_is_over_the_defaults_and_the_environment_over_the_file() {
     assert_eq!(process.start_timeout, Some(Duration::from_secs(5)));
     let limits = (loaded.limits.algorithm, loaded.limits.load_balancing);
     assert_eq!(limits, (Some(RateLimitAlgorithm::Gcra), Some(LimitPoolBalancing::Random)));
+}
+
+#[test]
+fn what_is_set_on_what_was_loaded_holds_for_every_mode() {
+    let file = std::env::temp_dir().join(format!("concurry-{}-loaded.toml", std::process::id()));
+    fs::write(&file, "pool.max_queued_calls = 7").unwrap();
+    let mut loaded = Config::load_from(&file).unwrap();
+    fs::remove_file(file).unwrap();
+    loaded.pool.max_workers = Some(2);
+    let threads = concurry::with_config(loaded, || Config::current().of(ExecutionMode::Thread));
+    assert_eq!((threads.max_workers, threads.max_queued_calls), (Some(2), Some(7)));
 }
 
 #[test]

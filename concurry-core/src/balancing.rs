@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 /// use concurry_core::balancing::LoadBalancing;
 ///
 /// assert_eq!("least_active".parse(), Ok(LoadBalancing::LeastActive));
+/// assert_eq!("RoundRobin".parse(), Ok(LoadBalancing::RoundRobin));
 /// assert_eq!(LoadBalancing::default(), LoadBalancing::SharedQueue);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -72,10 +73,11 @@ impl FromStr for LoadBalancing {
     type Err = UnknownLoadBalancing;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let name = text.trim().to_lowercase().replace(['-', ' '], "_");
+        let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
+        let name = plain(text);
         Self::ALL
             .into_iter()
-            .find(|balancing| balancing.name() == name)
+            .find(|balancing| plain(balancing.name()) == name)
             .ok_or_else(|| UnknownLoadBalancing(text.to_owned()))
     }
 }

@@ -84,9 +84,9 @@ fn insert(options: &mut Dict, path: &[&str], value: Value) {
 }
 
 impl Config {
-    /// The library's defaults, over them `concurry.toml` (of the current folder, or of the nearest one above that has it;
-    /// there may be none), over that the environment (`CONCURRY_POOL__MAX_WORKERS=4`). Give it to
-    /// [`Config::global`]`().set(…)`.
+    /// What `concurry.toml` says (of the current folder, or of the nearest one above that has it; there may be none), and over that the
+    /// environment (`CONCURRY_POOL__MAX_WORKERS=4`). Give it to [`Config::global`]`().set(…)`. What neither says is left to what holds
+    /// below: in the end to the [library's defaults](Config::defaults).
     ///
     /// # Errors
     ///
@@ -98,8 +98,10 @@ impl Config {
     /// use concurry_core::config::Config;
     ///
     /// # fn main() -> Result<(), concurry_core::config::ConfigError> {
-    /// let config = Config::load()?;
-    /// assert!(config.thread.max_workers.is_some());
+    /// let mut config = Config::load()?;
+    /// config.pool.max_workers.get_or_insert(2);
+    /// Config::global().set(config);
+    /// assert!(Config::current().thread.max_workers.is_some());
     /// # Ok(()) }
     /// ```
     pub fn load() -> Result<Self, ConfigError> {
@@ -126,7 +128,7 @@ impl Config {
 
 fn with_environment(file: &Config) -> Result<Config, ConfigError> {
     let environment = level(Environment)?;
-    Ok(environment.over(&file.over(&Config::defaults())))
+    Ok(environment.over(file))
 }
 
 /// What one source says.
@@ -154,9 +156,16 @@ fn level(source: impl Provider) -> Result<Config, ConfigError> {
 fn located(place: Option<&Metadata>, path: &[String], problem: String) -> ConfigError {
     let place = match place.and_then(|place| place.source.as_ref()) {
         Some(Source::File(file)) => file.display().to_string(),
-        _ => format!("{PREFIX}{}", path.join("__").to_uppercase()),
+        _ => variable(path),
     };
     ConfigError { place, key: path.join("."), problem, source: None }
+}
+
+/// The variable that says what an option is, or a section around it.
+fn variable(path: &[String]) -> String {
+    let name = |length: usize| format!("{PREFIX}{}", path[..length].join("__").to_uppercase());
+    let set = (1..=path.len()).rev().map(name).find(|name| std::env::var_os(name).is_some());
+    set.unwrap_or_else(|| name(path.len()))
 }
 
 fn problem(kind: &Kind) -> String {
