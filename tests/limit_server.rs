@@ -63,6 +63,66 @@ fn a_client_uses_the_set_like_any_other() {
 }
 
 #[test]
+fn who_shows_no_token_makes_room_for_who_does() {
+    for address in addresses("strangers") {
+        let set = doors(2);
+        let server = LimitServer::bind(address, TOKEN, &set).unwrap();
+        let strangers: Vec<_> = (0..100).map(|_| open(server.address())).collect();
+        let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+        drop(far.acquire(()).unwrap());
+        eventually(|| server.clients() <= 33);
+        drop(strangers);
+        eventually(|| server.clients() == 1);
+    }
+}
+
+/// Connects and says nothing.
+fn open(address: &LimitAddress) -> Box<dyn Send> {
+    match address {
+        LimitAddress::Unix(path) => Box::new(std::os::unix::net::UnixStream::connect(path).unwrap()),
+        LimitAddress::Tcp(address) => Box::new(TcpStream::connect(address).unwrap()),
+    }
+}
+
+/// Has methods of both kinds.
+#[worker]
+#[derive(Default)]
+pub struct Passage {
+    passed: u64,
+}
+
+#[worker]
+impl Passage {
+    #[limited(doors = 1)]
+    pub async fn through(&self) {}
+
+    pub async fn pass(&mut self) -> u64 {
+        self.passed += 1;
+        self.passed
+    }
+}
+
+#[test]
+fn a_call_that_a_far_set_admits_has_its_turn_among_others() {
+    let set = doors(1);
+    let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();
+    let far = LimitSet::connect(server.address(), TOKEN).unwrap();
+    for mode in [ExecutionMode::Async, ExecutionMode::Thread] {
+        let passage = Passage::options(mode, &far, 1).init().unwrap();
+        let mut others: std::collections::VecDeque<_> = (0..100).map(|_| passage.pass()).collect();
+        let through = passage.through();
+        while !through.is_done() {
+            others.push_back(passage.pass());
+            others.pop_front().unwrap().result().unwrap();
+        }
+        through.result().unwrap();
+        drop(others);
+        passage.stop();
+        eventually(|| in_use(&set) == 0);
+    }
+}
+
+#[test]
 fn what_a_client_takes_back_was_never_taken() {
     for algorithm in [RateLimitAlgorithm::TokenBucket, RateLimitAlgorithm::SlidingWindow] {
         let limit = RateLimit::new("tokens", 10, Window::DAY).algorithm(algorithm);

@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use concurry_core::call::{CallError, NotAdmitted, Promise};
 use concurry_core::panics;
@@ -88,13 +89,33 @@ impl Admission {
         }
     }
 
-    /// Asks `limits` once; whether it is decided.
-    pub(crate) fn is_decided(&mut self, limits: &LimitPool) -> bool {
-        let is_decided = self.poll(limits, Waker::noop()).is_ready();
-        if !is_decided {
-            drop(self.leave());
+    /// Asks `limits` whether that can be now; whether it is decided.
+    pub(crate) async fn is_decided(&mut self, limits: &LimitPool) -> bool {
+        let needed = match std::mem::take(&mut self.0) {
+            State::Needed(needed) => needed,
+            other => {
+                self.0 = other;
+                return true;
+            }
+        };
+        let mut acquire = limits.acquire_async(needed.as_slice());
+        let outcome = if acquire.asks_elsewhere() {
+            // The answer takes its time there, also to who does not wait.
+            match limits.acquire_async_timeout(needed.as_slice(), Duration::ZERO).await {
+                Err(LimitError::Unavailable { .. } | LimitError::Timeout { .. }) => Poll::Pending,
+                outcome => Poll::Ready(outcome),
+            }
+        } else {
+            Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop()))
+        };
+        match outcome {
+            Poll::Pending => self.0 = State::Needed(needed),
+            Poll::Ready(outcome) => {
+                self.decide(needed, outcome);
+                return true;
+            }
         }
-        is_decided
+        false
     }
 
     /// Whoever it is for has to wait for something else first, which may wait for the very thing that was granted: gives it back,

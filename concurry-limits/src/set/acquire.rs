@@ -115,6 +115,12 @@ impl Acquire {
         self
     }
 
+    /// Whether another process has to be asked, or several clocks, so that the first poll does not tell whether it can be now.
+    #[doc(hidden)]
+    pub fn asks_elsewhere(&self) -> bool {
+        matches!(self.state, State::Remote(_) | State::Race(..))
+    }
+
     /// Runs it on this thread.
     pub(crate) fn block(self) -> Outcome {
         match self.state {

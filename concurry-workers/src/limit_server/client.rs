@@ -22,13 +22,19 @@ pub trait ConnectLimits: Sized {
     /// When the server is gone, requests fail with
     /// [`LimitError::Disconnected`](concurry_limits::LimitError::Disconnected), those that wait as well. So do those that name
     /// a time, and questions, when the server is there but says nothing: two seconds after that time, and two seconds after
-    /// a question. A request that names no time waits for as long as the connection stands.
+    /// a question. A request that names no time waits for as long as the connection stands. A connection ends as well when the server
+    /// reads nothing for ten seconds while more is sent than the system holds for it: whoever sends meanwhile waits for that, in async
+    /// code too. A set whose connection has ended does not come back; connect anew.
+    ///
+    /// The token goes to whoever listens at `address`: a socket's folder is to be writable by your own user alone.
     ///
     /// # Errors
     ///
-    /// What the system says of the address; [`io::ErrorKind::TimedOut`] when the server has not answered after ten seconds;
-    /// [`io::ErrorKind::PermissionDenied`] when the server sends us away, with its reason; [`io::ErrorKind::InvalidData`] when
-    /// whoever listens there is no limit server.
+    /// What the system says of the address; [`io::ErrorKind::TimedOut`] when the server has not answered after ten seconds for each of
+    /// the host's addresses; [`io::ErrorKind::PermissionDenied`] when the server sends us away, with its reason;
+    /// [`io::ErrorKind::ConnectionAborted`] or [`io::ErrorKind::UnexpectedEof`] when it hangs up, as one does that has no room;
+    /// [`io::ErrorKind::InvalidData`] when whoever listens there is no limit server, or when the set has a kind of limit that this
+    /// program does not know.
     ///
     /// # Examples
     ///

@@ -88,7 +88,7 @@ impl Drop for SocketFile {
 /// A socket that only the owner's user can open.
 fn bind_file(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let _turn = Turn::wait(path, LOGIN)?;
-    let listener = UnixListener::bind(path).or_else(|error| replace_stale(path, error))?;
+    let listener = listen(path).or_else(|error| replace_stale(path, error))?;
     let file = fs::symlink_metadata(path)?;
     let file = SocketFile { path: path.to_owned(), identity: identity(&file) };
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
@@ -107,9 +107,30 @@ fn replace_stale(path: &Path, error: io::Error) -> io::Result<UnixListener> {
         return Err(error);
     }
     fs::remove_file(path)?;
+    listen(path)
+}
+
+/// Listens at a path that nothing is at. On Linux nobody else can open it from the beginning.
+#[cfg(target_os = "linux")]
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::fs::fchmod(&socket, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::net::listen(&socket, MOST_PENDING)?;
+    Ok(socket.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listen(path: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(path)
 }
 
+/// How many connections the system holds that were not accepted yet.
+#[cfg(target_os = "linux")]
+const MOST_PENDING: i32 = 128;
 /// How often one who waits for the turn looks; it is a matter of microseconds, at the start of a server.
 const PAUSE: Duration = Duration::from_millis(2);
 /// The file is what is opened, and not what somebody has a link to it lead to.

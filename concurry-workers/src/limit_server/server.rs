@@ -1,6 +1,6 @@
 //! [`LimitServer`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,8 +66,13 @@ struct Shared {
 struct Clients {
     next: u64,
     streams: HashMap<u64, Stream>,
+    /// Those who have not shown the token yet, the oldest first.
+    strangers: BTreeSet<u64>,
     threads: Vec<JoinHandle<()>>,
 }
+
+/// Who has not shown the token is sent away for another when there are so many: to show it takes a moment.
+const MOST_STRANGERS: usize = 32;
 
 impl LimitServer {
     /// Listens at `address` and serves `set` to everyone who shows `token`.
@@ -172,11 +177,17 @@ fn admit(stream: Stream, shared: &Arc<Shared>) -> io::Result<()> {
     let number = clients.next;
     clients.next += 1;
     clients.streams.insert(number, stream.try_clone()?);
+    clients.strangers.insert(number);
+    if clients.strangers.len() > MOST_STRANGERS
+        && let Some(oldest) = clients.strangers.pop_first()
+    {
+        clients.streams.get(&oldest).inspect(|stream| stream.shut_down());
+    }
     let thread = thread::Builder::new().name("concurry-limit-client".to_owned()).spawn({
         let shared = Arc::clone(shared);
         move || {
             let listed = Listed { shared, number };
-            if let Err(error) = serve(stream, &listed.shared) {
+            if let Err(error) = serve(stream, &listed) {
                 tracing::warn!(%error, "a client of a limit server was sent away");
             }
         }
@@ -185,13 +196,14 @@ fn admit(stream: Stream, shared: &Arc<Shared>) -> io::Result<()> {
         Ok(thread) => clients.threads.push(thread),
         Err(error) => {
             drop(clients.streams.remove(&number));
+            clients.strangers.remove(&number);
             return Err(error);
         }
     }
     Ok(())
 }
 
-fn serve(stream: Stream, shared: &Shared) -> io::Result<()> {
+fn serve(stream: Stream, Listed { shared, number }: &Listed) -> io::Result<()> {
     stream.set_write_timeout(Some(LOGIN))?;
     let mut sink = SocketSink(stream.try_clone()?);
     let mut source = SocketSource::new(Patient::new(stream.try_clone()?, LOGIN));
@@ -207,6 +219,7 @@ fn serve(stream: Stream, shared: &Shared) -> io::Result<()> {
     if let Err(reason) = welcome {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
     }
+    lock(&shared.clients).strangers.remove(number);
     source.stream().wait_forever()?;
     stream.set_write_timeout(None)?;
     let (outbox, to_send) = unbounded();
@@ -223,7 +236,11 @@ struct Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        let stream = lock(&self.shared.clients).streams.remove(&self.number);
+        let stream = {
+            let mut clients = lock(&self.shared.clients);
+            clients.strangers.remove(&self.number);
+            clients.streams.remove(&self.number)
+        };
         stream.inspect(Stream::shut_down);
     }
 }

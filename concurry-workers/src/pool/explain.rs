@@ -135,12 +135,14 @@ impl<M: Queued> Explains for Queue<M> {
     }
 }
 
-/// The limit that admits this request last, of the set that would admit it first; none if one admits it now.
+/// The limit that admits this request last, of the set that would admit it first; none if one admits it now. Of a set that does not
+/// answer nothing is known.
 fn holder(limits: &LimitPool, needed: &[(&'static str, u64)]) -> Option<HeldBy> {
-    let held = limits.sets().iter().map(|set| match set.would_admit_queued(needed) {
-        Admission::In(wait, key) => Some(HeldBy { key, admits_in: Some(wait) }),
-        Admission::OnRelease(key) => Some(HeldBy { key, admits_in: None }),
-        _ => None,
+    let held = limits.sets().iter().filter_map(|set| match set.would_admit_queued(needed) {
+        Admission::In(wait, key) => Some(Some(HeldBy { key, admits_in: Some(wait) })),
+        Admission::OnRelease(key) => Some(Some(HeldBy { key, admits_in: None })),
+        Admission::Unknown(_) => None,
+        _ => Some(None),
     });
     let first = |held: &Option<HeldBy>| held.as_ref().map(|limit| limit.admits_in.unwrap_or(Duration::MAX));
     held.min_by_key(first).flatten()

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(crate) struct RemoteConnection {
     lookout: Arc<dyn Lookout>,
     /// How long after the end of a wait an answer is waited for; without it, for as long as there is an owner.
     grace: Option<Duration>,
+    /// Whether something was lost that the owner was to be told.
+    has_lost: AtomicBool,
     /// What ends with the last set that uses the connection.
     _ends_with_it: Box<dyn Send + Sync>,
 }
@@ -156,6 +158,7 @@ impl RemoteConnection {
             questions,
             lookout,
             grace: None,
+            has_lost: AtomicBool::new(false),
             _ends_with_it: Box::new(ends_with_it),
         }
     }
@@ -180,6 +183,15 @@ impl RemoteConnection {
         lock(&self.outbox).send(&frame).map_err(|error| gone(error.to_string()))?;
         codec::put_aside(frame.body);
         Ok(())
+    }
+
+    /// Says once that what the owner was to be told did not reach it.
+    fn lost(&self, sent: Result<(), LimitError>) {
+        if let Err(error) = sent
+            && !self.has_lost.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%error, "a limit set elsewhere is not told a usage, or what a server said; what was acquired counts as used");
+        }
     }
 
     /// Asks; the answer is what is returned.
@@ -317,8 +329,11 @@ impl RemoteLimits for RemoteConnection {
     }
 
     fn settle(&self, grant: u64, usage: Vec<(u32, u64)>, warn: bool) {
-        // When this fails the parent is gone, and has given everything back itself.
-        drop(self.send(Frame::new(Kind::Settle, grant, u32::from(warn), body(&usage))));
+        // When this fails the owner is gone, or the connection is, and everything was given back there.
+        let sent = self.send(Frame::new(Kind::Settle, grant, u32::from(warn), body(&usage)));
+        if !usage.is_empty() {
+            self.lost(sent);
+        }
     }
 
     fn undo(&self, grant: u64) {
@@ -331,8 +346,7 @@ impl RemoteLimits for RemoteConnection {
     }
 
     fn feedback(&self, set: u32, feedback: Feedback) {
-        // When this fails the owner is gone, and with it the set that was to be told.
-        drop(self.send(Frame::new(Kind::Feedback, 0, set, body(&feedback))));
+        self.lost(self.send(Frame::new(Kind::Feedback, 0, set, body(&feedback))));
     }
 
     fn steer(&self, set: u32, steering: Steering) -> SteeringAnswer {

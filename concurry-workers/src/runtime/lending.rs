@@ -114,8 +114,10 @@ impl<W: Worker + Send + Sync> Slot<W> {
                 break guard;
             }
         };
-        let is_decided = !is_to_ask
-            || message.admission().is_none_or(|(_, admission)| admission.is_decided(shared.queue.limits()));
+        let is_decided = match message.admission() {
+            Some((_, admission)) if is_to_ask => admission.is_decided(shared.queue.limits()).await,
+            _ => true,
+        };
         Ok(if is_decided { Loan::Lent(guard, message) } else { Loan::NotNow(message) })
     }
 
