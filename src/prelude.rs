@@ -4,10 +4,10 @@
 #[doc(hidden)]
 pub use crate::__private::Worker as _;
 pub use crate::{
-    Attempt, AttemptEnd, AttemptVerdict, Call, CallError, CallLimit, Cancellation, Config, ConnectLimits,
-    ExecutionMode, Explanation, Feedback, InitError, LimitError, LimitPool, LimitPoolBalancing, LimitSet,
-    LimitSetAcquisition, LoadBalancing, Outcome, Overrun, Progress, RateLimit, RateLimitAlgorithm,
-    ResourceLimit, RetriesExhausted, Retry, RetryAlgorithm, ReturnWhen, TaskWorker, WhenFull, Window,
-    Workers, as_completed, gather, submit_all, task, wait, wait_async, with_config, worker,
+    Admission, Attempt, AttemptEnd, AttemptVerdict, Call, CallError, CallLimit, Cancellation, Config,
+    ConnectLimits, ExecutionMode, Explanation, Feedback, InitError, LimitError, LimitPool,
+    LimitPoolBalancing, LimitSet, LimitSetAcquisition, LoadBalancing, Outcome, Overrun, Progress, RateLimit,
+    RateLimitAlgorithm, ResourceLimit, RetriesExhausted, Retry, RetryAlgorithm, ReturnWhen, TaskWorker,
+    WhenFull, Window, Workers, as_completed, gather, submit_all, task, wait, wait_async, with_config, worker,
 };
 pub use serde_json::json;

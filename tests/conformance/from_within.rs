@@ -419,6 +419,37 @@ fn a_map_within_a_map_ends() {
 }
 
 #[test]
+fn a_map_that_goes_on_when_its_first_helper_has_left_does_not_wait_in_vain() {
+    let tasks = TaskWorker::options(ExecutionMode::Thread, (), 2).init().unwrap();
+    let (own, other) = (tasks.clone(), tasks.clone());
+    let (goes_on, until) = mpsc::channel::<()>();
+    let (has_mapped, mapped) = mpsc::channel();
+    let map = tasks.submit(move || {
+        // The second item comes when everything else is there.
+        let items = (0..2).inspect(move |item| {
+            if *item == 1 {
+                until.recv().unwrap();
+            }
+        });
+        let has_mapped = std::sync::Mutex::new(has_mapped);
+        own.map(items, move |item| has_mapped.lock().unwrap().send(item).unwrap()).result()
+    });
+    assert_eq!(mapped.recv().unwrap(), 0);
+    // The helper has left when its worker takes this, which then waits for a call that nobody is there to run.
+    let (has_begun, begun) = mpsc::channel();
+    let waits = tasks.submit(move || {
+        let call = other.submit(|| 1);
+        has_begun.send(()).unwrap();
+        call.result()
+    });
+    begun.recv().unwrap();
+    goes_on.send(()).unwrap();
+    let outcomes = (map.result().unwrap().map(drop), waits.result().unwrap().map(drop));
+    let is_told = |outcome: &Result<(), CallError>| matches!(outcome, Err(CallError::WouldDeadlock));
+    assert!(is_told(&outcomes.0) || is_told(&outcomes.1), "{outcomes:?}");
+}
+
+#[test]
 fn a_task_that_waits_for_a_task_or_a_map_of_its_own_is_told_so() {
     let tasks = TaskWorker::options(ExecutionMode::Thread, (), 1).init().unwrap();
     let own = tasks.clone();

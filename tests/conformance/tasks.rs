@@ -256,6 +256,31 @@ fn closures_do_not_travel_and_init_says_what_does() {
     }
 }
 
+every_mode! {
+    fn a_task_is_given_its_acquisition_and_its_cancellation(mode: ExecutionMode) {
+        let set = LimitSet::builder().limit(ResourceLimit::new("disk", 3)).build().unwrap();
+        let tasks = given::options(mode, &set, 1).init().unwrap();
+        assert!(tasks.call(2).result().unwrap());
+        assert!(matches!(tasks.call(4).result(), Err(CallError::NotAdmitted(_))));
+    }
+}
+
+#[test]
+fn a_future_that_is_cancelled_gives_its_worker_back() {
+    for mode in [ExecutionMode::Thread, ExecutionMode::Async] {
+        let tasks = TaskWorker::options(mode, (), 1).init().unwrap();
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
+        let endless = tasks.submit_async(async move {
+            begins.store(true, Ordering::SeqCst);
+            std::future::pending::<()>().await;
+        });
+        eventually(|| begun.load(Ordering::SeqCst));
+        assert!(endless.cancel());
+        assert_eq!(tasks.submit(|| 1).result().unwrap(), 1, "{mode}");
+    }
+}
+
 #[test]
 fn closures_run_once_and_init_says_so() {
     let options = TaskWorker::options(ExecutionMode::Thread, (), 2).retry(Retry::fixed(3));
@@ -291,6 +316,13 @@ fn fails(mut reason: String) -> u8 {
 #[task]
 fn sum(sum: Vec<u64>, (more, _): (u64, u64)) -> u64 {
     sum.iter().sum::<u64>() + more
+}
+
+/// Is given what a method is given.
+#[task]
+#[limited(disk = amount)]
+fn given(amount: u64, acquired: &mut LimitSetAcquisition, cancellation: &Cancellation) -> bool {
+    acquired.requested("disk") == Some(amount) && !cancellation.is_requested()
 }
 
 /// Fails until it was tried three times, which a file counts for all processes.

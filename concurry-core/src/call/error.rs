@@ -25,6 +25,18 @@ use super::{NotAdmitted, Rejected, RetriesExhausted};
 /// }
 /// assert!(!retry_later(&CallError::Cancelled));
 /// ```
+///
+/// It is an [`Error`](std::error::Error) where the method's own is one. What is none, such as `String` or `anyhow::Error`, is put into
+/// one for `?`:
+///
+/// ```
+/// use concurry_core::call::CallError;
+///
+/// fn lengths(outcome: Result<usize, CallError<String>>) -> Result<usize, Box<dyn std::error::Error>> {
+///     Ok(outcome.map_err(|error| error.to_string())?)
+/// }
+/// # let _ = lengths;
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError<E = Infallible> {

@@ -49,7 +49,7 @@ pub(crate) enum Injected {
 
 impl Injected {
     /// What a parameter of this type is given.
-    fn of(ty: &Type) -> Option<Self> {
+    pub(super) fn of(ty: &Type) -> Option<Self> {
         let Type::Reference(reference) = bare(ty) else { return None };
         let Type::Path(path) = bare(&reference.elem) else { return None };
         match path.path.segments.last()? {

@@ -8,6 +8,8 @@ use syn::{
 };
 
 use super::attributes;
+use super::limited::is_limited;
+use super::method::Injected;
 use super::retry::is_retry;
 use super::types::{bare, check_owned, check_returned, check_unconditional};
 use crate::errors::Errors;
@@ -50,7 +52,7 @@ impl TaskFn {
             Some(mistake) => TaskKind::Mistake(mistake),
             None => TaskKind::Task(Box::new(call_method(&function, &arguments))),
         };
-        function.attrs.retain(|attribute| !is_retry(attribute));
+        function.attrs.retain(|attribute| !is_retry(attribute) && !is_limited(attribute));
         Self { function, name, kind }
     }
 }
@@ -102,7 +104,8 @@ impl Arguments {
                 continue;
             }
             // A generic function is one mistake, whatever else its arguments are.
-            if signature.generics.params.is_empty() {
+            // What a method is given beside its arguments, the method that is made sees to.
+            if signature.generics.params.is_empty() && Injected::of(&input.ty).is_none() {
                 check_argument(input, ROLE, errors);
             }
             let (name, ty) = (name(input, index, &signature.ident), &input.ty);
@@ -148,7 +151,9 @@ fn call_method(function: &ItemFn, Arguments { parameters, values }: &Arguments) 
         visible => visible.clone(),
     };
     let is_kept = |attribute: &&Attribute| {
-        is_retry(attribute) || ["doc", "deprecated"].iter().any(|name| attribute.path().is_ident(name))
+        is_retry(attribute)
+            || is_limited(attribute)
+            || ["doc", "deprecated"].iter().any(|name| attribute.path().is_ident(name))
     };
     let attributes = function.attrs.iter().filter(is_kept);
     let is_documented = function.attrs.iter().any(|attribute| attribute.path().is_ident("doc"));

@@ -101,7 +101,8 @@ impl TaskWorkerHandle {
         }
     }
 
-    /// Submits a future: in mode async a task side by side with others, in the other modes run to its end on its worker.
+    /// Submits a future: in mode async a task side by side with others, in the other modes run on its worker, to its end or until its call is
+    /// cancelled.
     ///
     /// A future that needs limits captures its `LimitSet`.
     ///

@@ -12,7 +12,6 @@ use concurry_limits::LimitPool;
 use super::worker::TaskWorker;
 use crate::attempt::{self, Ran};
 use crate::refusal::refuse;
-use crate::runtime::block_on;
 use crate::worker::{Job, SharedGuard};
 
 /// The message of [`TaskWorker`]: a task, whatever it is.
@@ -104,7 +103,7 @@ where
 {
     fn run(self: Box<Self>, _: &LimitPool) -> Ran {
         let Self { promise, body } = *self;
-        attempt::run(promise, || Ok(block_on(body)))
+        attempt::block(promise, async { Ok(body.await) })
     }
 
     fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job {

@@ -14,7 +14,7 @@ mod output;
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -42,8 +42,8 @@ struct Map<T, U, F> {
     input: Mutex<Input<T>>,
     output: Output<U>,
     queue: Weak<Queue<TaskCall>>,
-    /// Whether a helper is, or was, at work.
-    begun: AtomicBool,
+    /// How many helpers are at work.
+    at_work: AtomicUsize,
 }
 
 /// Submits a map; see [`map`](super::TaskWorkerHandle::map).
@@ -68,7 +68,7 @@ where
         input: Mutex::new(Input::new(expected, pool.most_workers())),
         output: Output::new(promise, expected),
         queue: pool.weak_queue(),
-        begun: AtomicBool::new(false),
+        at_work: AtomicUsize::new(0),
     });
     let mut caller = Caller(Some(&map.output));
     let clock = clock::system();
@@ -167,8 +167,9 @@ where
 {
     fn run(mut self: Box<Self>, _: &LimitPool) -> Ran {
         let Some(map) = self.map.take() else { return Ran::Returned };
-        map.begun.store(true, Ordering::Relaxed);
+        map.at_work.fetch_add(1, Ordering::Relaxed);
         let ran = map.work();
+        map.at_work.fetch_sub(1, Ordering::Relaxed);
         // Items that nobody needs, and the closure, may panic when they are dropped.
         panics::discard(map);
         ran
@@ -188,10 +189,10 @@ where
         }
     }
 
-    /// Once one is at work, whoever waits for the map does not wait for another.
+    /// While one is at work, whoever waits for the map does not wait for another.
     fn awaited_by(&self, waker: &Waker) -> Awaited {
         match &self.map {
-            Some(map) if !map.begun.load(Ordering::Relaxed) => map.output.awaited_by(waker),
+            Some(map) if map.at_work.load(Ordering::Relaxed) == 0 => map.output.awaited_by(waker),
             _ => Awaited::No,
         }
     }
