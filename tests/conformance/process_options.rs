@@ -186,6 +186,50 @@ fn lines_of_output_are_whole_and_tell_their_worker_also_the_last_ones() {
 }
 
 #[test]
+fn output_is_passed_on_while_somebody_holds_the_lock_of_standard_output() {
+    /// For what never comes where it hangs.
+    const A_MINUTE: Duration = Duration::from_secs(60);
+    if std::env::var_os("PARENT_WITH_LOCKED_OUTPUT").is_some() {
+        println!();
+        let options = ProcessOptions::new().prefix_output();
+        let pool = Placed::options(MODE, (), 1).name("placed").process(options).init(false).unwrap();
+        let locked = (std::io::stdout().lock(), std::io::stderr().lock());
+        let mut calls = vec![pool.says(1)];
+        let last = pool.says_its_last();
+        calls.push(pool.says(2));
+        let outcome = last.result_timeout(A_MINUTE);
+        let outcomes: Vec<_> = calls.into_iter().map(|call| call.result_timeout(A_MINUTE)).collect();
+        let (stopped, is_stopped) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            pool.stop();
+            stopped.send(()).unwrap();
+        });
+        let is_stopped = is_stopped.recv_timeout(A_MINUTE);
+        drop(locked);
+        assert!(matches!(outcome, Err(CallError::WorkerDied(_))), "{outcome:?}");
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        is_stopped.unwrap();
+        return;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "process_options::output_is_passed_on_while_somebody_holds_the_lock_of_standard_output",
+        ])
+        .args(["--nocapture", "--test-threads=1"])
+        .env("PARENT_WITH_LOCKED_OUTPUT", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{text}\n{errors}");
+    for line in ["half a line 1", "one", "two", "half a line 2"] {
+        assert!(text.lines().any(|said| said.strip_prefix("[placed-0] ") == Some(line)), "{text}");
+    }
+    assert!(errors.lines().any(|said| said == "[placed-0] last words"), "{errors}");
+}
+
+#[test]
 fn without_a_prefix_output_passes_through_as_it_is() {
     if std::env::var_os("PARENT_WITH_PLAIN_OUTPUT").is_some() {
         // The test's own line is not ended as yet.

@@ -3,15 +3,20 @@
 //! Promises: a line is written as a whole; what a child wrote before it died is written before its connection ends, its last line
 //! also when that has no end. A reader that is slow holds the child back, as it would without this. Who inherited the pipes from
 //! the child and outlives it is read as long as it writes.
+//!
+//! Lines go to the descriptors themselves: whoever holds the lock of the standard library's handle may be waiting for the child.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Child;
+use std::sync::Mutex;
 use std::thread;
 
+use concurry_core::sync::lock;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 /// The output of one child. When this is dropped, all that the child wrote has been passed on; the child is gone by then.
 pub(super) struct Output {
@@ -83,7 +88,7 @@ fn wait(streams: &[Stream], life: Option<BorrowedFd<'_>>) -> io::Result<bool> {
     loop {
         match poll(&mut all, None) {
             Ok(_) => break,
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -170,22 +175,46 @@ impl Lines {
     }
 
     fn write(&self, text: &[u8]) {
-        // Whoever does not want it any more has closed it; the child goes on.
-        let _written = match self.to {
-            To::Output => write(&mut io::stdout().lock(), text),
-            To::Error => write(&mut io::stderr().lock(), text),
+        /// Held while lines are written: those of several children do not mix.
+        static WRITES: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+        let [output, error] = &WRITES;
+        let (to, writes) = match self.to {
+            To::Output => (rustix::stdio::stdout(), output),
+            To::Error => (rustix::stdio::stderr(), error),
         };
+        if text.is_empty() {
+            return;
+        }
+        let _writes = lock(writes);
+        // Whoever does not want it any more has closed it; the child goes on.
+        let _written = write(to, text);
     }
 }
 
-fn write(to: &mut dyn Write, text: &[u8]) -> io::Result<()> {
-    to.write_all(text)?;
-    to.flush()
+/// Writes all of `text`, however much is taken at once, also to a pipe that somebody has made one that does not block.
+fn write(to: BorrowedFd<'_>, mut text: &[u8]) -> rustix::io::Result<()> {
+    while !text.is_empty() {
+        match rustix::io::write(to, text) {
+            Ok(0) => break,
+            Ok(written) => text = &text[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => match poll(&mut [PollFd::from_borrowed_fd(to, PollFlags::OUT)], None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            },
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, Lines, To};
+    use std::io::Read;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::{LONGEST, Lines, To, write};
 
     fn text(lines: &mut Lines, bytes: &[u8]) -> String {
         String::from_utf8(lines.whole(bytes)).unwrap()
@@ -213,5 +242,19 @@ mod tests {
             assert!(lines.partial.len() < LONGEST);
         }
         assert_eq!(broken, 2);
+    }
+
+    #[test]
+    fn all_is_written_also_where_nothing_blocks_and_little_is_taken_at_once() {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        let text = vec![b'x'; 3 * LONGEST];
+        let reader = std::thread::spawn(move || {
+            let mut read = Vec::new();
+            there.read_to_end(&mut read).map(|_| read)
+        });
+        write(here.as_fd(), &text).unwrap();
+        drop(here);
+        assert!(reader.join().unwrap().unwrap() == text);
     }
 }
