@@ -1,5 +1,6 @@
 //! A panic in a method (SPEC §2): only that call gets it, and the worker goes on, made anew.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use concurry::clock::ManualClock;
 use concurry::prelude::*;
 
 use super::workers::{Acquirer, Counter, amounts};
-use super::{eventually, every_mode};
+use super::{eventually, every_mode, gate, tests_in};
 
 every_mode! {
     fn a_panic_reaches_its_caller_with_message_and_place(mode: ExecutionMode) {
@@ -153,4 +154,80 @@ fn three_tries(mode: ExecutionMode, failures: usize) {
         let error = outcome.unwrap_err().to_string();
         assert!(error.contains("number 3 failed") && made.load(Ordering::SeqCst) == 4, "{error}");
     }
+}
+
+/// Comes into being through a gate, and with the second of its pool in that folder its process ends.
+#[worker]
+pub struct Gated {}
+
+#[worker]
+impl Gated {
+    pub async fn new(folder: Option<PathBuf>) -> Result<Self, LimitError> {
+        drop(limits.acquire_async(()).await?);
+        if let Some(folder) = folder {
+            let before = std::fs::read_dir(&folder).unwrap().count();
+            std::fs::write(folder.join(before.to_string()), "").unwrap();
+            if before == 1 {
+                std::process::abort();
+            }
+        }
+        Ok(Self {})
+    }
+
+    pub fn one(&self, panics: bool) -> u64 {
+        assert!(!panics, "on purpose");
+        1
+    }
+}
+
+/// For what never comes where it hangs.
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+// In sync mode the caller makes it, and in async mode others may run on the one that panicked.
+tests_in! {
+    [thread: Thread, process: Process]
+    fn a_panic_is_answered_before_the_worker_is_made_anew(mode: ExecutionMode) {
+        let gate = gate();
+        let pool = Gated::options(mode, &gate, 1).init(None).unwrap();
+        for restarts in 1..=3 {
+            gather((0..50).map(|_| pool.one(false)).collect::<Vec<_>>()).result().unwrap();
+            let closed = gate.acquire(()).unwrap();
+            let call = pool.one(true);
+            let after: Vec<_> = (0..20).map(|_| pool.one(false)).collect();
+            let outcome = call.result_timeout(A_MINUTE);
+            assert!(matches!(outcome, Err(CallError::Panicked(_))), "{outcome:?}");
+            eventually(|| gate.stats().limits[0].waiting == 1);
+            assert!(after.iter().all(|call| !call.is_done()));
+            drop(closed);
+            assert_eq!(gather(after).result().unwrap(), [1; 20]);
+            assert_eq!(pool.stats().restarts, restarts);
+        }
+    }
+
+    fn what_waits_behind_a_panic_runs_on_another_worker(mode: ExecutionMode) {
+        let gate = gate();
+        let pool = Gated::options(mode, &gate, 2).init(None).unwrap();
+        gather((0..200).map(|_| pool.one(false)).collect::<Vec<_>>()).result().unwrap();
+        let closed = gate.acquire(()).unwrap();
+        let call = pool.one(true);
+        let after: Vec<_> = (0..20).map(|_| pool.one(false)).collect();
+        assert!(matches!(call.result_timeout(A_MINUTE), Err(CallError::Panicked(_))));
+        for call in after {
+            assert_eq!(call.result_timeout(A_MINUTE).unwrap(), 1);
+        }
+        drop(closed);
+    }
+}
+
+#[test]
+fn a_process_that_ends_as_its_worker_is_made_anew_takes_no_call_along() {
+    let folder = std::env::temp_dir().join(format!("concurry-gated-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let pool = Gated::options(ExecutionMode::Process, (), 1).init(Some(folder.clone())).unwrap();
+    let calls = [pool.one(true), pool.one(false), pool.one(false)];
+    let outcomes = gather(calls).outcomes();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(matches!(outcomes[0], Err(CallError::Panicked(_))), "{outcomes:?}");
+    assert!(outcomes[1..].iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(pool.stats().restarts, 2, "in its process, and in another one");
 }

@@ -9,6 +9,7 @@ use concurry::prelude::*;
 use concurry::{Config, Transport, WorkerOptions, with_config};
 
 use super::eventually;
+use super::workers::Counter;
 
 const MODE: ExecutionMode = ExecutionMode::Process;
 
@@ -99,6 +100,23 @@ fn both(body: impl Fn(Transport)) {
     if cfg!(target_os = "linux") {
         body(Transport::Ring);
     }
+}
+
+#[test]
+fn one_that_makes_its_worker_anew_after_a_panic_gives_way_as_others_do() {
+    both(|transport| {
+        let options = Counter::options(MODE, (), 1).transport(transport).max_calls_per_worker(5);
+        let pool = options.init(1).unwrap();
+        let call = |n: u64| if n % 7 == 3 { pool.panic("ouch".into()) } else { pool.count() };
+        while pool.stats().recycled < 5 {
+            let outcomes = gather((0..50).map(call).collect::<Vec<_>>()).outcomes();
+            for (n, outcome) in (0..).zip(outcomes) {
+                assert_eq!(matches!(outcome, Err(CallError::Panicked(_))), n % 7 == 3, "{n}: {outcome:?}");
+                assert_eq!(outcome.is_ok(), n % 7 != 3, "{n}: {outcome:?}");
+            }
+        }
+        pool.stop();
+    });
 }
 
 #[test]

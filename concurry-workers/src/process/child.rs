@@ -5,7 +5,8 @@
 //! parent is gone, the process ends at once: nobody is left to work for.
 //!
 //! Calls come before the one that runs is done. Each is begun in the memory that is shared with the parent, unless it was
-//! taken back there; and each answer is on its way before the next call begins, so that no death can take it along.
+//! taken back there; and each answer is on its way before the next call begins, so that no death can take it along. That of a call
+//! that panicked is so before the worker is made anew, which may take its time; the parent is told when there is one again.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -161,21 +162,19 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
         let (answer, ran) = answer(&mut worker, &frame, acquired, &running);
         let answer = Frame::new(Kind::Answer, frame.id, answer.tag, answer.body);
         codec::put_aside(frame.body);
-        if ran == Ran::Panicked {
-            discard(worker);
-            let made = construct(|| args.clone(), limits.clone());
-            if lock(&outbox).send(&answer).is_err() {
-                hook::vanish();
-            }
-            // A constructor that fails now is run again by the parent in a new process, which then reports why.
-            worker = match made {
-                Ok(made) => made,
-                Err(_) => return 1,
-            };
-        } else if lock(&outbox).send(&answer).is_err() {
+        if lock(&outbox).send(&answer).is_err() {
             hook::vanish();
         }
         codec::put_aside(answer.body);
+        if ran == Ran::Panicked {
+            discard(worker);
+            // A constructor that fails now is run again by the parent in a new process, which then reports why.
+            let Ok(made) = construct(|| args.clone(), limits.clone()) else { return 1 };
+            worker = made;
+            if report(&outbox, &Ok(())) != 0 {
+                hook::vanish();
+            }
+        }
     }
     discard(worker);
     0

@@ -114,6 +114,8 @@ pub(crate) struct Link {
 pub(crate) enum Event {
     /// The answer to a call, and how long that has waited for limits in the child.
     Answer(Frame, Duration),
+    /// Its worker was made anew after a panic.
+    Ready,
     /// Somebody here wants the owner's attention.
     Nudge,
     /// Nothing has come for as long as was to be waited.
@@ -223,6 +225,11 @@ impl Connection {
         match self.receive(until) {
             Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Answer => {
                 return Event::Answer(frame, self.take_waited());
+            }
+            Ok(Some(Arrival::Frame(frame))) if frame.kind == Kind::Ready => {
+                // The constructor's waits are no call's.
+                self.take_waited();
+                return Event::Ready;
             }
             Ok(Some(Arrival::Nudge)) => return Event::Nudge,
             Ok(Some(Arrival::Late)) => return Event::Late,

@@ -23,7 +23,7 @@ use super::conditions::Conditions;
 use super::options::ProcessOptions;
 
 /// Counts up when frames change; the two ends must agree before anything else is read.
-pub(crate) const PROTOCOL: u32 = 8;
+pub(crate) const PROTOCOL: u32 = 9;
 
 pub(crate) const HEADER: usize = 17;
 
@@ -33,7 +33,7 @@ pub(crate) const HEADER: usize = 17;
 pub(crate) enum Kind {
     /// To the child, first: [`Hello`]; tag: [`PROTOCOL`].
     Hello = 1,
-    /// To the parent: the worker is there, or `Err(`[`Failure`]`)` why not.
+    /// To the parent: the worker is there, also when it was made anew after a panic; or `Err(`[`Failure`]`)` why not.
     Ready = 2,
     /// To the child: a call; tag: the method; body: its arguments.
     Call = 3,

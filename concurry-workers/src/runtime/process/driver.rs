@@ -4,7 +4,8 @@
 //! the one who is at it. No lock is held while the user's code encodes a call.
 //!
 //! What a child has not begun goes back into the queue when the child dies, when the pool stops, when another worker is idle,
-//! when a part of it is cancelled, or when the call before it takes too long.
+//! when a part of it is cancelled, when the call before it takes too long, or panics: how long it takes to make the worker anew
+//! nobody knows.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,7 +16,7 @@ use concurry_core::call::CallError;
 use concurry_core::clock::{self, Clock};
 use concurry_core::sync::lock;
 
-use super::flight::{Flight, Refused, Sent};
+use super::flight::{Flight, Gate, Refused, Sent};
 use crate::pool::{EndsByForce, Outlook, Popped, Taken, serving};
 use crate::process::Link;
 use crate::runtime::Shared;
@@ -99,7 +100,7 @@ impl<W: Worker> Driver<W> {
     /// Has another child take over what `next` is the link of, once this one has answered all that it has begun; until then it
     /// is sent nothing more. Whether it has taken over: the old one has been told to stop then.
     pub(super) fn hand_over(&self, next: &mut Option<Link>) -> bool {
-        lock(&self.flight).is_barred = true;
+        lock(&self.flight).gate = Gate::Barred;
         self.put_back();
         let mut flight = lock(&self.flight);
         let is_busy = !flight.sent.is_empty() || flight.ending.is_some();
@@ -110,8 +111,7 @@ impl<W: Worker> Driver<W> {
         // What was put down for the owner meanwhile is seen to from the new one on.
         next.iter().for_each(Link::nudge);
         let before = std::mem::replace(&mut flight.link, next.take());
-        flight.is_barred = false;
-        flight.patience.forget();
+        flight.has_no_past();
         drop(flight);
         if let Some(link) = before {
             link.stop();
@@ -123,6 +123,11 @@ impl<W: Worker> Driver<W> {
     pub(super) fn disconnected(&self) {
         let link = lock(&self.flight).link.take();
         drop(link);
+    }
+
+    /// The child has made its worker anew.
+    pub(super) fn has_worker(&self) {
+        lock(&self.flight).has_worker();
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -161,7 +166,7 @@ impl<W: Worker> Driver<W> {
                 if flight.link.is_none() || flight.is_closing || flight.returning > 0 {
                     return;
                 }
-                if flight.is_barred {
+                if flight.gate != Gate::Open {
                     drop(flight);
                     return self.declines();
                 }
@@ -241,7 +246,9 @@ impl<W: Worker> Driver<W> {
     pub(super) fn put_back(&self) -> bool {
         let calls = {
             let mut flight = lock(&self.flight);
-            if flight.sent.len() < 2 { Vec::new() } else { flight.take_back() }
+            // The first has begun, unless there is no worker for it.
+            let is_first_begun = flight.gate != Gate::Rebuilding;
+            if flight.sent.len() < 2 && is_first_begun { Vec::new() } else { flight.take_back() }
         };
         let found = !calls.is_empty();
         if found {

@@ -11,7 +11,7 @@ use concurry_core::sync::lock;
 use concurry_limits::LimitSetAcquisition;
 
 use super::driver::Driver;
-use super::flight::{Flight, Refused, Sent};
+use super::flight::{Flight, Gate, Refused, Sent};
 use crate::pool::EndsByForce;
 use crate::process::{Group, Link};
 use crate::worker::{Message, Worker};
@@ -44,7 +44,7 @@ impl<W: Worker> EndsByForce for Driver<W> {
             let group = flight.link.as_ref().map(Link::group).filter(|_| running.is_some());
             if group.is_some() {
                 flight.ending = running;
-                flight.is_barred = true;
+                flight.gate = Gate::Barred;
             }
             group
         });

@@ -35,11 +35,21 @@ pub(super) struct Flight<M> {
     pub(super) refused: Vec<Refused<M>>,
     /// Nothing more will be sent.
     pub(super) is_closing: bool,
-    /// Nothing more is sent to this child.
-    pub(super) is_barred: bool,
+    pub(super) gate: Gate,
     /// The call for whose sake the child is being ended, and what ends it if it does not listen.
     pub(super) ending: Option<u64>,
     pub(super) grace: Option<WakeGuard>,
+}
+
+/// Whether a child is sent calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// It is.
+    Open,
+    /// Its call has panicked, and it makes its worker anew: not until it has.
+    Rebuilding,
+    /// Nothing more is sent to it.
+    Barred,
 }
 
 /// A call that was sent.
@@ -73,9 +83,24 @@ impl<M> Flight<M> {
             is_unwatched: false,
             refused: Vec::new(),
             is_closing: false,
-            is_barred: false,
+            gate: Gate::Open,
             ending: None,
             grace: None,
+        }
+    }
+
+    /// The child's call has panicked.
+    pub(super) fn has_panicked(&mut self) {
+        if self.gate == Gate::Open {
+            self.gate = Gate::Rebuilding;
+        }
+        self.window.shrinks();
+    }
+
+    /// The child has made its worker anew.
+    pub(super) fn has_worker(&mut self) {
+        if self.gate == Gate::Rebuilding {
+            self.gate = Gate::Open;
         }
     }
 
@@ -84,6 +109,12 @@ impl<M> Flight<M> {
         let is_flowing = self.link.as_ref().is_some_and(Link::is_flowing);
         let is_lent = self.sent.front().is_some_and(|sent| sent.is_lent);
         if is_flowing && !is_lent { self.window.room(self.sent.len(), self.bytes) } else { 0 }
+    }
+
+    /// Another child takes the place of this one.
+    pub(super) fn has_no_past(&mut self) {
+        self.gate = Gate::Open;
+        self.patience.forget();
     }
 
     /// The owner sleeps: until when, if calls wait behind one that runs.

@@ -105,6 +105,10 @@ fn own<W: Worker>(driver: &Arc<Driver<W>>, connection: &mut Connection, recycler
         }
         match event {
             Some(Event::Nudge) => is_nudged = true,
+            Some(Event::Ready) => {
+                driver.has_worker();
+                is_nudged = true;
+            }
             Some(Event::Served) if ended.calls() == 0 && !is_nudged => continue,
             Some(Event::Gone) => break,
             Some(Event::Served | Event::Late | Event::Answer(..)) | None => {}

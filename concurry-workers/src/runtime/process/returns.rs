@@ -66,6 +66,10 @@ impl<W: Worker> Driver<W> {
             let now = || self.shared.queue.clock().now();
             calls.extend(answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now)));
             ended.left = flight.sent.len();
+            // The child says nothing more before it has its worker, so it is the last one.
+            if answers.last().is_some_and(|(frame, _)| has_panicked(frame)) {
+                flight.has_panicked();
+            }
         }
         let known = calls.len();
         for (mut call, (frame, waited)) in calls.into_iter().zip(answers.drain(..)) {
@@ -82,9 +86,7 @@ impl<W: Worker> Driver<W> {
         if panicked {
             // Before the caller knows: when it was one too many, its next call is told so.
             self.shared.rebuilt_elsewhere();
-            if self.shared.queue.is_stopped() {
-                self.put_back();
-            }
+            self.put_back();
         }
         let Taken { message, mut noted, .. } = call;
         // Nobody needs what a child has not sent because it was cancelled.
@@ -153,8 +155,7 @@ impl<W: Worker> Driver<W> {
             let begun: Vec<_> = flight.sent.drain(..).collect();
             flight.bytes = 0;
             flight.window.shrinks();
-            flight.is_barred = false;
-            flight.patience.forget();
+            flight.has_no_past();
             let ended = (flight.link.take(), flight.grace.take());
             (begun, others, flight.ending.take(), ended)
         };

@@ -6,7 +6,7 @@ use concurry_core::sync::lock;
 use concurry_limits::LimitSetAcquisition;
 
 use super::driver::Driver;
-use super::flight::{Flight, Sent};
+use super::flight::{Flight, Gate, Sent};
 use crate::admission::Admission;
 use crate::pool::{Note, Taken};
 use crate::process::{Encoded, Frame, Link};
@@ -46,7 +46,7 @@ impl<W: Worker> Driver<W> {
         }
         let (mut frames, mut others) = (Vec::with_capacity(encoded.len()), Others::default());
         let mut flight = lock(&self.flight);
-        let is_their_turn = flight.takings_back == takings_back && !flight.is_barred;
+        let is_their_turn = flight.takings_back == takings_back && flight.gate == Gate::Open;
         for ready in encoded {
             self.sends(&mut flight, is_their_turn, ready, &mut frames, &mut others);
         }
