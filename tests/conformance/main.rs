@@ -26,6 +26,7 @@ mod from_within;
 mod leaving;
 mod limits;
 mod on_tokio;
+mod panicking_limits;
 mod panics;
 mod pools;
 mod process;

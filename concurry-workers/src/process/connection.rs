@@ -236,10 +236,12 @@ impl Connection {
             Ok(None) => return Event::Served,
             Ok(Some(Arrival::Gone)) => {}
             Ok(Some(Arrival::Frame(frame))) => {
-                tracing::error!(kind = ?frame.kind, "a worker's process sent what it may not; it is taken for dead");
+                tracing::error!(kind = ?frame.kind, "a worker's process sent what it may not; it is ended");
+                self.life.group().kill();
             }
             Err(error) => {
-                tracing::error!(%error, "a worker's process sent what cannot be read; it is taken for dead");
+                tracing::error!(%error, "a worker's process sent what cannot be read; it is ended");
+                self.life.group().kill();
             }
         }
         contain("a limit", || self.limits.close());
@@ -387,3 +389,7 @@ pub(crate) fn is_not_sent(frame: &Frame) -> bool {
 pub(crate) fn answered(frame: &Frame) -> Answered<'_> {
     Answered { tag: frame.tag, bytes: &frame.body }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -4,6 +4,8 @@
 //! when its grant wakes it, on the thread that made the grant possible; the answer goes out from there, which never blocks.
 //! What a child holds is listed here, and is given back when the child releases it or is gone. How long it waits is counted for it,
 //! not for whatever that thread runs.
+//!
+//! A user's own limit may panic. That is the answer to whoever asked, and the child goes on.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -20,6 +22,7 @@ use concurry_limits::{Acquire, LimitError, LimitSet, LimitSetAcquisition};
 use super::child::body;
 use super::frame::{AcquireRequest, Frame, GrantAnswer, Kind, StatsAnswer, Usage};
 use super::transport::Outlet;
+use concurry_core::call::Panicked;
 use concurry_core::panics::{catch, contain, discard};
 use concurry_core::sync::lock;
 use concurry_core::waits;
@@ -84,12 +87,17 @@ impl LimitsServer {
                 let usage: Usage = frame.open()?;
                 let held = lock(&self.table).held.remove(&frame.id);
                 if let Some(acquisition) = held {
-                    acquisition.settle_with(usage, frame.tag != 0);
+                    let settle = || acquisition.settle_with(usage, frame.tag != 0);
+                    // Nobody waits for an answer: another program is told of a panic by the end of its connection.
+                    match self.may {
+                        May::Use => settle(),
+                        May::Steer => contain("a limit", settle).unwrap_or_default(),
+                    }
                 }
             }
             Kind::StatsRequest => {
                 let answer: StatsAnswer = match self.sets.get(frame.tag as usize) {
-                    Some(set) => Ok(set.stats()),
+                    Some(set) => answered(|| Ok(set.stats())),
                     None => Err(unknown_set(frame.tag)),
                 };
                 self.send(Kind::Stats, frame.id, body(&answer));
@@ -97,11 +105,12 @@ impl LimitsServer {
             Kind::Feedback => {
                 let feedback = frame.open()?;
                 if let Some(set) = self.sets.get(frame.tag as usize) {
-                    set.feedback(feedback);
+                    contain("a limit", || set.feedback(feedback));
                 }
             }
             Kind::Steer => {
-                let answer = self.steer(frame.tag, frame.open()?);
+                let steering = frame.open()?;
+                let answer = answered(|| self.steer(frame.tag, steering));
                 self.send(Kind::Steered, frame.id, body(&answer));
             }
             _ => {
@@ -152,12 +161,19 @@ impl LimitsServer {
             let unknown = unknown_set(sets.first().copied().unwrap_or_default());
             return self.answer(id, &sets, Err(unknown), |_| true);
         };
-        let mut future = serve(&chosen, amounts, wait);
         // Most need not wait. Whoever polls a future that waits once more replaces the waker.
-        let asked = self.counting(|| Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())));
-        if let Poll::Ready(outcome) = asked {
-            return self.answer(id, &sets, outcome, |_| true);
-        }
+        let begin = || {
+            let mut future = serve(&chosen, amounts, wait);
+            match self.counting(|| Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop()))) {
+                Poll::Ready(outcome) => outcome.map(Begun::Granted),
+                Poll::Pending => Ok(Begun::Waits(future)),
+            }
+        };
+        let future = match answered(begin) {
+            Ok(Begun::Waits(future)) => future,
+            Ok(Begun::Granted(acquisition)) => return self.answer(id, &sets, Ok(acquisition), |_| true),
+            Err(error) => return self.answer(id, &sets, Err(error), |_| true),
+        };
         let wish = Arc::new(Wish {
             id,
             server: Arc::downgrade(self),
@@ -221,10 +237,10 @@ impl LimitsServer {
             (table.wishes.remove(&id), table.held.remove(&id))
         };
         if let Some(wish) = wish {
-            wish.end();
+            contain("a limit", || wish.end());
         }
         if let Some(acquisition) = held {
-            acquisition.undo();
+            contain("a limit", || acquisition.undo());
         }
     }
 
@@ -298,17 +314,32 @@ impl Wish {
             let mut slot = lock(&self.future);
             let Some(future) = slot.as_mut() else { return };
             let poll = || Pin::new(future).poll(&mut Context::from_waker(&waker));
+            // Whoever woke this has nothing to do with a panic; whoever waits is told.
             let outcome = match catch(|| server.counting(poll)) {
                 Ok(Poll::Ready(outcome)) => outcome,
                 Ok(Poll::Pending) => return,
-                // Of a user's own limit. Whoever woke this has nothing to do with it; whoever waits is told.
-                Err(panic) => Err(LimitError::Disconnected { reason: format!("a limit panicked: {panic}") }),
+                Err(panic) => Err(panicked(&panic)),
             };
             (outcome, slot.take())
         };
         discard(future);
         server.answer(self.id, &self.sets, outcome, |table| table.wishes.remove(&self.id).is_some());
     }
+}
+
+/// What becomes of a wish as it is read.
+enum Begun {
+    Granted(LimitSetAcquisition),
+    Waits(Acquire),
+}
+
+/// The answer to a question, also when a user's own limit panics at it.
+fn answered<T>(ask: impl FnOnce() -> Result<T, LimitError>) -> Result<T, LimitError> {
+    catch(ask).unwrap_or_else(|panic| Err(panicked(&panic)))
+}
+
+fn panicked(panic: &Panicked) -> LimitError {
+    LimitError::Disconnected { reason: format!("a limit panicked: {panic}") }
 }
 
 fn unknown_set(set: u32) -> LimitError {
