@@ -160,7 +160,7 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
     while let Some((frame, lent)) = next_call(&mut next, &memory) {
         let acquired = lent.and_then(|grant| limits.adopt(&grant));
         let (answer, ran) = answer(&mut worker, &frame, acquired, &running);
-        let answer = Frame::new(Kind::Answer, frame.id, answer.tag, answer.body);
+        let answer = to_send(frame.id, answer);
         codec::put_aside(frame.body);
         if lock(&outbox).send(&answer).is_err() {
             hook::vanish();
@@ -193,6 +193,14 @@ fn next_call(next: &mut NextFrame, memory: &Memory) -> Option<(Frame, Option<Rem
             _ => return None,
         }
     }
+}
+
+/// The answer to a call as a frame; one that is too long for that is answered by an error.
+fn to_send(id: u64, Finished { tag, body }: Finished) -> Frame {
+    Frame::new(Kind::Answer, id, tag, body).sendable().unwrap_or_else(|error| {
+        let Finished { tag, body } = not_sent(&error);
+        Frame::new(Kind::Answer, id, tag, body)
+    })
 }
 
 /// An answer without a body is one that the parent cannot read, and says so.
@@ -282,3 +290,7 @@ pub(super) fn hear(frame: Frame, questions: &Questions, running: &Running) {
 pub(crate) fn body<T: serde::Serialize>(value: &T) -> Vec<u8> {
     codec::encode("a message of concurry", value).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "child_tests.rs"]
+mod tests;

@@ -307,8 +307,7 @@ impl Drop for Connection {
 impl Link {
     /// A call of a method, to be sent.
     pub(crate) fn frame(method: u16, args: Vec<u8>) -> Result<Frame, NotSent> {
-        let frame = Frame::new(Kind::Call, 0, u32::from(method), args);
-        frame.header().map(|_| frame)
+        Frame::new(Kind::Call, 0, u32::from(method), args).sendable()
     }
 
     /// The id of the next call that is sent.

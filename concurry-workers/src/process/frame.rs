@@ -123,9 +123,14 @@ impl Frame {
         Self { kind, id, tag, body }
     }
 
-    /// A frame with a body of our own. Our own types can always be encoded.
+    /// A frame with a body of our own. Our own types can always be encoded, but what they hold of the user's may be too long.
     pub(crate) fn of<T: Serialize>(kind: Kind, id: u64, tag: u32, body: &T) -> Result<Self, NotSent> {
-        Ok(Self::new(kind, id, tag, codec::encode("a message of concurry", body)?))
+        Self::new(kind, id, tag, codec::encode("a message of concurry", body)?).sendable()
+    }
+
+    /// The same, if it can be sent. Whoever sends one that cannot be sent would take the connection for broken.
+    pub(crate) fn sendable(self) -> Result<Self, NotSent> {
+        self.header().map(|_| self)
     }
 
     /// The header; an error when the body is too long for one frame.
@@ -228,3 +233,25 @@ pub(crate) type GrantAnswer = Result<RemoteGrant, LimitError>;
 
 /// The answer to a request for statistics.
 pub(crate) type StatsAnswer = Result<LimitSetStats, LimitError>;
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The bytes of a value that is too long for a frame: memory that nobody touches is none.
+    #[cfg(target_pointer_width = "64")]
+    pub(in crate::process) fn too_long() -> Vec<u8> {
+        vec![0; 1 << u32::BITS]
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_body_that_is_too_long_for_a_frame_is_an_error_before_it_is_sent() {
+        let frame = |body| Frame::new(Kind::Answer, 1, 0, body).sendable();
+        let error = frame(too_long()).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("4294967296 bytes"), "{error}");
+        let mut body = too_long();
+        body.truncate(u32::MAX as usize);
+        assert!(frame(body).is_ok());
+    }
+}
