@@ -20,6 +20,7 @@ use crossbeam_channel::{Sender, unbounded};
 use super::answers::{Finished, not_sent};
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::memory::Memory;
+use super::registry::Registration;
 use super::remote_limits::{Lookout, NoLookout, Questions, RemoteConnection};
 use super::running::Running;
 use super::transport::{Sink, SocketSink, SocketSource, Source, Transport, take};
@@ -37,6 +38,11 @@ pub(crate) type Outbox = Arc<Mutex<dyn Sink>>;
 /// A child that knows what it shall be.
 pub(super) struct Session {
     hello: Hello,
+    line: Line,
+}
+
+/// The connection to the pool.
+struct Line {
     outbox: Outbox,
     source: Box<dyn Source>,
     memory: Arc<Memory>,
@@ -57,16 +63,10 @@ type NextFrame = Box<dyn FnMut() -> Option<Frame>>;
 /// Serves one worker over `stream`; the exit code.
 pub(super) fn run(stream: UnixStream) -> i32 {
     match open(stream) {
-        Ok(session) => {
-            if let Err(failure) = session.hello.conditions.apply() {
-                return report(&session.outbox, &Err(failure));
-            }
-            if let Some(registration) = registry::find(&session.hello.worker) {
-                return (registration.serve)(session);
-            }
-            let reason = format!("this executable has no worker `{}`", session.hello.worker);
-            report(&session.outbox, &Err(Failure::Unsuitable(reason)))
-        }
+        Ok((first, line)) => match what_to_be(&first) {
+            Ok((hello, registration)) => (registration.serve)(Session { hello, line }),
+            Err(failure) => report(&line.outbox, &Err(failure)),
+        },
         Err(error) => {
             eprintln!("concurry: a worker's process cannot read from its pool: {error}");
             1
@@ -74,7 +74,29 @@ pub(super) fn run(stream: UnixStream) -> i32 {
     }
 }
 
-fn open(stream: UnixStream) -> io::Result<Session> {
+/// What the pool's first frame says that this process is to be, if it can be that.
+fn what_to_be(first: &Frame) -> Result<(Hello, &'static Registration), Failure> {
+    let another_build = |why: String| {
+        Failure::Unsuitable(format!(
+            "the executable that was started is not the one that runs, but of another build: {why}"
+        ))
+    };
+    if first.kind != Kind::Hello || first.tag != PROTOCOL {
+        return Err(another_build(format!("the pool speaks protocol {}, and it {PROTOCOL}", first.tag)));
+    }
+    let hello: Hello = first.open().map_err(|error| another_build(error.to_string()))?;
+    let Some(registration) = registry::find(&hello.worker) else {
+        return Err(Failure::Unsuitable(format!("this executable has no worker `{}`", hello.worker)));
+    };
+    if first.id != registration.build() {
+        return Err(another_build(format!("its worker `{}` is not the same", hello.worker)));
+    }
+    hello.conditions.apply()?;
+    Ok((hello, registration))
+}
+
+/// Takes what the pool gives; its first frame, and the connection.
+fn open(stream: UnixStream) -> io::Result<(Frame, Line)> {
     let Some((what, file)) = take(&stream)? else { hook::vanish() };
     let Some(transport) = Transport::from_byte(what).filter(|transport| transport.is_there()) else {
         return Err(io::Error::new(
@@ -85,12 +107,8 @@ fn open(stream: UnixStream) -> io::Result<Session> {
     let memory = Arc::new(Memory::open(file, transport.memory())?);
     let mut source = SocketSource::new(stream.try_clone()?);
     let (outbox, apart) = ends(transport, stream, &memory);
-    let Some(frame) = source.receive()? else { hook::vanish() };
-    if frame.kind != Kind::Hello || frame.tag != PROTOCOL {
-        let text = format!("the pool speaks protocol {} and this child {PROTOCOL}", frame.tag);
-        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-    }
-    Ok(Session { hello: frame.open()?, outbox, source: Box::new(source), memory, apart })
+    let Some(first) = source.receive()? else { hook::vanish() };
+    Ok((first, Line { outbox, source: Box::new(source), memory, apart }))
 }
 
 /// Where answers go, and what does not come by the socket.
@@ -140,7 +158,7 @@ fn report(outbox: &Outbox, outcome: &Result<(), Failure>) -> i32 {
 
 /// Serves `W`; the exit code.
 pub(super) fn serve<W: Worker>(session: Session) -> i32 {
-    let Session { hello, outbox, source, memory, apart } = session;
+    let Session { hello, line: Line { outbox, source, memory, apart } } = session;
     let args = match W::decode_args(&hello.args) {
         Ok(args) => args,
         Err(error) => return report(&outbox, &Err(Failure::Unsuitable(error.to_string()))),

@@ -23,6 +23,7 @@ use super::life::{Group, Life};
 use super::limits_server::{LimitsServer, May};
 use super::memory::Memory;
 use super::output::Output;
+use super::registry::{self, Registration};
 use super::transport::{
     Arrival, Calls, Incoming, Nudge, Outlet, Sink, SocketCalls, SocketIncoming, SocketSink, Transport, Until,
     for_ever, write_as_they_come,
@@ -178,7 +179,9 @@ impl Connection {
         limits: &LimitPool,
         is_started: &dyn Fn(Arc<Group>),
     ) -> Result<(Self, Link), Ended> {
-        let hello = Frame::of(Kind::Hello, 0, PROTOCOL, &hello).map_err(Ended::Unsent)?;
+        // Without one, the child has no such worker either, and says so.
+        let build = registry::find(&hello.worker).map_or(0, Registration::build);
+        let hello = Frame::of(Kind::Hello, build, PROTOCOL, &hello).map_err(Ended::Unsent)?;
         let (mut connection, link, stream) =
             Self::start(launch.launch().map_err(Ended::Start)?, limits).map_err(Ended::Start)?;
         is_started(link.group());

@@ -22,7 +22,8 @@ use super::codec;
 use super::conditions::Conditions;
 use super::options::ProcessOptions;
 
-/// Counts up when frames change; the two ends must agree before anything else is read.
+/// Counts up when frames change; the two ends must agree before anything else is read. That they are of one build says a
+/// fingerprint as well.
 pub(crate) const PROTOCOL: u32 = 9;
 
 pub(crate) const HEADER: usize = 17;
@@ -31,7 +32,7 @@ pub(crate) const HEADER: usize = 17;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// To the child, first: [`Hello`]; tag: [`PROTOCOL`].
+    /// To the child, first: [`Hello`]; id: the fingerprint of the pool's build; tag: [`PROTOCOL`].
     Hello = 1,
     /// To the parent: the worker is there, also when it was made anew after a panic; or `Err(`[`Failure`]`)` why not.
     Ready = 2,
@@ -213,7 +214,7 @@ pub(crate) enum Failure {
     Panicked(Panicked),
     /// The system refused how the child is to run.
     Refused(String),
-    /// The executable has no such worker, or the arguments could not be read.
+    /// The executable is of another build, has no such worker, or the arguments could not be read.
     Unsuitable(String),
 }
 

@@ -10,7 +10,7 @@
 
 use std::os::unix::net::UnixStream;
 
-use super::{child, constructors};
+use super::{build, child, constructors};
 
 /// Set in a child's environment, and taken out of it again before any code of the user runs.
 pub(super) const VARIABLE: &str = "CONCURRY_WORKER_PROCESS";
@@ -43,6 +43,8 @@ pub(super) fn is_child() -> bool {
 
 /// What the loader runs before `main`.
 pub(super) fn before_main() {
+    // Later, another one may have taken its place.
+    build::own_file();
     if std::env::var_os(VARIABLE).is_some_and(|when| when != IN_MAIN) {
         serve(constructors::run_the_rest);
     }

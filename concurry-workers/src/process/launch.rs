@@ -80,6 +80,7 @@ impl OwnExecutable<'_> {
     }
 }
 
-fn own_path() -> io::Result<std::path::PathBuf> {
+/// Where the own executable is found.
+pub(super) fn own_path() -> io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }

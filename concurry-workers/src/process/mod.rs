@@ -12,6 +12,7 @@
 //! * `settings`: what of a pool's options is about processes.
 //! * `launch`: how a child is started: a trait, and the own executable.
 //! * [`registry`]: which workers this executable can serve, by name.
+//! * `build`: what tells a build of this program from another one.
 //! * [`hook`]: what turns a started executable into a child, before its `main`.
 //! * `constructors`: the loader's list of what runs before `main`, and our place in it.
 //! * `child`: the child's side: constructs, runs, answers.
@@ -24,6 +25,7 @@
 //! * `io_errors`: results with an `io::Error`, which serde does not know.
 
 mod answers;
+mod build;
 pub(crate) mod child;
 pub(crate) mod codec;
 mod conditions;
