@@ -51,6 +51,7 @@ struct Line {
 }
 
 /// What comes by rings.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there are no rings"))]
 struct Apart {
     calls: NextFrame,
     #[cfg(target_os = "linux")]

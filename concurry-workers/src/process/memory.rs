@@ -1,8 +1,9 @@
 //! Memory that a pool and a child share: words, bytes, and sleeping until the other side changes a word.
 //!
 //! What one side has written is there for the other also after it was killed. The other side is not trusted: each offset is
-//! checked against the size that this side knows, the memory can be neither shrunk nor grown, and bytes are copied out
-//! before anybody looks at them.
+//! checked against the size that this side knows, on Linux the memory can be neither shrunk nor grown, and bytes are copied out
+//! before anybody looks at them. Elsewhere it has a name for as long as it takes to make it, and a child that shrinks it ends
+//! both sides.
 //!
 //! This file holds all `unsafe` of shared memory.
 
@@ -70,7 +71,11 @@ impl Memory {
         // SAFETY: mapped for as long as `self` lives, aligned since mappings begin at a page, and used as an atomic only.
         unsafe { AtomicU64::from_ptr(self.at(offset, 8).cast()) }
     }
+}
 
+/// What rings do with it.
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "there are no rings"))]
+impl Memory {
     /// The half word at `offset`, a multiple of 4.
     pub(super) fn half(&self, offset: usize) -> &AtomicU32 {
         assert!(offset.is_multiple_of(4), "words are aligned");
