@@ -18,6 +18,10 @@
 //! The owner thread waits for what comes from the child, for nudges, and until calls have waited for long enough. Calls are sent by
 //! whoever knows of them first: by the thread that submits one to a child with room for it, or by the owner when an answer has made
 //! room.
+//!
+//! What is run with an answer (a callback of [`Call::on_done`](concurry_core::call::Call::on_done), a waker, the decoding of a result) is
+//! run by the owner, who reads nothing meanwhile: it must not wait for another call of the child, or for a limit that the child
+//! holds.
 
 mod connecting;
 mod driver;
