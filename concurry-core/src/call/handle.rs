@@ -245,7 +245,8 @@ impl<T, E> Call<T, E> {
     }
 
     /// Runs `callback` with the outcome once there is one: on the thread that completes the call, or here and now when
-    /// it is done already. Keep it short. A panic in it is logged and goes no further. When the result was taken
+    /// it is done already. Keep it short, and have it wait for nothing: in process mode that thread also reads what the worker's process
+    /// says, its limits included. A panic in it is logged and goes no further. When the result was taken
     /// before, nothing is run.
     pub fn on_done(&self, callback: impl FnOnce(&Outcome<T, E>) + Send + 'static)
     where

@@ -170,7 +170,8 @@ mod tests {
             let set = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().expect("it is valid");
             let welcome: Result<RemoteSetInfo, String> = Ok(set.describe());
             let welcome = Frame::new(Kind::Welcome, 0, PROTOCOL, body(&welcome));
-            SocketSink(&stream).send(&welcome).expect("it can be written");
+            let answers = stream.try_clone().expect("it can be shared");
+            SocketSink(Stream::Tcp(answers)).send(&welcome).expect("it can be written");
             stream
         });
         let set = connect(&address, "a token", LATE, SOON).expect("it is welcome");

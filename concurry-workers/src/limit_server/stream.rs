@@ -1,6 +1,6 @@
 //! A connection between a limit server and a client, of either kind.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -15,6 +15,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use super::LimitAddress;
+use crate::process::transport::{WriteBoth, send_both};
 
 /// A peer whose machine went away without a word is noticed by probes of TCP's keep-alive: after this idle time …
 const IDLE: Duration = Duration::from_secs(10);
@@ -149,6 +150,15 @@ impl Read for Patient {
     }
 }
 
+impl WriteBoth for Stream {
+    fn write_both(&mut self, header: &[u8], body: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => send_both(stream, header, body),
+            Self::Tcp(stream) => send_both(stream, header, body),
+        }
+    }
+}
+
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
@@ -163,13 +173,6 @@ impl Write for Stream {
         match self {
             Self::Unix(stream) => stream.write(bytes),
             Self::Tcp(stream) => stream.write(bytes),
-        }
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Self::Unix(stream) => stream.write_vectored(slices),
-            Self::Tcp(stream) => stream.write_vectored(slices),
         }
     }
 

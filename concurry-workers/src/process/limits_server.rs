@@ -309,6 +309,11 @@ impl Wish {
 
     fn poll(self: &Arc<Self>) {
         let Some(server) = self.server.upgrade() else { return };
+        // Who closes it gives each wish up in turn. What is granted meanwhile is not given back from here: that would grant the next one,
+        // from inside of it, and so on through all that the client has waiting.
+        if lock(&server.table).closed {
+            return;
+        }
         let waker = Waker::from(Arc::clone(self));
         let (outcome, future) = {
             let mut slot = lock(&self.future);
@@ -352,40 +357,5 @@ fn narrow(position: usize) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use concurry_limits::ResourceLimit;
-    use concurry_limits::remote::Wait;
-    use crossbeam_channel::{Receiver, unbounded};
-
-    use super::*;
-
-    fn server(set: &LimitSet) -> (Arc<LimitsServer>, Receiver<Frame>) {
-        let (outlet, said) = unbounded();
-        (LimitsServer::new(vec![set.clone()], Box::new(outlet), May::Use), said)
-    }
-
-    fn asks(id: u64) -> Frame {
-        let request = AcquireRequest { sets: vec![0], amounts: Vec::new(), wait: Wait::Forever };
-        Frame::new(Kind::Acquire, id, 0, body(&request))
-    }
-
-    #[test]
-    fn a_name_that_is_taken_is_refused_and_what_has_it_keeps_it() {
-        let set = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap();
-        let (server, said) = server(&set);
-        for id in [1, 2, 3] {
-            server.receive(&asks(id)).unwrap();
-        }
-        for id in [1, 2, 3] {
-            assert_eq!(server.receive(&asks(id)).unwrap_err().kind(), io::ErrorKind::InvalidData);
-        }
-        let doors = || set.stats().limit("doors").unwrap().clone();
-        assert_eq!((doors().in_use, doors().waiting), (1, 2));
-        server.receive(&Frame::new(Kind::CancelAcquire, 1, 0, Vec::new())).unwrap();
-        server.receive(&Frame::new(Kind::Settle, 2, 0, body(&Usage::new()))).unwrap();
-        let grants: Vec<_> = said.try_iter().map(|frame| (frame.kind, frame.id)).collect();
-        assert_eq!(grants, [(Kind::Grant, 1), (Kind::Grant, 2), (Kind::Grant, 3)]);
-        server.close();
-        assert_eq!((doors().in_use, doors().waiting), (0, 0));
-    }
-}
+#[path = "limits_server_tests.rs"]
+mod tests;

@@ -86,7 +86,7 @@ impl<W: Worker> Shared<W> {
         }
     }
 
-    /// A worker was made anew where it runs.
+    /// A worker is made anew where it runs.
     pub(crate) fn rebuilt_elsewhere(&self) {
         if self.note_restart().is_ok() {
             Counters::add(&self.counters.restarts);

@@ -35,7 +35,7 @@ use super::frame::Frame;
 pub use chosen::{Transport, UnknownTransport};
 pub(super) use handover::{give, take};
 pub(super) use socket::{SocketCalls, SocketIncoming, pair, write_as_they_come};
-pub(crate) use socket::{SocketSink, SocketSource};
+pub(crate) use socket::{SocketSink, SocketSource, WriteBoth, send_both};
 
 /// The sending half.
 pub(crate) trait Sink: Send {

@@ -1,6 +1,7 @@
 //! Frames over a socket: a Unix pair to a child, or a Unix or TCP connection to another program.
 
 use std::io::{self, BufReader, BufWriter, IoSlice, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,13 +21,52 @@ pub(in crate::process) fn pair() -> io::Result<(UnixStream, UnixStream)> {
 /// The sending half of a socket.
 pub(crate) struct SocketSink<S>(pub(crate) S);
 
-impl<S: Write + Send> Sink for SocketSink<S> {
+/// Writes header and body, or the beginning of them.
+pub(crate) trait WriteBoth: Write {
+    /// Unlike `write_vectored`, it raises no signal where the other end is gone, which would end a program that restored that signal's
+    /// default.
+    fn write_both(&mut self, header: &[u8], body: &[u8]) -> io::Result<usize>;
+}
+
+impl<S: Write> WriteBoth for BufWriter<S> {
+    fn write_both(&mut self, header: &[u8], _: &[u8]) -> io::Result<usize> {
+        self.write(header)
+    }
+}
+
+impl WriteBoth for UnixStream {
+    fn write_both(&mut self, header: &[u8], body: &[u8]) -> io::Result<usize> {
+        (&*self).write_both(header, body)
+    }
+}
+
+impl WriteBoth for &UnixStream {
+    fn write_both(&mut self, header: &[u8], body: &[u8]) -> io::Result<usize> {
+        send_both(self, header, body)
+    }
+}
+
+/// In one system call, where the socket takes both.
+#[cfg(target_os = "linux")]
+pub(crate) fn send_both(socket: &mut (impl Write + AsFd), header: &[u8], body: &[u8]) -> io::Result<usize> {
+    use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+
+    let both = [IoSlice::new(header), IoSlice::new(body)];
+    Ok(sendmsg(socket, &both, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)?)
+}
+
+/// In one system call, where the socket takes both.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn send_both(socket: &mut (impl Write + AsFd), header: &[u8], body: &[u8]) -> io::Result<usize> {
+    socket.write_vectored(&[IoSlice::new(header), IoSlice::new(body)])
+}
+
+impl<S: WriteBoth + Send> Sink for SocketSink<S> {
     fn send(&mut self, frame: &Frame) -> io::Result<()> {
         let header = frame.header().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let mut sent = 0;
         while sent < HEADER {
-            // Header and body leave in one system call where the socket takes both.
-            match self.0.write_vectored(&[IoSlice::new(&header[sent..]), IoSlice::new(&frame.body)]) {
+            match self.0.write_both(&header[sent..], &frame.body) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => sent += written,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
