@@ -104,16 +104,38 @@ pub fn idle_on<F: Future>(future: F) -> F::Output {
     run(future, |_| std::thread::park())
 }
 
+/// As [`idle_on`], for a thread that holds what it has put off may want: nothing of that is done meanwhile.
+///
+/// # Panics
+///
+/// When `future` panics.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(concurry_core::park::still_on(async { 6 * 7 }), 42);
+/// ```
+pub fn still_on<F: Future>(future: F) -> F::Output {
+    drive(future, |_| std::thread::park())
+}
+
 fn run<F: Future>(future: F, sleep: impl Fn(&Waker)) -> F::Output {
+    // What this thread itself has put off may be what is waited for.
+    drive(future, |waker| {
+        if !catch_up() {
+            sleep(waker);
+        }
+    })
+}
+
+fn drive<F: Future>(future: F, mut pause: impl FnMut(&Waker)) -> F::Output {
     let mut future = pin!(future);
     let waker = thread_waker();
     let mut context = Context::from_waker(&waker);
     loop {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(output) => return output,
-            // What this thread itself has put off may be what is waited for.
-            Poll::Pending if catch_up() => {}
-            Poll::Pending => sleep(&waker),
+            Poll::Pending => pause(&waker),
         }
     }
 }

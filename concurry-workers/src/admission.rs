@@ -8,7 +8,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use concurry_core::call::{CallError, NotAdmitted, Promise};
 use concurry_core::panics;
@@ -98,15 +97,15 @@ impl Admission {
                 return true;
             }
         };
-        let mut acquire = limits.acquire_async(needed.as_slice());
-        let outcome = if acquire.asks_elsewhere() {
-            // The answer takes its time there, also to who does not wait.
-            match limits.acquire_async_timeout(needed.as_slice(), Duration::ZERO).await {
+        let mut acquire = limits.acquire_async(needed.as_slice()).at_once();
+        let outcome = if acquire.is_near() {
+            Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop()))
+        } else {
+            // The answer takes its time there.
+            match acquire.await {
                 Err(LimitError::Unavailable { .. } | LimitError::Timeout { .. }) => Poll::Pending,
                 outcome => Poll::Ready(outcome),
             }
-        } else {
-            Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop()))
         };
         match outcome {
             Poll::Pending => self.0 = State::Needed(needed),

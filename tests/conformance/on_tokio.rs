@@ -49,6 +49,11 @@ impl Host {
         drop(gate.acquire(()).unwrap());
     }
 
+    /// Ends another pool.
+    pub async fn drain(&self, guest: GuestHandle) -> bool {
+        guest.drain(Duration::MAX)
+    }
+
     pub async fn give_back(&self, held: LimitSetAcquisition) {
         drop(held);
     }
@@ -139,6 +144,17 @@ fn what_the_only_thread_of_a_runtime_drains_is_run_when_it_awaits() {
             assert_eq!(call.await.unwrap(), passed);
         }
         assert!(matches!(guest.pass().await, Err(CallError::Stopped)));
+    });
+}
+
+#[test]
+fn neither_does_a_method_that_sync_mode_runs_on_it() {
+    block_on(async {
+        let guest = Guest::options(ExecutionMode::Async, (), 1).init().unwrap();
+        let host = Host::options(ExecutionMode::Sync, (), 1).init().unwrap();
+        let call = guest.pass();
+        assert!(!host.drain(guest).await.unwrap());
+        assert_eq!(call.await.unwrap(), 1);
     });
 }
 

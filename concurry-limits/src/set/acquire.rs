@@ -11,6 +11,7 @@ use std::time::Duration;
 use concurry_core::clock::{self, Clock, Timestamp, WakeGuard};
 use concurry_core::park::block_on;
 
+use super::engine::Patience;
 use super::plan::{Plan, first_error};
 use super::waiting::Waiting;
 use crate::remote::{RemoteAcquire, RemoteSet, Wait};
@@ -115,10 +116,28 @@ impl Acquire {
         self
     }
 
-    /// Whether another process has to be asked, or several clocks, so that the first poll does not tell whether it can be now.
+    /// The same request, as yet not begun, made so that it ends with its first answer, be that a timeout: a set of this process gives it
+    /// when it is polled once, and then leaves the queue when it is dropped.
     #[doc(hidden)]
-    pub fn asks_elsewhere(&self) -> bool {
-        matches!(self.state, State::Remote(_) | State::Race(..))
+    pub fn at_once(mut self) -> Self {
+        match &mut self.state {
+            State::Remote(RemoteWaiting { state: Asking::Planned { wait, .. }, .. }) => *wait = Wait::Never,
+            State::Race(parts, _) => {
+                let at_once = |part: Self| match part.state {
+                    State::Planned(plan) => Self::planned(Plan { patience: Patience::None, ..plan }),
+                    _ => part.at_once(),
+                };
+                *parts = std::mem::take(parts).into_iter().map(at_once).collect();
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// Whether the first poll tells whether it can be now.
+    #[doc(hidden)]
+    pub fn is_near(&self) -> bool {
+        !matches!(self.state, State::Remote(_) | State::Race(..))
     }
 
     /// Runs it on this thread.

@@ -215,11 +215,13 @@ fn serve(stream: Stream, Listed { shared, number }: &Listed) -> io::Result<()> {
     } else {
         Ok(shared.set.describe())
     };
+    if welcome.is_ok() {
+        lock(&shared.clients).strangers.remove(number);
+    }
     sink.send(&Frame::new(Kind::Welcome, 0, PROTOCOL, body(&welcome)))?;
     if let Err(reason) = welcome {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
     }
-    lock(&shared.clients).strangers.remove(number);
     source.stream().wait_forever()?;
     stream.set_write_timeout(None)?;
     let (outbox, to_send) = unbounded();

@@ -98,13 +98,9 @@ fn sleep(waker: Option<&Waker>, park: &dyn Fn()) {
     }
     // What was entered last decides whether this thread may be left, and the pool's own runtime goes on with what it leaves.
     let here = Handle::try_current().map(|here| here.runtime_flavor());
-    match runtime.filter(|_| matches!(here, Ok(RuntimeFlavor::MultiThread))) {
-        Some(runtime) => {
-            let _context = runtime.enter();
-            tokio::task::block_in_place(park);
-        }
-        None => here::blocking(park),
-    }
+    let runtime = runtime.filter(|_| matches!(here, Ok(RuntimeFlavor::MultiThread)));
+    let _context = runtime.as_ref().map(Handle::enter);
+    here::blocking(park);
 }
 
 /// What this thread runs for pools that would not be told otherwise; and the runtime that polls what it runs, if that has other threads.

@@ -181,7 +181,14 @@ impl LimitsServer {
             future: Mutex::new(Some(future)),
             turn: AtomicU8::new(IDLE),
         });
-        let replaced = lock(&self.table).wishes.insert(id, Arc::clone(&wish));
+        let replaced = {
+            let mut table = lock(&self.table);
+            if table.closed {
+                drop(table);
+                return; // with the wish, as though it had been given up
+            }
+            table.wishes.insert(id, Arc::clone(&wish))
+        };
         drop(replaced); // a wish that is dropped lets others have their turn, which answers: not under the lock
         wish.wake();
     }

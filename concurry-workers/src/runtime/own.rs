@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use concurry_core::park;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::here;
+
 /// The shared runtime: started with the first use, with all drivers, and kept until the process ends.
 ///
 /// # Errors
@@ -31,7 +33,7 @@ pub(crate) fn handle() -> io::Result<&'static Handle> {
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let handle =
         handle().unwrap_or_else(|error| panic!("the system lets concurry start no runtime: {error}"));
-    let _context = handle.enter();
+    let _context = here::enter(handle);
     // Of what tokio lets the task do that this thread may run, the future takes nothing: when that is used up, tokio has what comes next
     // wait until the task has given way, which it does not before this has ended.
     park::block_on(tokio::task::unconstrained(future))

@@ -101,7 +101,7 @@ impl<W: Worker> Sync<W> {
                 Err(TryLockError::WouldBlock) => admission.give_way(),
             };
             let turn = lock(&self.turn);
-            if park::idle_on(admission.is_decided(limits)) {
+            if park::still_on(admission.is_decided(limits)) {
                 return Some(turn);
             }
         }

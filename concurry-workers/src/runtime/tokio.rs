@@ -29,7 +29,7 @@ use crate::pool::{Known, Note, PoolStats, Popped, Route, Sleeper, tell_all};
 use crate::worker::{Access, ExclusiveGuard, Job, Worker};
 
 /// Why a worker that was to come does not.
-const SHUT_DOWN: &str = "the tokio runtime of its pool is shut down";
+const SHUT_DOWN: &str = "the tokio runtime of its pool is shut down, or has no thread for it";
 
 /// As many as tokio lets a task take from a channel in one go.
 const CALLS_A_STINT: usize = 128;

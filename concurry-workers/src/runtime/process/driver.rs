@@ -127,7 +127,8 @@ impl<W: Worker> Driver<W> {
 
     /// The child has made its worker anew.
     pub(super) fn has_worker(&self) {
-        lock(&self.flight).has_worker();
+        let overdue = lock(&self.flight).has_worker();
+        drop(overdue);
     }
 
     pub(super) fn is_closing(&self) -> bool {

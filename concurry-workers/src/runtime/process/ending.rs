@@ -90,6 +90,17 @@ impl<W: Worker> Driver<W> {
         result
     }
 
+    /// Has the child, which makes its worker anew, as much time for that as it had to start.
+    pub(super) fn expects_worker(&self) {
+        let group = lock(&self.flight).link.as_ref().map(Link::group);
+        if let (Some(timeout), Some(group)) = (self.shared.processes.process.start_timeout, group) {
+            let over = Waker::from(Arc::new(GraceIsOver(group)));
+            let guard = self.clock.wake_at(self.clock.now() + timeout, over);
+            let before = lock(&self.flight).overdue.replace(guard);
+            drop(before);
+        }
+    }
+
     /// Asks a child to end; when the grace is over it is not asked any more.
     fn end(&self, group: Arc<Group>) {
         let grace = self.shared.processes.kill_grace;

@@ -39,6 +39,8 @@ pub(super) struct Flight<M> {
     /// The call for whose sake the child is being ended, and what ends it if it does not listen.
     pub(super) ending: Option<u64>,
     pub(super) grace: Option<WakeGuard>,
+    /// What ends a child that does not make its worker anew in time.
+    pub(super) overdue: Option<WakeGuard>,
 }
 
 /// Whether a child is sent calls.
@@ -86,6 +88,7 @@ impl<M> Flight<M> {
             gate: Gate::Open,
             ending: None,
             grace: None,
+            overdue: None,
         }
     }
 
@@ -97,11 +100,12 @@ impl<M> Flight<M> {
         self.window.shrinks();
     }
 
-    /// The child has made its worker anew.
-    pub(super) fn has_worker(&mut self) {
+    /// The child has made its worker anew. What would have ended it comes back: not under the lock.
+    pub(super) fn has_worker(&mut self) -> Option<WakeGuard> {
         if self.gate == Gate::Rebuilding {
             self.gate = Gate::Open;
         }
+        self.overdue.take()
     }
 
     /// For how many more calls there is room.

@@ -87,6 +87,7 @@ impl<W: Worker> Driver<W> {
             // Before the caller knows: when it was one too many, its next call is told so.
             self.shared.rebuilt_elsewhere();
             self.put_back();
+            self.expects_worker();
         }
         let Taken { message, mut noted, .. } = call;
         // Nobody needs what a child has not sent because it was cancelled.
@@ -156,7 +157,7 @@ impl<W: Worker> Driver<W> {
             flight.bytes = 0;
             flight.window.shrinks();
             flight.has_no_past();
-            let ended = (flight.link.take(), flight.grace.take());
+            let ended = (flight.link.take(), flight.grace.take(), flight.overdue.take());
             (begun, others, flight.ending.take(), ended)
         };
         drop(ended);
