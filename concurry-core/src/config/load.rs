@@ -96,12 +96,13 @@ impl Config {
     ///
     /// ```
     /// use concurry_core::config::Config;
+    /// use concurry_core::mode::ExecutionMode;
     ///
     /// # fn main() -> Result<(), concurry_core::config::ConfigError> {
     /// let mut config = Config::load()?;
     /// config.pool.max_workers.get_or_insert(2);
     /// Config::global().set(config);
-    /// assert!(Config::current().thread.max_workers.is_some());
+    /// assert!(Config::current().of(ExecutionMode::Thread).max_workers.is_some());
     /// # Ok(()) }
     /// ```
     pub fn load() -> Result<Self, ConfigError> {
