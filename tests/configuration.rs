@@ -243,6 +243,10 @@ fn a_mistake_names_the_place_the_key_and_what_would_do() {
             in_file("[thread]\nmax_workers = 0"),
             ["concurry.toml", "`thread.max_workers` is 0", "at least one worker"],
         ),
+        (
+            in_environment("CONCURRY_POOL", "{ max_workers = 0 }"),
+            ["CONCURRY_POOL:", "`pool.max_workers` is 0", "at least one worker"],
+        ),
         (in_file("[sync]\nmax_workers = 2"), ["concurry.toml", "`sync.max_workers` is 2", "exactly 1"]),
         (
             in_file("[pool]\nmax_workers = 'many'"),

@@ -62,13 +62,17 @@ pub fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Panicked> {
     })
 }
 
-/// Whether something can be done, where a library tells that by panicking: this prints nothing.
-pub fn can(probe: impl FnOnce()) -> bool {
+/// Does what a library refuses by panicking: that prints nothing.
+///
+/// # Errors
+///
+/// What was panicked with.
+pub fn attempt<R>(body: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
     add_hook();
     let outer = IS_PROBE.replace(true);
-    let done = catch_unwind(AssertUnwindSafe(probe));
+    let done = catch_unwind(AssertUnwindSafe(body));
     IS_PROBE.set(outer);
-    done.is_ok()
+    done
 }
 
 /// Runs foreign code whose panic is nobody's answer: it ends here, in the log, as that of `what`; `None` then.

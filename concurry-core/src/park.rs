@@ -206,10 +206,14 @@ pub fn sleep_by(how: HowToSleep) {
     HOW_TO_SLEEP.get_or_init(|| how);
 }
 
-/// Has this thread sleep by `park`; nobody is told.
+/// Has this thread sleep by `park`; who watches it is not told.
 pub(crate) fn nap(park: &dyn Fn()) {
+    sleep_until(None, park);
+}
+
+fn sleep_until(waker: Option<&Waker>, park: &dyn Fn()) {
     match HOW_TO_SLEEP.get() {
-        Some(how) => how(None, park),
+        Some(how) => how(waker, park),
         None => park(),
     }
 }
@@ -220,10 +224,7 @@ fn sleep(waker: &Waker) {
     for watch in &watched {
         watch.falls_asleep(waker);
     }
-    match HOW_TO_SLEEP.get() {
-        Some(how) => how(Some(waker), &std::thread::park),
-        None => std::thread::park(),
-    }
+    sleep_until(Some(waker), &std::thread::park);
     for watch in &watched {
         watch.wakes_up();
     }

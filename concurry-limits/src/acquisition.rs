@@ -135,7 +135,8 @@ impl LimitSetAcquisition {
     /// let account = LimitSet::builder().limit(CallLimit::new(500, Window::MINUTE)).build()?;
     /// let acquired = account.acquire(())?;
     /// let headers = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1.5s")]; // the server's answer
-    /// acquired.feedback(FeedbackHeaders::openai().read(headers, SystemTime::now())?);
+    /// let said = FeedbackHeaders::openai().read(headers, SystemTime::now());
+    /// acquired.feedback(said.unwrap_or_else(|odd| odd.understood().clone()));
     /// assert!(account.try_acquire(()).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

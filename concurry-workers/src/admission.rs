@@ -97,24 +97,12 @@ impl Admission {
                 return true;
             }
         };
-        let mut acquire = limits.acquire_async(needed.as_slice()).at_once();
-        let outcome = if acquire.is_near() {
-            Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop()))
-        } else {
-            // The answer takes its time there.
-            match acquire.await {
-                Err(LimitError::Unavailable { .. } | LimitError::Timeout { .. }) => Poll::Pending,
-                outcome => Poll::Ready(outcome),
-            }
+        let Some(outcome) = limits.acquire_async(needed.as_slice()).now().await else {
+            self.0 = State::Needed(needed);
+            return false;
         };
-        match outcome {
-            Poll::Pending => self.0 = State::Needed(needed),
-            Poll::Ready(outcome) => {
-                self.decide(needed, outcome);
-                return true;
-            }
-        }
-        false
+        self.decide(needed, outcome);
+        true
     }
 
     /// Whoever it is for has to wait for something else first, which may wait for the very thing that was granted: gives it back,
@@ -197,6 +185,34 @@ pub fn admitted<T, E>(
         Err(error) => {
             promise.complete(Err(error.widen()));
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use concurry_core::park::block_on;
+    use concurry_limits::{LimitSet, ResourceLimit};
+
+    use super::*;
+    use crate::limit_server::{ConnectLimits, LimitServer};
+
+    #[test]
+    fn a_far_set_is_waited_for_until_it_answers() {
+        let set = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).build().unwrap();
+        let server = LimitServer::bind("127.0.0.1:0", "a token", &set).unwrap();
+        let far = LimitSet::connect(server.address(), "a token").unwrap();
+        for limits in [LimitPool::new([far]), LimitPool::new([set.clone()])] {
+            let mut admission = Admission::of(vec![("doors", 1)]);
+            let held = set.acquire(()).unwrap();
+            assert!(!block_on(admission.is_decided(&limits)), "not now");
+            assert_eq!(admission.needed(), [("doors", 1)], "it is to be asked for again");
+            drop(held);
+            assert!(block_on(admission.is_decided(&limits)));
+            drop(admission.take().unwrap());
+            while set.stats().limits[0].in_use > 0 {
+                std::thread::yield_now(); // what is given back is on its way
+            }
         }
     }
 }

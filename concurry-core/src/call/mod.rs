@@ -15,6 +15,7 @@
 //! * [`explain`](Explanation): how it stands with a call, and who can say so.
 //! * [`error`](CallError): what can go wrong with a call.
 //! * [`refused`](NotAdmitted): a call that is not run: not admitted, or without room.
+//! * `kept`: a value that an error hands back.
 //! * [`rejected_result`](RejectedResult): what a method returned that a retry did not accept.
 //! * [`exhausted`](RetriesExhausted): a call that was tried as often as it may be.
 
@@ -27,6 +28,7 @@ mod exhausted;
 mod explain;
 mod handle;
 mod here;
+mod kept;
 #[cfg(all(test, loom))]
 mod models;
 mod pending;

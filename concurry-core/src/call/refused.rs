@@ -3,9 +3,8 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
-use std::sync::Mutex;
 
-use crate::sync::lock;
+use super::kept::Kept;
 
 /// Why a call can never be admitted by the limits that its method declared.
 ///
@@ -45,21 +44,19 @@ impl NotAdmitted {
 pub struct Rejected(Box<Returned>);
 
 struct Returned {
-    /// Behind a lock that is only taken by its owner: so the error can be shared, whatever the arguments are.
-    arguments: Mutex<Option<Box<dyn Any + Send>>>,
+    arguments: Kept,
     capacity: usize,
 }
 
 impl Rejected {
     /// Of a queue in which `capacity` calls may wait.
     pub fn new(arguments: impl Any + Send, capacity: usize) -> Self {
-        Self(Box::new(Returned { arguments: Mutex::new(Some(Box::new(arguments))), capacity }))
+        Self(Box::new(Returned { arguments: Kept::new(arguments), capacity }))
     }
 
     /// The arguments, as a tuple of the types that the method takes; `None` for any other type.
     pub fn into_arguments<A: Any>(self) -> Option<A> {
-        let arguments = lock(&self.0.arguments).take()?;
-        arguments.downcast().ok().map(|arguments| *arguments)
+        self.0.arguments.into()
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Mutex;
 
-use crate::panics::Held;
-use crate::sync::lock;
+use super::kept::Kept;
 
 /// A result that `until` did not accept, by value.
 ///
@@ -18,16 +16,14 @@ use crate::sync::lock;
 /// assert_eq!(half.into_value::<String>().as_deref(), Some("half an answer"));
 /// ```
 pub struct RejectedResult {
-    /// Behind a lock that is only taken by its owner: so the error can be shared, whatever the value is. A panic in its `Drop` reaches
-    /// nobody.
-    value: Mutex<Option<Held<Box<dyn Any + Send>>>>,
+    value: Kept,
     shown: String,
 }
 
 impl RejectedResult {
     /// Of this value, which is shown so.
     pub fn new(value: impl Any + Send, shown: String) -> Self {
-        Self { value: Mutex::new(Some(Held::new(Box::new(value)))), shown }
+        Self { value: Kept::new(value), shown }
     }
 
     /// The value's `Debug` text, or its type if it has none.
@@ -37,8 +33,7 @@ impl RejectedResult {
 
     /// The value, as what the method returns; `None` for any other type.
     pub fn into_value<T: Any>(self) -> Option<T> {
-        let value = lock(&self.value).take()?;
-        value.with(|value| value.downcast().ok().map(|value| *value))?
+        self.value.into()
     }
 }
 

@@ -17,10 +17,5 @@ fn limit(said: &Said, name: &str, key: &str) -> Result<Feedback, FeedbackError> 
     let remaining = said.number(&format!("anthropic-ratelimit-{name}-remaining"))?;
     let limit = said.number(&format!("anthropic-ratelimit-{name}-limit"))?;
     let reset = said.time(&format!("anthropic-ratelimit-{name}-reset"), time::rfc3339)?;
-    Ok(match (remaining, reset) {
-        (Some(remaining), Some(reset)) => {
-            Feedback::replenished(key, remaining, limit.unwrap_or(remaining), reset)
-        }
-        _ => Feedback::default(),
-    })
+    Ok(Feedback::bucket(key, remaining, limit, reset))
 }

@@ -27,10 +27,5 @@ fn limit(said: &Said, name: &str, key: &str) -> Result<Feedback, FeedbackError> 
     let limit = said.known_number(&format!("x-ratelimit-limit-{name}"))?;
     let reset =
         said.time(&format!("x-ratelimit-reset-{name}"), |header, value, _| time::go_duration(header, value))?;
-    Ok(match (remaining, reset) {
-        (Some(remaining), Some(reset)) => {
-            Feedback::replenished(key, remaining, limit.unwrap_or(remaining), reset)
-        }
-        _ => Feedback::default(),
-    })
+    Ok(Feedback::bucket(key, remaining, limit, reset))
 }

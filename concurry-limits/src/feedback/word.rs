@@ -104,6 +104,17 @@ impl Feedback {
         Self::replenished(key, remaining, remaining, reset)
     }
 
+    /// What the three figures of a bucket say, of which the capacity may be left out; nothing where another one is.
+    pub(super) fn bucket(
+        key: &str,
+        remaining: Option<u64>,
+        capacity: Option<u64>,
+        full_in: Option<Duration>,
+    ) -> Self {
+        let (Some(remaining), Some(full_in)) = (remaining, full_in) else { return Self::default() };
+        Self::replenished(key, remaining, capacity.unwrap_or(remaining), full_in)
+    }
+
     /// At most `remaining` more are to be admitted on the limit of this key now, and evenly more with time, to `full` at
     /// `full_in` from now: a bucket that is refilled.
     ///

@@ -116,28 +116,33 @@ impl Acquire {
         self
     }
 
-    /// The same request, as yet not begun, made so that it ends with its first answer, be that a timeout: a set of this process gives it
-    /// when it is polled once, and then leaves the queue when it is dropped.
+    /// The outcome of a request that has not begun, if that needs no wait; a refusal is not counted in a set of this process. Another
+    /// process is waited for as long as its answer takes.
     #[doc(hidden)]
-    pub fn at_once(mut self) -> Self {
+    pub async fn now(mut self) -> Option<Outcome> {
+        if let State::Planned(_) = self.state {
+            return match Pin::new(&mut self).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(outcome) => Some(outcome),
+                Poll::Pending => None,
+            };
+        }
+        match self.impatient().await {
+            Err(LimitError::Unavailable { .. } | LimitError::Timeout { .. }) => None,
+            outcome => Some(outcome),
+        }
+    }
+
+    /// The same request, as yet not begun, that is refused where it would have to wait.
+    fn impatient(mut self) -> Self {
         match &mut self.state {
+            State::Planned(plan) => plan.patience = Patience::None,
             State::Remote(RemoteWaiting { state: Asking::Planned { wait, .. }, .. }) => *wait = Wait::Never,
             State::Race(parts, _) => {
-                let at_once = |part: Self| match part.state {
-                    State::Planned(plan) => Self::planned(Plan { patience: Patience::None, ..plan }),
-                    _ => part.at_once(),
-                };
-                *parts = std::mem::take(parts).into_iter().map(at_once).collect();
+                *parts = std::mem::take(parts).into_iter().map(Self::impatient).collect();
             }
             _ => {}
         }
         self
-    }
-
-    /// Whether the first poll tells whether it can be now.
-    #[doc(hidden)]
-    pub fn is_near(&self) -> bool {
-        !matches!(self.state, State::Remote(_) | State::Race(..))
     }
 
     /// Runs it on this thread.

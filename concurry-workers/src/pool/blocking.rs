@@ -92,13 +92,15 @@ impl Drop for Asleep {
 fn sleep(waker: Option<&Waker>, park: &dyn Fn()) {
     let (sleepers, runtime) = those_who_sleep();
     // Who sleeps for a time, or for a limit, waits for no call in vain.
-    let asleep = Asleep(if waker.is_some() { sleepers } else { Vec::new() });
-    for (sleeper, waker) in asleep.0.iter().zip(waker.into_iter().cycle()) {
-        sleeper.falls_asleep(waker);
-    }
+    let _asleep = waker.map(|waker| {
+        let asleep = Asleep(sleepers);
+        for sleeper in &asleep.0 {
+            sleeper.falls_asleep(waker);
+        }
+        asleep
+    });
     // What was entered last decides whether this thread may be left, and the pool's own runtime goes on with what it leaves.
-    let here = Handle::try_current().map(|here| here.runtime_flavor());
-    let runtime = runtime.filter(|_| matches!(here, Ok(RuntimeFlavor::MultiThread)));
+    let runtime = runtime.filter(|_| here::has_threads());
     let _context = runtime.as_ref().map(Handle::enter);
     here::blocking(park);
 }

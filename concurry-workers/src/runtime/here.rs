@@ -1,8 +1,9 @@
-//! What tokio lets this thread do. It tells some of that by panicking alone, so it is asked in advance.
+//! What tokio lets this thread do. It tells some of that by panicking alone.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::panic::resume_unwind;
 
-use concurry_core::panics::can;
+use concurry_core::panics::attempt;
 use tokio::runtime::{EnterGuard, Handle, Id, RuntimeFlavor};
 use tokio::task::block_in_place;
 
@@ -33,13 +34,29 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Runs `wait`, which blocks this thread; where that belongs to a runtime, others go on with what it was to run.
-pub(crate) fn blocking<R>(wait: impl FnOnce() -> R) -> R {
-    let has_others = Handle::try_current()
-        .is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread)
-        // Not within a `LocalSet`, and not where a runtime of one thread runs and the handle of another one was entered.
-        && can(|| block_in_place(|| ()));
-    if has_others { block_in_place(wait) } else { wait() }
+/// Runs `wait`, which blocks this thread and does nothing else; where that belongs to a runtime, others go on with what it was to run.
+pub(crate) fn blocking<R>(wait: impl Fn() -> R) -> R {
+    if !has_threads() {
+        return wait();
+    }
+    let has_begun = Cell::new(false);
+    let done = attempt(|| {
+        block_in_place(|| {
+            has_begun.set(true);
+            wait()
+        })
+    });
+    match done {
+        Ok(result) => result,
+        Err(panic) if has_begun.get() => resume_unwind(panic),
+        // Tokio refuses within a `LocalSet`, and where a runtime of one thread runs and the handle of another one was entered.
+        Err(_) => wait(),
+    }
+}
+
+/// Whether what this thread belongs to is a runtime of several.
+pub(crate) fn has_threads() -> bool {
+    Handle::try_current().is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 /// Whether nobody but this thread runs what is on that runtime: it has no others, and this one runs it just now. A blocking thread of
@@ -49,5 +66,5 @@ pub(crate) fn is_run_by_this_thread(runtime: &Handle) -> bool {
     let is_here = || Handle::try_current().is_ok_and(|here| here.id() == runtime.id()) || is_below();
     runtime.runtime_flavor() == RuntimeFlavor::CurrentThread
         && is_here()
-        && !can(|| runtime.block_on(std::future::ready(())))
+        && attempt(|| runtime.block_on(std::future::ready(()))).is_err()
 }
