@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use crate::call::catch_up;
+use crate::call::{Look, catch_up};
 use crate::clock::{self, Clock, Timestamp};
 use crate::spin::Spin;
 
@@ -61,7 +61,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     run(future, sleep)
 }
 
-/// As [`block_on`], for what is often done soon: looks for a while whether `is_done` before it sleeps.
+/// As [`block_on`], for what is often done soon: looks for a while whether it `is_done` before it sleeps. `help` does the looking by
+/// what it is given, with a step of its own that may bring the end about, and which says when to look no more.
 ///
 /// # Panics
 ///
@@ -70,16 +71,25 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// # Examples
 ///
 /// ```
-/// assert_eq!(concurry_core::park::look_and_block_on(|| true, async { 6 * 7 }), 42);
+/// use std::cell::Cell;
+///
+/// let done = Cell::new(false);
+/// let work = |look: concurry_core::call::Look<'_>| look(&mut || done.replace(true));
+/// assert_eq!(concurry_core::park::look_and_block_on(|| done.get(), work, async { 6 * 7 }), 42);
 /// ```
-pub fn look_and_block_on<F: Future>(is_done: impl Fn() -> bool, future: F) -> F::Output {
+pub fn look_and_block_on<F: Future>(
+    is_done: impl Fn() -> bool,
+    help: impl FnOnce(Look<'_>),
+    future: F,
+) -> F::Output {
     thread_local! {
         static SPIN: Cell<Spin> = const { Cell::new(Spin::new()) };
     }
     let clock = clock::system();
     let start = clock.now();
     let mut spin = SPIN.try_with(Cell::take).unwrap_or_default();
-    let done = spin.until(&*clock, start, is_done);
+    let mut done = false;
+    help(&mut |step| done = spin.until(&*clock, start, || is_done() || step()));
     let output = block_on(future);
     if !done {
         spin.waited(clock.now() - start);

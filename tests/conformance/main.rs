@@ -35,6 +35,7 @@ mod queueing;
 mod recycling;
 mod retries;
 mod staffing;
+mod standing_in;
 mod stats;
 mod tasks;
 mod waiters;

@@ -123,12 +123,26 @@ pub trait Explains: Send + Sync {
 
     /// Ends the process that runs a call which was cancelled, if it runs in one of its own.
     fn end_by_force(&self, call: usize, age: Option<u64>);
+
+    /// Has `look` look for the end of the call of this number, with a step of its own where a thread that waits can do what brings that
+    /// end about; whoever looks calls the step between looks, and ends when it says true.
+    fn help(&self, call: usize, look: Look<'_>) {
+        let _ = call;
+        look(&mut || false);
+    }
 }
+
+/// Looks for something for a while; the step that it is given is called again and again meanwhile.
+#[doc(hidden)]
+pub type Look<'a> = &'a mut dyn FnMut(&mut dyn FnMut() -> bool);
 
 /// The number of a pool; none for calls that were submitted to no pool.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Origin(u32);
+
+/// The numbers of pools that can help who waits for a call have this bit: nobody else is asked.
+const HELPS: u32 = 1 << 31;
 
 static POOLS: Mutex<BTreeMap<u32, Weak<dyn Explains>>> = Mutex::new(BTreeMap::new());
 
@@ -148,6 +162,14 @@ impl Origin {
         }
     }
 
+    /// Has `look` look for the end of the call of this number, with the help of its pool.
+    pub(super) fn help(self, call: usize, look: Look<'_>) {
+        match Some(self).filter(|origin| origin.0 & HELPS != 0).and_then(Self::pool) {
+            Some(pool) => pool.help(call, look),
+            None => look(&mut || false),
+        }
+    }
+
     pub(super) fn pool(self) -> Option<Arc<dyn Explains>> {
         if self == Self::default() { None } else { lock(&POOLS).get(&self.0).and_then(Weak::upgrade) }
     }
@@ -159,13 +181,14 @@ impl Origin {
 pub struct Registered(Origin);
 
 impl Registered {
-    /// Gives a pool a number.
-    pub fn new(pool: Weak<dyn Explains>) -> Self {
+    /// Gives a pool a number; one that [`helps`](Explains::help) is known by it.
+    pub fn new(pool: Weak<dyn Explains>, helps: bool) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let mut pools = lock(&POOLS);
         loop {
-            // After 2³² pools the numbers begin anew.
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            // After 2³¹ pools the numbers begin anew.
+            let number = NEXT.fetch_add(1, Ordering::Relaxed) & !HELPS;
+            let number = if helps && number != 0 { number | HELPS } else { number };
             if number != 0 && !pools.contains_key(&number) {
                 pools.insert(number, pool);
                 return Self(Origin(number));

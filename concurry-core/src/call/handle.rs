@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::cell::{Cell, Watch};
 use super::here::Here;
-use super::{CallError, Cancellation, Canceller, Explanation, Outcome};
+use super::{CallError, Cancellation, Canceller, Explanation, Look, Outcome};
 use crate::{clock, park};
 
 /// A call that was submitted: wait for it with [`result`](Self::result), or `.await` it on any executor.
@@ -98,7 +98,8 @@ impl<T, E> Call<T, E> {
     }
 
     /// Blocks until the call is done and takes its result. Before the thread sleeps it looks for some microseconds, if waits on
-    /// it have been short: to be woken takes longer than a short call.
+    /// it have been short: to be woken takes longer than a short call. In process mode it may read the answer itself meanwhile, and then
+    /// completes the call on this thread.
     ///
     /// # Errors
     ///
@@ -106,7 +107,8 @@ impl<T, E> Call<T, E> {
     pub fn result(self) -> Outcome<T, E> {
         self.take_whole().unwrap_or_else(|call| {
             let cell = call.cell();
-            park::look_and_block_on(|| cell.is_done(), call)
+            let help = |look: Look<'_>| cell.origin().help(cell.id(), look);
+            park::look_and_block_on(|| cell.is_done(), help, call)
         })
     }
 

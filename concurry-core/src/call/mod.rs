@@ -42,7 +42,7 @@ pub use cancellation::{Cancellation, Canceller};
 pub use cell::Watch;
 pub use error::{CallError, NotSent, Panicked, WorkerDied};
 pub use exhausted::{AttemptEnd, AttemptVerdict, FailedAttempt, RetriesExhausted};
-pub use explain::{Explains, Explanation, HeldBy, Origin, Registered};
+pub use explain::{Explains, Explanation, HeldBy, Look, Origin, Registered};
 pub use handle::Call;
 pub use promise::Promise;
 pub use refused::{NotAdmitted, Rejected};

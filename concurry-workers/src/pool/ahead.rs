@@ -6,9 +6,10 @@
 //! by new ones, nothing is taken ahead, since the oldest would be out of reach.
 
 use std::collections::VecDeque;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
+use concurry_core::call::Look;
 use concurry_core::panics::discard;
 use concurry_core::when_full::WhenFull;
 
@@ -17,53 +18,18 @@ use super::ending::tell;
 use super::lanes::Need;
 use super::notes::Noted;
 use super::queue::{Queue, State};
+use super::taken::Taken;
 use crate::worker::Queued;
 
-/// A call that was taken out of its lane, with what puts it back to its place.
-pub(crate) struct Taken<M> {
-    pub(super) need: Need,
-    pub(super) age: u64,
-    pub(crate) message: M,
-    pub(crate) noted: Noted,
-}
-
-/// Where a call was that was taken.
-pub(crate) struct Place {
-    need: Need,
-    age: u64,
-}
-
-impl Place {
-    pub(crate) fn age(&self) -> u64 {
-        self.age
-    }
-}
-
-impl<M> Taken<M> {
-    pub(crate) fn into_parts(self) -> (Place, M, Noted) {
-        (Place { need: self.need, age: self.age }, self.message, self.noted)
-    }
-
-    pub(crate) fn from_parts(Place { need, age }: Place, message: M, noted: Noted) -> Self {
-        Self { need, age, message, noted }
-    }
-
-    pub(crate) fn age(&self) -> u64 {
-        self.age
-    }
-
-    /// Whether any worker could run it.
-    pub(crate) fn is_free(&self) -> bool {
-        self.need.is_free()
-    }
-}
-
-/// A worker that can be ended with the call that it runs.
-pub(crate) trait EndsByForce: Send + Sync {
+/// A worker that has calls at hand in a place of its own.
+pub(crate) trait TakesAhead: Send + Sync {
     /// Nobody needs the result of one of the calls that it has at hand.
     fn is_cancelled(&self);
     /// Ends the worker if it runs this call, known by its age or else by its number; whether it had the call.
     fn end_by_force(&self, call: usize, age: Option<u64>) -> bool;
+    /// Has `look` look for the end of this call, reading its answer meanwhile, if it is the only one that the worker has and nobody else
+    /// reads it; whether it was.
+    fn help(self: Arc<Self>, call: usize, look: Look<'_>) -> bool;
 }
 
 /// What a worker that has calls at hand is to do.
@@ -90,7 +56,7 @@ pub(super) struct Ahead {
 struct Hand {
     /// None when that worker is not there, or takes none ahead.
     waker: Option<Waker>,
-    ender: Option<Weak<dyn EndsByForce>>,
+    ender: Option<Weak<dyn TakesAhead>>,
     /// Calls that it has, by age and number, in the order in which it runs them; the first one runs.
     calls: VecDeque<(u64, usize)>,
     /// Those of them that any worker could run.
@@ -186,13 +152,19 @@ impl Ahead {
     }
 
     /// The workers that have a call of this number: of one that has ended, and is not settled yet, another may have it by now.
-    pub(super) fn who_have(&self, call: usize) -> Vec<Weak<dyn EndsByForce>> {
+    pub(super) fn who_have(&self, call: usize) -> Vec<Weak<dyn TakesAhead>> {
         let has_it = |hand: &&Hand| hand.calls.iter().any(|(_, number)| *number == call);
         self.hands.iter().filter(has_it).filter_map(|hand| hand.ender.clone()).collect()
     }
 
+    /// The worker that has this call and no other.
+    pub(super) fn whose(&self, call: usize) -> Option<Weak<dyn TakesAhead>> {
+        let has_it_alone = |hand: &&Hand| hand.calls.len() == 1 && hand.calls[0].1 == call;
+        self.hands.iter().find(has_it_alone)?.ender.clone()
+    }
+
     /// What ends each of them by force.
-    pub(super) fn enders(&self) -> Vec<Weak<dyn EndsByForce>> {
+    pub(super) fn enders(&self) -> Vec<Weak<dyn TakesAhead>> {
         self.hands.iter().filter_map(|hand| hand.ender.clone()).collect()
     }
 
@@ -220,7 +192,7 @@ impl Ahead {
 
 impl<M: Queued> Queue<M> {
     /// Worker `number` takes calls ahead from now on; `waker` has it look for more, or put some back.
-    pub(crate) fn takes_ahead(&self, number: usize, waker: Waker, ender: Weak<dyn EndsByForce>) {
+    pub(crate) fn takes_ahead(&self, number: usize, waker: Waker, ender: Weak<dyn TakesAhead>) {
         let mut state = self.state();
         state.take_in();
         let hands = &mut state.ahead.hands;

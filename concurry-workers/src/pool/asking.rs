@@ -10,12 +10,12 @@ use concurry_core::call::CallError;
 use concurry_core::panics::{self, discard};
 use concurry_limits::LimitPool;
 
-use super::ahead::Taken;
 use super::ending::{tell, wake};
 use super::lane::Asked;
 use super::lanes::Need;
 use super::queue::{Popped, Queue, taken};
 use super::staffing::Help;
+use super::taken::Taken;
 use crate::admission::Admission;
 use crate::worker::Queued;
 

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use concurry_core::call::{Explains, Explanation, HeldBy};
+use concurry_core::call::{Explains, Explanation, HeldBy, Look};
+use concurry_core::sync::lock;
 use concurry_limits::{Admission, LimitPool};
 
 use super::lane::Gate;
@@ -132,6 +133,13 @@ impl<M: Queued> Explains for Queue<M> {
 
     fn is_cancelled(&self, call: usize) {
         self.counts_cancelled(call);
+    }
+
+    fn help(&self, call: usize, look: Look<'_>) {
+        let whose = lock(&self.state).ahead.whose(call);
+        if !whose.and_then(|ender| ender.upgrade()).is_some_and(|ender| ender.help(call, look)) {
+            look(&mut || false);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! * `asking`: limits are asked for a call.
 //! * `lane`: calls that need the same, and whether the next of them may be asked for.
 //! * `balancing`: which worker a call is routed to, if to a certain one.
+//! * `taken`: a call that was taken out of the queue.
 //! * `ahead`: calls that a worker has at hand before it is free to run them.
 //! * `cancelled`: calls that take no room any more.
 //! * `idle`: the workers that are to be woken.
@@ -54,6 +55,7 @@ mod staffing;
 mod state;
 mod stats;
 mod submitting;
+mod taken;
 mod trace;
 
 pub use concurry_core::balancing::{LoadBalancing, UnknownLoadBalancing};
@@ -62,7 +64,7 @@ pub use handle::PoolHandle;
 pub use stats::{PoolStats, Times, WorkerStates};
 pub use submitting::Route;
 
-pub(crate) use ahead::{EndsByForce, Outlook, Place, Taken};
+pub(crate) use ahead::{Outlook, TakesAhead};
 pub(crate) use blocking::Known;
 pub(crate) use comeback::{Return, Ticket};
 pub(crate) use deadlock::{Sleeper, tell_all};
@@ -72,4 +74,5 @@ pub(crate) use queue::{Popped, Queue, QueueOptions};
 pub(crate) use staffing::Staffing;
 pub(crate) use stats::Counters;
 pub(crate) use submitting::Refused;
+pub(crate) use taken::{Place, Taken};
 pub(crate) use trace::{Names, caller};

@@ -21,7 +21,7 @@ use concurry_core::sync::lock;
 use concurry_core::when_full::WhenFull;
 use concurry_limits::LimitPool;
 
-use super::ahead::{Ahead, Taken, call_back};
+use super::ahead::{Ahead, call_back};
 use super::apart::Apart;
 use super::balancing::Workers;
 use super::deadlock::Within;
@@ -34,6 +34,7 @@ use super::presence::Presence;
 use super::returns::Returns;
 use super::staffing::{Hire, Staffing};
 pub(super) use super::state::State;
+use super::taken::Taken;
 use super::trace::Names;
 #[cfg(feature = "metrics")]
 use crate::metered::Metered;
@@ -93,6 +94,7 @@ impl<M: Queued> Queue<M> {
         let notes = Notes::new(Arc::clone(&options.clock));
         let inbox = Arc::new(Inbox::new(notes.mask()));
         let presence = Arc::default();
+        let helps = options.names.mode == ExecutionMode::Process;
         let is_plain = options.balancing == LoadBalancing::SharedQueue && options.staffing.idle.is_none();
         let state = State {
             lanes: Lanes::new(),
@@ -115,7 +117,7 @@ impl<M: Queued> Queue<M> {
             observers: Vec::new(),
         };
         Arc::new_cyclic(|me: &Weak<Self>| Self {
-            registered: Registered::new(Weak::clone(me) as Weak<dyn Explains>),
+            registered: Registered::new(Weak::clone(me) as Weak<dyn Explains>, helps),
             state: Apart(Mutex::new(state)),
             inbox,
             presence,

@@ -5,13 +5,13 @@ use std::sync::{Arc, Weak};
 use std::task::Wake;
 use std::thread::JoinHandle;
 
-use concurry_core::call::{Explains, Explanation};
+use concurry_core::call::{Explains, Explanation, Look};
 use concurry_core::clock;
 
 use concurry_core::sync::lock;
 use std::task::{Context, Poll, Waker};
 
-use super::{EndsByForce, LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Route, Staffing};
+use super::{LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Route, Staffing, TakesAhead};
 use crate::worker::Message;
 
 impl Message for u32 {
@@ -76,7 +76,7 @@ fn who_waits_for_room_is_woken_by_a_call_that_is_taken_ahead_and_runs_at_once() 
         ..QueueOptions::of(1, clock::system())
     });
     queue.worker_started(0);
-    queue.takes_ahead(0, Waker::noop().clone(), Arc::downgrade(&Arc::new(Nobody)) as Weak<dyn EndsByForce>);
+    queue.takes_ahead(0, Waker::noop().clone(), Arc::downgrade(&Arc::new(Nobody)) as Weak<dyn TakesAhead>);
     push(&queue, 1).unwrap();
     let context = Context::from_waker(Waker::noop());
     let Poll::Ready(Popped::Message(first)) = queue.poll_take(0, &context, &|| false) else {
@@ -101,12 +101,16 @@ fn who_waits_for_room_is_woken_by_a_call_that_is_taken_ahead_and_runs_at_once() 
 fn of_two_calls_of_one_number_both_workers_are_told() {
     struct Told(AtomicBool);
 
-    impl EndsByForce for Told {
+    impl TakesAhead for Told {
         fn is_cancelled(&self) {
             self.0.store(true, Ordering::SeqCst);
         }
 
         fn end_by_force(&self, _: usize, _: Option<u64>) -> bool {
+            false
+        }
+
+        fn help(self: Arc<Self>, _: usize, _: Look<'_>) -> bool {
             false
         }
     }
@@ -117,7 +121,7 @@ fn of_two_calls_of_one_number_both_workers_are_told() {
     queue.worker_started(1);
     let told: Vec<_> = (0..2).map(|_| Arc::new(Told(AtomicBool::new(false)))).collect();
     for (number, told) in told.iter().enumerate() {
-        let ender = Arc::downgrade(told) as Weak<dyn EndsByForce>;
+        let ender = Arc::downgrade(told) as Weak<dyn TakesAhead>;
         queue.takes_ahead(number, Waker::noop().clone(), ender);
         push(&queue, 7).unwrap();
         let context = Context::from_waker(Waker::noop());
@@ -226,10 +230,14 @@ fn an_interrupted_worker_hands_its_wake_up_on() {
 
 struct Nobody;
 
-impl EndsByForce for Nobody {
+impl TakesAhead for Nobody {
     fn is_cancelled(&self) {}
 
     fn end_by_force(&self, _: usize, _: Option<u64>) -> bool {
+        false
+    }
+
+    fn help(self: Arc<Self>, _: usize, _: Look<'_>) -> bool {
         false
     }
 }
@@ -237,7 +245,7 @@ impl EndsByForce for Nobody {
 #[test]
 fn a_call_at_hand_that_was_not_begun_waits_and_knows_its_place() {
     let queue = queue_of(10);
-    let nobody: Weak<dyn EndsByForce> = Weak::<Nobody>::new();
+    let nobody: Weak<dyn TakesAhead> = Weak::<Nobody>::new();
     queue.takes_ahead(0, Waker::noop().clone(), nobody);
     (1..=4).for_each(|n| push(&queue, n).unwrap());
     let first = queue.poll_take(0, &Context::from_waker(Waker::noop()), &|| false);

@@ -7,26 +7,26 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use concurry_core::call::{NotSent, Panicked, WorkerDied};
-use concurry_core::panics::{catch, contain};
+use concurry_core::panics::contain;
 use concurry_limits::{LimitPool, LimitSetAcquisition};
 use crossbeam_channel::unbounded;
 
 use super::answers::Answered;
-use super::codec;
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
+use super::helper::Helper;
 use super::launch::{Launch, Launched};
 use super::life::{Group, Life};
 use super::limits_server::{LimitsServer, May};
 use super::memory::Memory;
 use super::output::Output;
 use super::registry::{self, Registration};
+use super::standing_in::{StandIn, about_limits};
 use super::transport::{
-    Arrival, Calls, Incoming, Nudge, Outlet, Sink, SocketCalls, SocketIncoming, SocketSink, Transport, Until,
-    for_ever, write_as_they_come,
+    Arrival, Calls, Incoming, Nudge, Outlet, Sink, SocketCalls, SocketIncoming, SocketSink, StandsIn,
+    Transport, Until, for_ever, write_as_they_come,
 };
 use super::turns::{self, Turns};
 use crate::error::InitError;
@@ -48,6 +48,8 @@ struct Ends {
     /// Where that goes which is heard while a method runs: one for limits, and one for the link.
     outlets: [Box<dyn Outlet>; 2],
     nudge: Arc<dyn Nudge>,
+    /// What reads while the owner sleeps, where that can be.
+    stands_in: Option<Arc<dyn StandsIn>>,
     /// Sends what goes over a socket; or sees the end of the child, where what is read does not tell it.
     helper: Helper,
 }
@@ -57,12 +59,14 @@ impl Ends {
         #[cfg(target_os = "linux")]
         if transport == Transport::Ring {
             use super::transport::ring::{PoolEnd, pool_end};
-            let (PoolEnd { incoming, calls, aside, nudge }, watch) = pool_end(memory, stream.try_clone()?);
+            let (PoolEnd { incoming, calls, aside, nudge, stands_in }, watch) =
+                pool_end(memory, stream.try_clone()?);
             return Ok(Self {
                 incoming: Box::new(incoming),
                 calls: Box::new(calls),
                 outlets: [Box::new(Arc::clone(&aside)), Box::new(aside)],
                 nudge,
+                stands_in: Some(stands_in),
                 helper: Helper::start("concurry-watcher", watch)?,
             });
         }
@@ -75,28 +79,9 @@ impl Ends {
             calls: Box::new(SocketCalls(outbox.clone())),
             outlets: [Box::new(outbox.clone()), Box::new(outbox)],
             nudge,
+            stands_in: None,
             helper: Helper::start("concurry-writer", move || write_as_they_come(stream, &to_send))?,
         })
-    }
-}
-
-/// A thread that is waited for when this is dropped.
-pub(crate) struct Helper(Option<JoinHandle<()>>);
-
-impl Helper {
-    pub(crate) fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        thread::Builder::new().name(name.to_owned()).spawn(run).map(|thread| Self(Some(thread)))
-    }
-
-    /// Whether it has ended by itself.
-    pub(crate) fn is_done(&self) -> bool {
-        self.0.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        drop(self.0.take().map(JoinHandle::join));
     }
 }
 
@@ -109,6 +94,7 @@ pub(crate) struct Link {
     /// What is heard while a method runs.
     outlet: Box<dyn Outlet>,
     group: Arc<Group>,
+    stand_in: Option<Arc<StandIn>>,
 }
 
 /// What comes from a child.
@@ -200,11 +186,13 @@ impl Connection {
 
     fn start(launched: Launched, limits: &LimitPool) -> io::Result<(Self, Link, UnixStream)> {
         let Launched { life, stream, memory, transport, output } = launched;
-        let Ends { incoming, calls, outlets: [for_limits, outlet], nudge, helper } =
+        let Ends { incoming, calls, outlets: [for_limits, outlet], nudge, stands_in, helper } =
             Ends::new(transport, &stream, &memory)?;
         let limits = LimitsServer::new(limits.sets().to_vec(), for_limits, May::Steer);
         let turns = Turns::new(memory);
-        let link = Link { calls, nudge, turns, limits: Arc::clone(&limits), outlet, group: life.group() };
+        let stand_in = stands_in.map(|desk| Arc::new(StandIn { desk, limits: Arc::clone(&limits) }));
+        let (group, theirs) = (life.group(), Arc::clone(&limits));
+        let link = Link { calls, nudge, turns, limits: theirs, outlet, group, stand_in };
         let connection = Self { life, incoming, limits, _output: output, _helper: helper };
         Ok((connection, link, stream))
     }
@@ -254,13 +242,10 @@ impl Connection {
     /// Waits for the next arrival; none when it was about limits, and is dealt with. The owner is told of that too: it may have
     /// put something off because more was at hand.
     fn receive(&mut self, until: Until<'_>) -> io::Result<Option<Arrival>> {
-        let frame = match self.incoming.next(until)? {
-            Arrival::Frame(frame) if !matches!(frame.kind, Kind::Ready | Kind::Answer) => frame,
-            arrival => return Ok(Some(arrival)),
-        };
-        catch(|| self.limits.receive(&frame)).unwrap_or_else(|panic| Err(io::Error::other(panic)))?;
-        codec::put_aside(frame.body);
-        Ok(None)
+        match self.incoming.next(until)? {
+            Arrival::Frame(frame) => Ok(about_limits(&self.limits, frame)?.map(Arrival::Frame)),
+            arrival => Ok(Some(arrival)),
+        }
     }
 
     /// How long the child has waited for limits since it was asked last. It runs one call at a time, and its frames come in their
@@ -341,6 +326,11 @@ impl Link {
     /// Takes back what was acquired for a call that was taken back.
     pub(crate) fn unlend(&self, id: u64) -> Option<LimitSetAcquisition> {
         self.limits.unlend(id)
+    }
+
+    /// What reads its answers while the owner sleeps, where that can be.
+    pub(crate) fn stand_in(&self) -> Option<&Arc<StandIn>> {
+        self.stand_in.as_ref()
     }
 
     /// What the child is ended by.

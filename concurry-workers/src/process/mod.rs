@@ -34,6 +34,7 @@ mod constructors;
 pub(crate) mod frame;
 #[cfg(all(fuzzing, target_os = "linux"))]
 pub(crate) mod fuzzing;
+mod helper;
 pub mod hook;
 mod io_errors;
 mod launch;
@@ -48,16 +49,19 @@ pub mod registry;
 pub(crate) mod remote_limits;
 mod running;
 mod settings;
+mod standing_in;
 pub(crate) mod transport;
 mod turns;
 
 pub use answers::{Answer, Answered, Encoded, Finished, NoAnswers, PlainAnswers, ResultAnswers, not_decoded};
 pub(crate) use codec::put_aside;
-pub(crate) use connection::{Connection, Ended, Event, Helper, Link, answered, has_panicked, is_not_sent};
+pub(crate) use connection::{Connection, Ended, Event, Link, answered, has_panicked, is_not_sent};
 pub(crate) use frame::{Frame, Hello};
+pub(crate) use helper::Helper;
 pub use io_errors::{IoAnswers, TravelsAsIo};
 pub(crate) use launch::OwnExecutable;
 pub(crate) use life::Group;
 pub use options::ProcessOptions;
 pub(crate) use settings::{Asked, Recycling, Settings};
+pub(crate) use standing_in::StandIn;
 pub use transport::{Transport, UnknownTransport};

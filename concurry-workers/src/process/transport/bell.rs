@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::Duration;
 
-use concurry_core::clock::{self, Clock, Timestamp};
+use concurry_core::clock;
 use concurry_core::spin::Spin;
 use rustix::io::Errno;
 use rustix::thread::futex::{self, Timespec};
 
-use super::{Until, for_ever};
 use crate::process::memory::Memory;
 
 /// One sleeper's bell, in memory that both sides share.
@@ -63,7 +62,7 @@ impl Bell {
     }
 
     /// The same, for so long at most.
-    fn sleep_for(&self, count: u32, time: Option<Duration>) -> io::Result<()> {
+    pub(super) fn sleep_for(&self, count: u32, time: Option<Duration>) -> io::Result<()> {
         let time = time.and_then(|time| Timespec::try_from(time).ok());
         match futex::wait(self.count(), futex::Flags::empty(), count, time.as_ref()) {
             Ok(()) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => Ok(()),
@@ -79,49 +78,28 @@ impl Bell {
     }
 
     /// Returns when `is_ready` says true: at once, after a little spinning, or after having slept.
-    pub(super) fn wait(&self, spin: &mut Spin, is_ready: impl FnMut() -> bool) -> io::Result<()> {
-        self.wait_until(spin, &for_ever, is_ready).map(drop)
-    }
-
-    /// The same, or when it has slept `until` that instant; whether it is ready.
-    pub(super) fn wait_until(
-        &self,
-        spin: &mut Spin,
-        until: Until<'_>,
-        mut is_ready: impl FnMut() -> bool,
-    ) -> io::Result<bool> {
+    pub(super) fn wait(&self, spin: &mut Spin, mut is_ready: impl FnMut() -> bool) -> io::Result<()> {
         if is_ready() {
-            return Ok(true);
+            return Ok(());
         }
         let clock = clock::system();
         let start = clock.now();
         if spin.until(&*clock, start, &mut is_ready) {
-            return Ok(true);
+            return Ok(());
         }
-        let is_ready = self.sleep(&*clock, until(), &mut is_ready)?;
-        spin.waited(clock.now() - start);
-        Ok(is_ready)
-    }
-
-    fn sleep(
-        &self,
-        clock: &dyn Clock,
-        until: Option<Timestamp>,
-        is_ready: &mut impl FnMut() -> bool,
-    ) -> io::Result<bool> {
         loop {
             let count = self.count().load(Ordering::SeqCst);
             self.arm();
-            let left = until.map(|until| until - clock.now());
-            let is_over = left.is_some_and(|left| left.is_zero());
-            if is_ready() || is_over {
-                self.disarm();
-                return Ok(!is_over || is_ready());
-            }
-            self.sleep_for(count, left)?;
             if is_ready() {
-                return Ok(true);
+                self.disarm();
+                break;
+            }
+            self.sleep_since(count)?;
+            if is_ready() {
+                break;
             }
         }
+        spin.waited(clock.now() - start);
+        Ok(())
     }
 }

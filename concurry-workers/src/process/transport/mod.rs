@@ -2,6 +2,7 @@
 //!
 //! * `socket`: a Unix socket pair, or any other stream.
 //! * `ring`: shared memory, on Linux.
+//! * `desk`: who reads what a child says in it.
 //! * `outflow`: the pool's writing end of a stream to its child.
 //! * `aside`: the child's reading end of what is said beside calls.
 //! * `stream`: bytes and frames in shared memory, one direction.
@@ -14,6 +15,8 @@ pub(super) mod aside;
 #[cfg(target_os = "linux")]
 mod bell;
 mod chosen;
+#[cfg(target_os = "linux")]
+mod desk;
 #[cfg(all(fuzzing, target_os = "linux"))]
 pub(super) mod fuzzing;
 mod handover;
@@ -27,6 +30,7 @@ mod stream;
 
 use std::io;
 
+use concurry_core::call::Look;
 use concurry_core::clock::Timestamp;
 use crossbeam_channel::Sender;
 
@@ -74,6 +78,22 @@ pub(super) trait Incoming: Send {
     fn next(&mut self, until: Until<'_>) -> io::Result<Arrival>;
     /// Whether there is more at hand, for which nobody need wait.
     fn has_more(&self) -> bool;
+}
+
+/// Reads for the one who waits for a child, while that sleeps.
+pub(super) trait StandsIn: Send + Sync {
+    /// Has `look` look; each frame that is read meanwhile is given to `take`. Nothing is read unless it `is_due` once nobody else reads.
+    fn stand_in(&self, is_due: &dyn Fn() -> bool, take: &mut dyn FnMut(Frame) -> Took, look: Look<'_>);
+}
+
+/// What was done with a frame.
+pub(super) enum Took {
+    /// It was waited for.
+    Awaited,
+    /// It was dealt with.
+    Other,
+    /// Nothing: it is the owner's, or it was found to make no sense.
+    Left(io::Result<Frame>),
 }
 
 /// Gets the attention of the one who waits for a child.

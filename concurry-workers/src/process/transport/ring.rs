@@ -9,15 +9,15 @@
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use concurry_core::spin::Spin;
 
 use super::aside::Aside;
 use super::bell::Bell;
+use super::desk::{Desk, RingIncoming, Signs};
 use super::outflow::Outflow;
 use super::stream::{Place, Reader, Writer};
-use super::{Arrival, Incoming, Nudge, Sink, Until};
+use super::{Nudge, Sink, StandsIn};
 use crate::process::frame::Frame;
 use crate::process::memory::Memory;
 
@@ -49,37 +49,13 @@ const ROOM: usize = 7 * APART;
 /// The child's listener: until something is said beside calls, and nobody looks.
 const LISTENER: usize = 10 * APART;
 
-/// The pool's receiving half.
-pub(in crate::process) struct RingIncoming {
-    reader: Reader,
-    calls: Arc<Outflow>,
-    aside: Arc<Outflow>,
-    signs: Arc<Signs>,
-    room: Bell,
-    spin: Spin,
-}
-
-/// What others tell the owner of a connection.
-struct Signs {
-    nudged: AtomicBool,
-    gone: AtomicBool,
-    owner: Bell,
-}
-
-impl Nudge for Signs {
-    fn nudge(&self) {
-        if !self.nudged.swap(true, Ordering::SeqCst) {
-            self.owner.ring();
-        }
-    }
-}
-
 /// The pool's end of a ring.
 pub(in crate::process) struct PoolEnd {
     pub(in crate::process) incoming: RingIncoming,
     pub(in crate::process) calls: Arc<Outflow>,
     pub(in crate::process) aside: Arc<Outflow>,
     pub(in crate::process) nudge: Arc<dyn Nudge>,
+    pub(in crate::process) stands_in: Arc<dyn StandsIn>,
 }
 
 /// The pool's end of a ring, and what waits for the end of the child, on a thread of its own.
@@ -90,72 +66,17 @@ pub(in crate::process) fn pool_end(
     let owner = || Bell::new(memory, OWNER);
     let calls = Outflow::new(memory, DOWN, CHILD, owner());
     let aside = Outflow::new(memory, ASIDE, LISTENER, owner());
-    let signs =
-        Arc::new(Signs { nudged: AtomicBool::new(false), gone: AtomicBool::new(false), owner: owner() });
-    let incoming = RingIncoming {
-        reader: Reader::new(memory, UP),
-        calls: Arc::clone(&calls),
-        aside: Arc::clone(&aside),
-        signs: Arc::clone(&signs),
-        room: Bell::new(memory, ROOM),
-        spin: Spin::new(),
-    };
+    let signs = Signs::new(owner());
+    let (reader, room) = (Reader::new(memory, UP), Bell::new(memory, ROOM));
+    let desk = Desk::new(reader, room, [Arc::clone(&calls), Arc::clone(&aside)], Arc::clone(&signs));
+    let incoming = RingIncoming::new(Arc::clone(&desk));
     let nudge: Arc<dyn Nudge> = Arc::clone(&signs) as _;
     let watch = move || {
         // The child says nothing here, so whatever comes is its end.
         while matches!(life.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}
-        signs.gone.store(true, Ordering::SeqCst);
-        signs.owner.force();
+        signs.is_gone();
     };
-    (PoolEnd { incoming, calls, aside, nudge }, watch)
-}
-
-impl Incoming for RingIncoming {
-    fn next(&mut self, until: Until<'_>) -> io::Result<Arrival> {
-        loop {
-            let is_gone = self.signs.gone.load(Ordering::SeqCst);
-            if self.signs.nudged.load(Ordering::SeqCst) && self.signs.nudged.swap(false, Ordering::SeqCst) {
-                return Ok(Arrival::Nudge);
-            }
-            self.aside.push();
-            let frame = self.reader.read()?;
-            if self.reader.publish() {
-                self.room.ring();
-            }
-            if let Some(frame) = frame {
-                return Ok(Arrival::Frame(frame));
-            }
-            if self.reader.has_more() {
-                continue;
-            }
-            if is_gone {
-                // Nothing was there after it was gone.
-                return Ok(Arrival::Gone);
-            }
-            self.calls.check()?;
-            self.aside.check()?;
-            if self.calls.is_unstuck() {
-                // Here, since the one who owned it may only wait for its end by now.
-                self.calls.push();
-                return Ok(Arrival::Nudge);
-            }
-            let Self { reader, calls, aside, signs, spin, .. } = self;
-            let is_ready = signs.owner.wait_until(spin, until, || {
-                reader.has_more()
-                    || signs.nudged.load(Ordering::SeqCst)
-                    || signs.gone.load(Ordering::SeqCst)
-                    || calls.needs_owner()
-                    || aside.needs_owner()
-            })?;
-            if !is_ready {
-                return Ok(Arrival::Late);
-            }
-        }
-    }
-
-    fn has_more(&self) -> bool {
-        self.reader.has_more()
-    }
+    (PoolEnd { incoming, calls, aside, nudge, stands_in: desk }, watch)
 }
 
 /// The child's sending half.

@@ -1,18 +1,22 @@
 //! Tests of both ends of a ring, in one process.
 
+use std::cell::Cell;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::thread;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::process::frame::Kind;
-use crate::process::transport::{Calls, for_ever};
+use crate::process::transport::{Arrival, Calls, Incoming, Took, for_ever};
 
 struct Ends {
     incoming: RingIncoming,
     calls: Arc<Outflow>,
     said: Arc<Outflow>,
     nudge: Arc<dyn Nudge>,
+    stands_in: Arc<dyn StandsIn>,
     watcher: thread::JoinHandle<()>,
     sink: RingSink,
     source: RingSource,
@@ -25,9 +29,21 @@ struct Ends {
 fn ends() -> Ends {
     let memory = Arc::new(Memory::create(SIZE).unwrap());
     let (here, life) = UnixStream::pair().unwrap();
-    let (PoolEnd { incoming, calls, aside: said, nudge }, watch) = pool_end(&memory, here);
+    let (PoolEnd { incoming, calls, aside: said, nudge, stands_in }, watch) = pool_end(&memory, here);
     let ChildEnd { sink, source, aside } = child_end(&memory);
-    Ends { incoming, calls, said, nudge, watcher: thread::spawn(watch), sink, source, aside, life, memory }
+    Ends {
+        incoming,
+        calls,
+        said,
+        nudge,
+        stands_in,
+        watcher: thread::spawn(watch),
+        sink,
+        source,
+        aside,
+        life,
+        memory,
+    }
 }
 
 fn frame(id: u64, length: usize) -> Frame {
@@ -158,6 +174,107 @@ fn what_is_said_beside_calls_goes_on_as_the_child_reads_it() {
     drop(life);
     watcher.join().unwrap();
     owner.join().unwrap();
+}
+
+/// Reads for an owner that sleeps: `act` is what happens once nobody else reads, and the end of it that it looks no more.
+fn stand_in(stands_in: &dyn StandsIn, act: impl FnOnce(), mut take: impl FnMut(Frame) -> Took) {
+    let (is_mine, mut act) = (Cell::new(false), Some(act));
+    let is_due = || {
+        is_mine.set(true);
+        true
+    };
+    stands_in.stand_in(&is_due, &mut take, &mut |step| {
+        while !is_mine.get() {
+            assert!(!step(), "the owner reads");
+            thread::yield_now();
+        }
+        act.take().into_iter().for_each(|act| act());
+        while !step() {
+            thread::yield_now();
+        }
+        assert!(!step(), "once it is over nothing is read");
+    });
+}
+
+/// What the owner hears, in its order.
+fn owned(mut incoming: RingIncoming) -> mpsc::Receiver<String> {
+    let (tell, heard) = mpsc::channel();
+    thread::spawn(move || {
+        loop {
+            let arrival = match incoming.next(&for_ever) {
+                Ok(Arrival::Frame(frame)) => frame.id.to_string(),
+                Ok(Arrival::Nudge) => "nudge".to_owned(),
+                Ok(Arrival::Late) => "late".to_owned(),
+                Ok(Arrival::Gone) => return tell.send("gone".to_owned()),
+                Err(error) => error.to_string(),
+            };
+            tell.send(arrival).unwrap();
+        }
+    });
+    heard
+}
+
+#[test]
+fn who_waits_for_an_answer_reads_it_and_leaves_the_owner_asleep() {
+    let Ends { incoming, mut sink, stands_in, life, watcher, .. } = ends();
+    let (heard, mut read) = (owned(incoming), Vec::new());
+    for id in 0..100 {
+        let act = || (0..3).for_each(|other| sink.send(&frame(10 * id + other, 30)).unwrap());
+        stand_in(&*stands_in, act, |frame| {
+            read.push(frame.id);
+            if frame.id % 10 == 2 { Took::Awaited } else { Took::Other }
+        });
+    }
+    assert_eq!(read, (0..100).flat_map(|id| (0..3).map(move |other| 10 * id + other)).collect::<Vec<_>>());
+    drop(life);
+    watcher.join().unwrap();
+    assert_eq!(heard.into_iter().collect::<Vec<_>>(), ["gone"], "nothing was left for it");
+}
+
+#[test]
+fn what_is_not_for_who_waits_is_left_for_the_owner_and_wakes_it() {
+    let Ends { incoming, mut sink, nudge, stands_in, life, watcher, .. } = ends();
+    let heard = owned(incoming);
+    let put_back = |frame| Took::Left(Ok(frame));
+    stand_in(&*stands_in, || (1..=3).for_each(|id| sink.send(&frame(id, 5)).unwrap()), put_back);
+    assert_eq!(heard.iter().take(3).collect::<Vec<_>>(), ["1", "2", "3"]);
+    let unread = |_| -> Took { panic!("only the owner hears that") };
+    stand_in(&*stands_in, || nudge.nudge(), unread);
+    assert_eq!(heard.recv().unwrap(), "nudge");
+    let wrong = |_| Took::Left(Err(io::Error::other("wrong")));
+    stand_in(&*stands_in, || sink.send(&frame(4, 5)).unwrap(), wrong);
+    assert_eq!(heard.recv().unwrap(), "wrong");
+    stand_in(&*stands_in, || drop(life), unread);
+    watcher.join().unwrap();
+    assert_eq!(heard.recv().unwrap(), "gone");
+}
+
+#[test]
+fn the_owner_hears_what_comes_when_nobody_waits_for_it_any_more() {
+    let Ends { incoming, mut sink, stands_in, life, watcher, .. } = ends();
+    let heard = owned(incoming);
+    let unread = &mut |_| -> Took { panic!("nobody waits for it") };
+    let looks_in_vain = &mut |step: &mut dyn FnMut() -> bool| assert!((0..100).all(|_| !step()));
+    stands_in.stand_in(&|| false, unread, looks_in_vain);
+    sink.send(&frame(1, 5)).unwrap();
+    assert_eq!(heard.recv().unwrap(), "1");
+    // One that has looked for a while, and gives up.
+    let is_mine = Cell::new(false);
+    let is_due = || {
+        is_mine.set(true);
+        true
+    };
+    stands_in.stand_in(&is_due, unread, &mut |step| {
+        while !is_mine.get() {
+            step();
+            thread::yield_now();
+        }
+    });
+    sink.send(&frame(2, 5)).unwrap();
+    assert_eq!(heard.recv().unwrap(), "2");
+    drop(life);
+    watcher.join().unwrap();
+    assert_eq!(heard.recv().unwrap(), "gone");
 }
 
 proptest! {

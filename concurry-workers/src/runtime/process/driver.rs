@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use concurry_core::call::CallError;
@@ -17,7 +17,7 @@ use concurry_core::clock::{self, Clock};
 use concurry_core::sync::lock;
 
 use super::flight::{Flight, Gate, Refused, Sent};
-use crate::pool::{EndsByForce, Outlook, Popped, Taken, serving};
+use crate::pool::{Outlook, Popped, Taken, TakesAhead, serving};
 use crate::process::Link;
 use crate::runtime::Shared;
 use crate::worker::{Message, Worker};
@@ -29,6 +29,7 @@ pub(super) struct Driver<W: Worker> {
     pub(super) clock: Arc<dyn Clock>,
     turn: AtomicU8,
     pub(super) flight: Mutex<Flight<W::Message>>,
+    pub(super) nobody_answers: Condvar,
 }
 
 /// Nobody pumps; somebody pumps; somebody pumps and must pump once more.
@@ -62,9 +63,10 @@ impl<W: Worker> Driver<W> {
             number,
             turn: AtomicU8::new(IDLE),
             flight: Mutex::new(Flight::new(clock.now())),
+            nobody_answers: Condvar::new(),
             clock,
         });
-        let ender: Weak<dyn EndsByForce> = Arc::downgrade(&driver) as _;
+        let ender: Weak<dyn TakesAhead> = Arc::downgrade(&driver) as _;
         shared.queue.takes_ahead(number, Waker::from(Arc::clone(&driver)), ender);
         driver
     }

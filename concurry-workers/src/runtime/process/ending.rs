@@ -7,16 +7,17 @@
 use std::sync::{Arc, MutexGuard};
 use std::task::{Wake, Waker};
 
+use concurry_core::call::Look;
 use concurry_core::sync::lock;
 use concurry_limits::LimitSetAcquisition;
 
 use super::driver::Driver;
 use super::flight::{Flight, Gate, Refused, Sent};
-use crate::pool::EndsByForce;
+use crate::pool::TakesAhead;
 use crate::process::{Group, Link};
 use crate::worker::{Message, Worker};
 
-impl<W: Worker> EndsByForce for Driver<W> {
+impl<W: Worker> TakesAhead for Driver<W> {
     /// Takes back what the child has not begun: once `cancel` has returned, a call has begun or never will. If it is the one that
     /// runs, the child is told.
     fn is_cancelled(&self) {
@@ -52,6 +53,10 @@ impl<W: Worker> EndsByForce for Driver<W> {
             self.end(group);
         }
         true
+    }
+
+    fn help(self: Arc<Self>, call: usize, look: Look<'_>) -> bool {
+        self.stand_in(call, look)
     }
 }
 

@@ -21,6 +21,10 @@ pub(super) struct Flight<M> {
     pub(super) window: Window,
     /// How many calls have been answered so far.
     pub(super) answered: u64,
+    /// How many of them are being answered by others than the owner.
+    pub(super) answering: usize,
+    /// The owner, whose child is gone, waits for those.
+    pub(super) is_owner_waiting: bool,
     /// How often calls were taken back. What was taken from the queue before that stands behind those.
     pub(super) takings_back: u64,
     /// How many of those takings back are on their way into the queue: until then nothing is sent that stands behind them, and the
@@ -79,6 +83,8 @@ impl<M> Flight<M> {
             bytes: 0,
             window: Window::new(now),
             answered: 0,
+            answering: 0,
+            is_owner_waiting: false,
             takings_back: 0,
             returning: 0,
             patience: Patience::default(),

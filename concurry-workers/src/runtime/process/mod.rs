@@ -9,6 +9,7 @@
 //! * `driver`: gives a child its calls, several ahead.
 //! * `sending`: those calls on their way.
 //! * `returns`: what becomes of them.
+//! * `standing_in`: the answer to a call that is waited for, read by who waits.
 //! * `flight`: the calls that a child has.
 //! * `window`: how many those may be.
 //! * `patience`: how long they wait for the one that runs.
@@ -32,6 +33,7 @@ mod recycling;
 mod resident;
 mod returns;
 mod sending;
+mod standing_in;
 mod window;
 
 use std::sync::Arc;
@@ -60,7 +62,9 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
     driver.connected(link);
     let mut recycler = Recycler::new(&driver, &connection);
     loop {
-        if own(&driver, &mut connection, &mut recycler) {
+        let is_over = own(&driver, &mut connection, &mut recycler);
+        driver.wait_for_answers();
+        if is_over {
             driver.disconnected();
             connection.close();
             return Ok(());

@@ -1,4 +1,5 @@
-//! What becomes of the calls that a child has: answered, put back, or dead with it. All of it on the owner's thread.
+//! What becomes of the calls that a child has: answered, put back, or dead with it. All of it on the owner's thread, but for answers
+//! that are waited for alone.
 
 use std::time::Duration;
 
@@ -60,26 +61,42 @@ impl<W: Worker> Driver<W> {
             return Ok(());
         }
         let mut calls = Vec::with_capacity(count);
-        {
-            let mut flight = lock(&self.flight);
-            flight.is_unwatched = false;
-            let now = || self.shared.queue.clock().now();
-            calls.extend(answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now)));
-            ended.left = flight.sent.len();
-            // The child says nothing more before it has its worker, so it is the last one.
-            if answers.last().is_some_and(|(frame, _)| has_panicked(frame)) {
-                flight.has_panicked();
-            }
-        }
+        self.take_out(answers, ended, &mut calls);
         let known = calls.len();
-        for (mut call, (frame, waited)) in calls.into_iter().zip(answers.drain(..)) {
-            Note::has_waited(&mut call.noted, waited);
-            self.has_answer(call, frame, ended);
+        for (call, (frame, waited)) in calls.into_iter().zip(answers.drain(..)) {
+            self.has_answer(call, frame, waited, ended);
         }
         if known < count { Err("it has answered a call that it does not run") } else { Ok(()) }
     }
 
-    fn has_answer(&self, call: Taken<W::Message>, frame: Frame, ended: &mut Ended) {
+    /// Takes the calls out that were answered, up to the first one that the child does not run. Nobody else may read what it says
+    /// before that, since they are taken out in the order of its answers.
+    pub(super) fn take_out(
+        &self,
+        answers: &[(Frame, Duration)],
+        ended: &mut Ended,
+        calls: &mut Vec<Taken<W::Message>>,
+    ) {
+        let mut flight = lock(&self.flight);
+        flight.is_unwatched = false;
+        let now = || self.shared.queue.clock().now();
+        calls.extend(answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now)));
+        ended.left = flight.sent.len();
+        // The child says nothing more before it has its worker, so it is the last one.
+        if answers.last().is_some_and(|(frame, _)| has_panicked(frame)) {
+            flight.has_panicked();
+        }
+    }
+
+    /// Answers a call that was taken out; it has `waited` for limits in the child for so long.
+    pub(super) fn has_answer(
+        &self,
+        mut call: Taken<W::Message>,
+        frame: Frame,
+        waited: Duration,
+        ended: &mut Ended,
+    ) {
+        Note::has_waited(&mut call.noted, waited);
         ended.add(&call);
         ended.answered += 1;
         let panicked = has_panicked(&frame);
