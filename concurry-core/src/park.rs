@@ -8,6 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -16,15 +17,41 @@ use crate::call::{Look, catch_up};
 use crate::clock::{self, Clock, Timestamp};
 use crate::spin::Spin;
 
-struct Unpark(Thread);
+/// Wakes a thread, and counts how often.
+///
+/// That a thread was unparked is told once, to whoever parks it next: be it a wait within the poll of a future that another wait of
+/// this thread polls, or one that is none of ours. So it says nothing to that other wait, and the count does.
+struct Unpark {
+    thread: Thread,
+    wakes: AtomicUsize,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+        // Before the thread is unparked: whatever has eaten that sees the count.
+        self.wakes.fetch_add(1, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+impl Unpark {
+    /// That of the current thread, made once a thread.
+    fn here() -> Arc<Self> {
+        thread_local! {
+            static HERE: RefCell<Option<Arc<Unpark>>> = const { RefCell::new(None) };
+        }
+        let make = || Arc::new(Unpark { thread: std::thread::current(), wakes: AtomicUsize::new(0) });
+        // A thread that is being torn down has no thread-local left; one of its own serves it as well.
+        HERE.try_with(|slot| Arc::clone(slot.borrow_mut().get_or_insert_with(make)))
+            .unwrap_or_else(|_| make())
+    }
+
+    fn wakes(&self) -> usize {
+        self.wakes.load(Ordering::Acquire)
     }
 }
 
@@ -38,12 +65,7 @@ impl Wake for Unpark {
 /// std::thread::park(); // returns at once
 /// ```
 pub fn thread_waker() -> Waker {
-    thread_local! {
-        static WAKER: RefCell<Option<Waker>> = const { RefCell::new(None) };
-    }
-    let make = || Waker::from(Arc::new(Unpark(std::thread::current())));
-    // A thread that is being torn down has no thread-local left; a waker of its own serves it as well.
-    WAKER.try_with(|slot| slot.borrow_mut().get_or_insert_with(make).clone()).unwrap_or_else(|_| make())
+    Unpark::here().into()
 }
 
 /// Runs `future` to its end on this thread, which sleeps between polls.
@@ -140,11 +162,15 @@ fn run<F: Future>(future: F, sleep: impl Fn(&Waker)) -> F::Output {
 
 fn drive<F: Future>(future: F, mut pause: impl FnMut(&Waker)) -> F::Output {
     let mut future = pin!(future);
-    let waker = thread_waker();
+    let here = Unpark::here();
+    let waker = Waker::from(Arc::clone(&here));
     let mut context = Context::from_waker(&waker);
     loop {
+        let woken = here.wakes();
         match future.as_mut().poll(&mut context) {
             Poll::Ready(output) => return output,
+            // What has woken this thread meanwhile may have been eaten by a wait within the poll.
+            Poll::Pending if here.wakes() != woken => {}
             Poll::Pending => pause(&waker),
         }
     }
@@ -254,9 +280,11 @@ fn sleep(waker: &Waker) {
 /// ```
 pub fn block_on_until<F: Future>(future: F, clock: &dyn Clock, deadline: Timestamp) -> Option<F::Output> {
     let mut future = pin!(future);
-    let waker = thread_waker();
+    let here = Unpark::here();
+    let waker = Waker::from(Arc::clone(&here));
     let mut context = Context::from_waker(&waker);
     loop {
+        let woken = here.wakes();
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
         }
@@ -266,6 +294,53 @@ pub fn block_on_until<F: Future>(future: F, clock: &dyn Clock, deadline: Timesta
         if clock.now() >= deadline {
             return None;
         }
+        // As in `drive`. Not before the look at the clock, for a future that wakes itself each time.
+        if here.wakes() != woken {
+            continue;
+        }
         clock.park_until(Some(deadline));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    /// Its first poll is woken, and blocks the thread for something else, which eats that; the second one is ready.
+    fn woken_and_blocked() -> impl Future<Output = ()> {
+        let mut is_first = true;
+        poll_fn(move |context| {
+            if !std::mem::replace(&mut is_first, false) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            std::thread::park();
+            Poll::Pending
+        })
+    }
+
+    #[test]
+    fn a_wait_is_woken_though_one_within_it_has_eaten_what_unparked_the_thread() {
+        block_on(woken_and_blocked());
+        idle_on(woken_and_blocked());
+        still_on(woken_and_blocked());
+        let clock = ManualClock::new();
+        assert_eq!(block_on_until(woken_and_blocked(), &clock, Timestamp::from_nanos(1)), Some(()));
+        block_on(async { block_on(woken_and_blocked()) });
+    }
+
+    #[test]
+    fn a_wait_until_an_instant_ends_though_its_future_wakes_itself_each_time() {
+        let clock = ManualClock::new();
+        let deadline = Timestamp::from_nanos(10);
+        let restless = poll_fn(|context| {
+            clock.advance(std::time::Duration::from_nanos(1));
+            context.waker().wake_by_ref();
+            Poll::<()>::Pending
+        });
+        assert_eq!(block_on_until(restless, &clock, deadline), None);
     }
 }

@@ -11,7 +11,7 @@ use concurry::{Limit, LimitState, UsageRule, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::workers::TestError;
-use super::{eventually, every_mode_in_background, tests_in};
+use super::{eventually, every_mode, every_mode_in_background, tests_in};
 
 const GATE: &str = "gate";
 const DOOR: &str = "door";
@@ -26,6 +26,15 @@ impl Guest {
     pub fn passes(&self, doors: u64) -> Result<u64, TestError> {
         drop(self.limits.acquire([(GATE, 1), (DOOR, 0)])?);
         Ok(self.limits.acquire([(GATE, 0), (DOOR, doors)])?.requested(DOOR).unwrap_or(0))
+    }
+
+    /// Waits for both at once: for the gate as async code does, and for the door by blocking its thread.
+    pub async fn passes_both(&self) -> Result<(), TestError> {
+        let gate = async { self.limits.acquire_async([(GATE, 1), (DOOR, 0)]).await.map(drop) };
+        let door = async { self.limits.acquire([(GATE, 0), (DOOR, 1)]).map(drop) };
+        let (gate, door) = tokio::join!(gate, door);
+        gate?;
+        Ok(door?)
     }
 
     /// Has the door before it begins, and runs beside no other.
@@ -194,6 +203,22 @@ fn in_async_mode_methods_that_have_their_worker_alone_follow_each_other_on_one_t
     let thread = first.result().unwrap();
     assert!(others.into_iter().all(|call| call.result().unwrap() == thread));
     assert_eq!(guest.free().result().unwrap(), "free");
+}
+
+every_mode! {
+    fn who_is_woken_while_another_wait_blocks_its_thread_is_woken_all_the_same(mode: ExecutionMode) {
+        let set = set();
+        let (gate, door) = (shut(&set, GATE), shut(&set, DOOR));
+        let guest = Guest::options(mode, &set, 1).init().unwrap();
+        std::thread::scope(|scope| {
+            let both = scope.spawn(|| guest.passes_both().result().unwrap());
+            eventually(|| waiting(&set, GATE) == 1 && waiting(&set, DOOR) == 1);
+            drop(gate);
+            drop(door);
+            both.join().unwrap();
+        });
+        assert!(is_unused(&set));
+    }
 }
 
 every_mode_in_background! {
