@@ -62,6 +62,13 @@ pub(super) struct Ready {
     numbers: mpsc::Receiver<usize>,
 }
 
+impl Drop for Ready {
+    /// Whoever has waited here, as a stream does, waits no more.
+    fn drop(&mut self) {
+        self.sender.waiter.leave();
+    }
+}
+
 impl Ready {
     pub(super) fn new() -> Self {
         let (sender, numbers) = mpsc::channel();

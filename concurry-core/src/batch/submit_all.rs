@@ -142,7 +142,17 @@ where
     /// # });
     /// ```
     pub async fn next_async(&mut self) -> Option<Outcome<T, E>> {
-        poll_fn(|context| self.poll(context)).await
+        /// When this is dropped in the middle, nobody waits any more.
+        struct Leaves<'a, I, F, T, E>(&'a mut SubmitAll<I, F, T, E>);
+
+        impl<I, F, T, E> Drop for Leaves<'_, I, F, T, E> {
+            fn drop(&mut self) {
+                self.0.calls.front_mut().into_iter().for_each(|(_, oldest)| oldest.leave());
+            }
+        }
+
+        let leaves = Leaves(self);
+        poll_fn(|context| leaves.0.poll(context)).await
     }
 
     /// Submits what may be in flight before the next outcome.

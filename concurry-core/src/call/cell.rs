@@ -14,7 +14,7 @@ use std::task::Waker;
 
 use super::awaited::{Asked, Onward};
 use super::explain::Origin;
-use super::pending::{Callback, Pending};
+use super::pending::{Callback, Pending, leave};
 use super::{Awaited, CallError, Outcome};
 use crate::modelled::{AtomicBool, Mutex, MutexGuard, Ordering, lock};
 use crate::panics::{contain, discard};
@@ -204,6 +204,16 @@ impl<T, E> Cell<T, E> {
         }
     }
 
+    /// Nobody waits for it who has left a waker by [`take`](Self::take).
+    pub(super) fn forget_waker(&self) {
+        let waker = match &mut *lock(&self.state) {
+            State::Pending(pending) => pending.forget_waker(),
+            State::Done(_) | State::Taken => None,
+        };
+        // It may be foreign: not under the lock.
+        waker.into_iter().for_each(discard);
+    }
+
     /// As [`take`](Self::take), for a thread, of which any number may wait, until each [waits no more](Self::unblock).
     pub(super) fn take_or_block(&self, thread: &Waker) -> Option<Outcome<T, E>> {
         let mut state = lock(&self.state);
@@ -329,18 +339,6 @@ impl<T, E> Cell<T, E> {
         }
         Ok(())
     }
-}
-
-/// Leaves `waker` in its place: by its clone, if that is not there yet. An error asks for a clone. A foreign waker is neither
-/// cloned nor dropped under the lock: what comes back is to be dropped after it.
-fn leave(place: &mut Option<Waker>, waker: &Waker, mine: &mut Option<Waker>) -> Result<Option<Waker>, ()> {
-    if place.as_ref().is_some_and(|left| left.will_wake(waker)) {
-        return Ok(mine.take());
-    }
-    if mine.is_none() {
-        return Err(());
-    }
-    Ok(std::mem::replace(place, mine.take()))
 }
 
 /// A call that closes once more, when this is dropped: also by a panic of who looks.

@@ -147,13 +147,15 @@ where
 
     /// Has `then` answer `promise` with the outcome of this call, unless it was cancelled before.
     fn answer<U, E2>(
-        self,
+        mut self,
         promise: Promise<U, E2>,
         then: impl FnOnce(Outcome<T, E>, Promise<U, E2>) + Send + 'static,
     ) where
         U: Send + 'static,
         E2: Send + 'static,
     {
+        // Whoever has waited for this one waits for what comes after, if for anything.
+        self.leave();
         let (cell, after) = (self.cell(), promise.cell());
         let is_pending = promise.on_done(move |outcome| {
             if matches!(outcome, Err(CallError::Cancelled)) {

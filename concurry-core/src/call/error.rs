@@ -65,6 +65,12 @@ pub enum CallError<E = Infallible> {
     /// itself; a method or callback of a pool submitted to that pool, whose queue is full, or so did the only thread of the tokio runtime
     /// that runs it; or a method waited for a call of
     /// its own pool while all workers that could have run it waited as well.
+    ///
+    /// Whom a method waits for is known by what it has left to be woken by. So an async method that polls a call of its own pool
+    /// beside something else (in a `select!`, a `join!` or a `timeout` of tokio's) is taken for one that waits for that call alone,
+    /// as long as it holds the call; and a `gather` that the failure of another call would end, for one that waits for each of its
+    /// calls. A wait by [`result_timeout`](super::Call::result_timeout), or with
+    /// [`Gather::timeout`](crate::batch::Gather::timeout), is not.
     #[error("the call would wait for its own caller, which serves the pool that is to run it")]
     WouldDeadlock,
     /// Arguments or result could not travel between processes.

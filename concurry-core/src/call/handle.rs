@@ -37,15 +37,16 @@ pub struct Call<T, E = std::convert::Infallible> {
 }
 
 enum End<T, E> {
-    /// It is shared with the worker's end.
-    Shared(Arc<Cell<T, E>>),
+    /// It is shared with the worker's end; and whether a waker was left there, which is taken away when nobody holds the call.
+    /// There is room for that, as the other kind is larger.
+    Shared(Arc<Cell<T, E>>, bool),
     /// It was done when it was made.
     Here(Here<T, E>),
 }
 
 impl<T, E> Call<T, E> {
     pub(super) fn new(cell: Arc<Cell<T, E>>) -> Self {
-        Self { end: End::Shared(cell) }
+        Self { end: End::Shared(cell, false) }
     }
 
     /// A call that has ended like this.
@@ -65,16 +66,29 @@ impl<T, E> Call<T, E> {
 
     pub(super) fn cell(&self) -> Arc<Cell<T, E>> {
         match &self.end {
-            End::Shared(cell) => Arc::clone(cell),
+            End::Shared(cell, _) => Arc::clone(cell),
             End::Here(here) => here.share(),
         }
     }
 
     /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
-    pub(super) fn take(&self, waker: Option<&Waker>) -> Option<Outcome<T, E>> {
-        match &self.end {
-            End::Shared(cell) => cell.take(waker),
-            End::Here(here) => here.take().map_or_else(|cell| cell.take(waker), Some),
+    fn take_or_leave(&mut self, waker: &Waker) -> Option<Outcome<T, E>> {
+        match &mut self.end {
+            End::Shared(cell, is_left) => {
+                let outcome = cell.take(Some(waker));
+                *is_left = outcome.is_none();
+                outcome
+            }
+            End::Here(here) => here.take().map_or_else(|cell| cell.take(Some(waker)), Some),
+        }
+    }
+
+    /// Nobody waits for it at the moment: a waker that was left is taken away.
+    pub(crate) fn leave(&mut self) {
+        if let End::Shared(cell, is_left) = &mut self.end
+            && std::mem::take(is_left)
+        {
+            cell.forget_waker();
         }
     }
 
@@ -89,7 +103,7 @@ impl<T, E> Call<T, E> {
                 Err(cell) => cell,
             },
             // Most often the worker has let go of it.
-            End::Shared(cell) => match Arc::get_mut(cell) {
+            End::Shared(cell, _) => match Arc::get_mut(cell) {
                 Some(cell) => return Ok(cell.take_mut()),
                 None => Arc::clone(cell),
             },
@@ -120,7 +134,7 @@ impl<T, E> Call<T, E> {
     /// [`result`](Self::result); [`CallError::Taken`] when the result was taken by an earlier call of this method.
     pub fn result_timeout(&self, timeout: Duration) -> Outcome<T, E> {
         let cell = match &self.end {
-            End::Shared(cell) => Arc::clone(cell),
+            End::Shared(cell, _) => Arc::clone(cell),
             End::Here(here) => match here.take() {
                 Ok(outcome) => return outcome,
                 Err(cell) => cell,
@@ -141,7 +155,7 @@ impl<T, E> Call<T, E> {
     /// Whether the outcome is decided; does not take it.
     pub fn is_done(&self) -> bool {
         match &self.end {
-            End::Shared(cell) => cell.is_done(),
+            End::Shared(cell, _) => cell.is_done(),
             End::Here(_) => true,
         }
     }
@@ -161,7 +175,7 @@ impl<T, E> Call<T, E> {
     /// assert_eq!(call.explain().to_string(), "done");
     /// ```
     pub fn explain(&self) -> Explanation {
-        let End::Shared(cell) = &self.end else { return Explanation::Done };
+        let End::Shared(cell, _) = &self.end else { return Explanation::Done };
         let explanation = cell.origin().explain(cell.id());
         // It may have ended meanwhile; what is done does not change any more.
         if self.is_done() { Explanation::Done } else { explanation }
@@ -180,7 +194,7 @@ impl<T, E> Call<T, E> {
     /// at its [`Cancellation`](super::Cancellation); its result is dropped.
     pub fn cancel(&self) -> bool {
         match &self.end {
-            End::Shared(cell) => cell.cancel(),
+            End::Shared(cell, _) => cell.cancel(),
             End::Here(_) => false,
         }
     }
@@ -209,7 +223,7 @@ impl<T, E> Call<T, E> {
     /// ```
     pub fn cancel_hard(&self) -> bool {
         match &self.end {
-            End::Shared(cell) => cell.cancel_by_force(),
+            End::Shared(cell, _) => cell.cancel_by_force(),
             End::Here(_) => false,
         }
     }
@@ -241,7 +255,7 @@ impl<T, E> Call<T, E> {
     /// ```
     pub fn peek<R>(&self, look: impl FnOnce(&Outcome<T, E>) -> R) -> Option<R> {
         match &self.end {
-            End::Shared(cell) => cell.peek(look),
+            End::Shared(cell, _) => cell.peek(look),
             End::Here(here) => here.share().peek(look),
         }
     }
@@ -262,7 +276,7 @@ impl<T, E> Call<T, E> {
     #[doc(hidden)]
     pub fn watch(&self, watch: &Arc<dyn Watch>, index: usize) {
         match &self.end {
-            End::Shared(cell) => cell.watch(watch, index),
+            End::Shared(cell, _) => cell.watch(watch, index),
             End::Here(here) => match here.has_failed() {
                 Ok(failed) => watch.done(index, failed),
                 Err(cell) => cell.watch(watch, index),
@@ -273,7 +287,18 @@ impl<T, E> Call<T, E> {
     /// Takes the outcome if there is one.
     #[doc(hidden)]
     pub fn try_take(&self) -> Option<Outcome<T, E>> {
-        self.take(None)
+        match &self.end {
+            End::Shared(cell, _) => cell.take(None),
+            End::Here(here) => here.take().map_or_else(|cell| cell.take(None), Some),
+        }
+    }
+}
+
+impl<T, E> Drop for Call<T, E> {
+    /// Who has waited for it waits no more, and is not to be taken for one who does.
+    #[inline]
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -283,8 +308,8 @@ impl<T, E> Unpin for Call<T, E> {}
 impl<T, E> Future for Call<T, E> {
     type Output = Outcome<T, E>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.take(Some(context.waker())) {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.take_or_leave(context.waker()) {
             Some(outcome) => Poll::Ready(outcome),
             None => Poll::Pending,
         }

@@ -190,10 +190,23 @@ fn who_looks_takes_nothing_from_who_waits_or_is_told() {
         let count = told.clone();
         promise.complete(Ok(1));
         call.on_done(move |_| count.add());
-        let taken =
-            block_on(poll_fn(|context| call.take(Some(context.waker())).map_or(Poll::Pending, Poll::Ready)));
+        let take = |context: &mut Context<'_>| call.cell().take(Some(context.waker()));
+        let taken = block_on(poll_fn(|context| take(context).map_or(Poll::Pending, Poll::Ready)));
         assert!(matches!(taken, Ok(1)));
         looks.join().unwrap();
         assert_eq!(told.get(), 1);
+    });
+}
+
+#[test]
+fn a_call_whose_holder_goes_away_while_it_is_answered_drops_its_result_once() {
+    model(|| {
+        let ((promise, mut call), dropped) = (channel::<Dropped, String>(), Count::new());
+        let result = Dropped(dropped.clone());
+        let worker = thread::spawn(move || promise.complete(Ok(result)));
+        drop(Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())));
+        drop(call);
+        worker.join().unwrap();
+        assert_eq!(dropped.get(), 1);
     });
 }

@@ -64,6 +64,14 @@ impl<T, E> Pending<T, E> {
         }
     }
 
+    /// Takes that away again.
+    pub(super) fn forget_waker(&mut self) -> Option<Waker> {
+        match &mut self.waiting {
+            Waiting::Waker(waker) => waker.take(),
+            Waiting::Watch(_) => self.rare.as_mut()?.waker.take(),
+        }
+    }
+
     /// Hangs `hung` on it; what hung there before is to be dropped outside of the lock.
     pub(super) fn hang(&mut self, hung: Hung) -> Option<Hung> {
         match &mut self.waiting {
@@ -124,4 +132,20 @@ impl<T, E> Pending<T, E> {
     pub(super) fn has_callbacks(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| !rare.callbacks.is_empty())
     }
+}
+
+/// Leaves `waker` in its place: by its clone, if that is not there yet. An error asks for a clone. A foreign waker is neither
+/// cloned nor dropped under the lock: what comes back is to be dropped after it.
+pub(super) fn leave(
+    place: &mut Option<Waker>,
+    waker: &Waker,
+    mine: &mut Option<Waker>,
+) -> Result<Option<Waker>, ()> {
+    if place.as_ref().is_some_and(|left| left.will_wake(waker)) {
+        return Ok(mine.take());
+    }
+    if mine.is_none() {
+        return Err(());
+    }
+    Ok(std::mem::replace(place, mine.take()))
 }
