@@ -89,9 +89,18 @@ impl<T, E> Cell<T, E> {
 
     /// One that is closed.
     pub(super) fn done(outcome: Outcome<T, E>) -> Arc<Self> {
+        Self::closed(outcome.is_ok(), State::Done(outcome))
+    }
+
+    /// One that is closed, and whose outcome was taken.
+    pub(super) fn taken() -> Arc<Self> {
+        Self::closed(false, State::Taken)
+    }
+
+    fn closed(has_result: bool, state: State<T, E>) -> Arc<Self> {
         let (open, by_force) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (has_result, origin) = (AtomicBool::new(outcome.is_ok()), Origin::default());
-        Arc::new(Self { open, by_force, has_result, origin, state: Mutex::new(State::Done(outcome)) })
+        let (has_result, origin) = (AtomicBool::new(has_result), Origin::default());
+        Arc::new(Self { open, by_force, has_result, origin, state: Mutex::new(state) })
     }
 
     /// Who can say how it stands with the call.

@@ -48,9 +48,11 @@ impl<T, E> Here<T, E> {
     /// The cell of the call.
     pub(super) fn share(&self) -> Elsewhere<T, E> {
         let mut state = lock(&self.0);
-        let cell = match state.take() {
-            Ok(outcome) => Cell::done(outcome),
-            Err(cell) => cell,
+        let cell = match std::mem::replace(&mut *state, State::Taken) {
+            State::Done(outcome) => Cell::done(outcome),
+            // It was taken, and is no outcome that anybody could be told of.
+            State::Taken => Cell::taken(),
+            State::Shared(cell) => cell,
         };
         *state = State::Shared(Arc::clone(&cell));
         cell
@@ -78,5 +80,24 @@ impl<T, E> Drop for Here<T, E> {
         if matches!(state, State::Done(_)) {
             discard(std::mem::replace(state, State::Taken));
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use crate::call::{Call, CallError};
+
+    #[test]
+    fn a_call_whose_result_was_taken_is_looked_at_and_told_by_nobody() {
+        let call: Call<u64, String> = Call::ended(Ok(7));
+        assert_eq!(call.result_timeout(Duration::ZERO).unwrap(), 7);
+        let (tell, told) = std::sync::mpsc::channel();
+        call.on_done(move |outcome| tell.send(outcome.is_ok()).unwrap_or_default());
+        assert!(told.try_recv().is_err());
+        assert_eq!(call.peek(Result::is_ok), None);
+        assert!(call.is_done() && !call.cancel());
+        assert!(matches!(call.map(|value| value + 1).result(), Err(CallError::Taken)));
     }
 }
