@@ -90,10 +90,30 @@ impl Watch for Latch {
     }
 
     fn done(&self, index: usize, failed: bool) {
-        // Before anything that ends the wait: who waits is told no more afterwards.
+        // Before anything that ends the wait: who waits is told no more afterwards. It counts also when a report unwinds.
+        let _counts = Counts { latch: self, index, failed };
         if let Some(reporter) = &self.reporter {
             reporter.report(failed);
         }
+    }
+}
+
+/// A call that is done, which counts when this is dropped.
+struct Counts<'a> {
+    latch: &'a Latch,
+    index: usize,
+    failed: bool,
+}
+
+impl Drop for Counts<'_> {
+    fn drop(&mut self) {
+        self.latch.count(self.index, self.failed);
+    }
+}
+
+impl Latch {
+    /// One more call is done.
+    fn count(&self, index: usize, failed: bool) {
         let mut ends_wait = self.until == Until::First;
         if failed {
             let first = self.first_failed.compare_exchange(NONE, index, Ordering::SeqCst, Ordering::SeqCst);

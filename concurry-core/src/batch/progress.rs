@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 #[cfg(feature = "progress")]
 use crate::config::Config;
-use crate::panics::catch;
+use crate::panics::{catch, log};
 
 /// How far a batch is.
 ///
@@ -54,7 +54,8 @@ enum Kind {
 
 impl Progress {
     /// Calls `callback` after each completion, on the thread that completed the call. Keep it short. A panic in it
-    /// is logged and goes no further.
+    /// is logged and goes no further. Nothing is told of calls that are done after the wait has ended; where a failure or a timeout
+    /// ended it, a callback that runs just then, on another thread, goes on to its end.
     pub fn callback(callback: impl Fn(&ProgressUpdate) + Send + Sync + 'static) -> Self {
         Self(Kind::Callback(Arc::new(callback)))
     }
@@ -129,7 +130,7 @@ impl Reporter {
             Running::Callback(callback) => {
                 let update = ProgressUpdate { done, failed, total: self.total };
                 if catch(|| callback(&update)).is_err() {
-                    tracing::error!("a progress callback panicked; the calls are not affected");
+                    log(|| tracing::error!("a progress callback panicked; the calls are not affected"));
                 }
             }
         }
