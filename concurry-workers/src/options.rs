@@ -155,8 +155,8 @@ impl<W: Worker, A> WorkerOptions<W, A> {
         self
     }
 
-    /// How often the pool's workers may be made anew, after panics and deaths, in any time as long as `within`; without
-    /// bound by default. When it is spent the pool gives up: what waits, and every later call, is answered with
+    /// How often the pool's workers may be made anew, after panics and deaths, in any time as long as `within` (more than 0);
+    /// without bound by default. When it is spent the pool gives up: what waits, and every later call, is answered with
     /// `CallError::WorkerLost`.
     ///
     /// A worker whose constructor fails when it is made anew is tried three times, with a short wait in between, before it is

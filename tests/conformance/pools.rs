@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use concurry::prelude::*;
 
-use super::workers::{Acquirer, Counter, TestError, amounts};
+use super::workers::{Acquirer, Counter, CounterHandle, TestError, amounts};
 use super::{eventually, every_mode, every_mode_in_background, gate};
 
 /// Gives back what it gets.
@@ -155,6 +155,17 @@ every_mode! {
         assert!(matches!(counter.add().result(), Err(CallError::Stopped)));
         assert_eq!(counter.stats().workers, 0);
         counter.stop(); // once more does nothing
+    }
+
+    fn a_bound_of_restarts_in_no_time_is_an_error_of_init(mode: ExecutionMode) {
+        let is_refused = |made: Result<CounterHandle, InitError>| {
+            let error = made.unwrap_err();
+            assert!(matches!(error, InitError::InvalidOption { option: "max_restarts", .. }), "{error:?}");
+        };
+        is_refused(Counter::options(mode, (), 1).max_restarts(3, Duration::ZERO).init(1));
+        let mut config = Config::default();
+        config.pool.max_restarts = Some(concurry::RestartLimit { count: 3, within: Duration::ZERO });
+        with_config(config, || is_refused(Counter::options(mode, (), 1).init(1)));
     }
 
     fn draining_finishes_what_was_submitted(mode: ExecutionMode) {

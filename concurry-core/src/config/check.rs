@@ -78,6 +78,10 @@ impl PoolConfig {
         zero("max_worker_age", self.max_worker_age.is_some_and(|age| age.is_zero()), some)?;
         zero("max_worker_memory", self.max_worker_memory == Some(0), some)?;
         zero("start_timeout", self.start_timeout.is_some_and(|timeout| timeout.is_zero()), some)?;
+        let within = self.max_restarts.map(|restarts| restarts.within);
+        refuse(within.is_some_and(|within| within.is_zero()), &[section, "max_restarts", "within"], || {
+            "is 0, in which there is no restart to count; expected more than 0".to_owned()
+        })?;
         let retry = &self.retry;
         refuse(retry.attempts == Some(0), &[section, "retry", "attempts"], || {
             "is 0; a call is tried at least once".to_owned()

@@ -35,8 +35,16 @@ impl Restarts {
                 expected: "a worker that is made anew needs at least one try",
             });
         }
+        let budget = budget.or(config.max_restarts);
+        if budget.is_some_and(|budget| budget.within.is_zero()) {
+            return Err(InitError::InvalidOption {
+                option: "max_restarts",
+                value: "within 0s".to_owned(),
+                expected: "in no time there is no restart to count: more than 0",
+            });
+        }
         Ok(Self {
-            budget: budget.or(config.max_restarts),
+            budget,
             latest: Mutex::default(),
             tries,
             first_wait: config.restart_wait.unwrap_or_default(),
