@@ -30,8 +30,15 @@ impl Format for Toml {
     }
 }
 
-/// The variables of the environment with our prefix.
-struct Environment;
+/// What the variables of the environment with our prefix say.
+struct Environment(Dict);
+
+impl Environment {
+    fn read() -> Result<Self, ConfigError> {
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        options(std::env::vars_os().map(|(name, value)| (text(name), text(value)))).map(Self)
+    }
+}
 
 impl Provider for Environment {
     fn metadata(&self) -> Metadata {
@@ -39,25 +46,62 @@ impl Provider for Environment {
     }
 
     fn data(&self) -> figment::error::Result<Map<Profile, Dict>> {
-        let text = |text: OsString| text.to_string_lossy().into_owned();
-        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-        Ok(Profile::Default.collect(options(variables)))
+        Ok(Profile::Default.collect(self.0.clone()))
+    }
+}
+
+/// A variable with our prefix.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Variable {
+    /// What is behind the prefix, in lower case.
+    key: String,
+    name: String,
+    value: String,
+}
+
+impl Variable {
+    fn new((name, value): (String, String)) -> Option<Self> {
+        let lower = name.to_lowercase();
+        let key = lower.strip_prefix(&PREFIX.to_lowercase()).filter(|key| !NO_OPTIONS.contains(key))?;
+        Some(Self { key: key.to_owned(), name, value })
+    }
+
+    fn path(&self) -> Vec<&str> {
+        self.key.split("__").collect()
+    }
+
+    /// Two of which one alone can hold.
+    fn clashes(&self, with: &Self, key: &[&str], problem: String) -> ConfigError {
+        let place = format!("{} and {}", self.name, with.name);
+        ConfigError { place, key: key.join("."), problem, source: None }
     }
 }
 
 /// The options that these variables name. In the order of their names, so that a section as a whole (`CONCURRY_POOL`) comes before
 /// an option of it, which holds over that.
-fn options(variables: impl Iterator<Item = (String, String)>) -> Dict {
-    let mut variables: Vec<_> = variables.map(|(name, value)| (name.to_lowercase(), value)).collect();
+fn options(variables: impl Iterator<Item = (String, String)>) -> Result<Dict, ConfigError> {
+    let mut variables: Vec<_> = variables.filter_map(Variable::new).collect();
     variables.sort();
     let mut options = Dict::new();
-    for (name, value) in variables {
-        let key = name.strip_prefix(&PREFIX.to_lowercase()).filter(|key| !NO_OPTIONS.contains(key));
-        if let Some(key) = key {
-            insert(&mut options, &key.split("__").collect::<Vec<_>>(), value_of(&value));
+    for (index, variable) in variables.iter().enumerate() {
+        let (path, before) = (variable.path(), &variables[..index]);
+        if let Some(other) =
+            before.last().filter(|other| other.key == variable.key && other.name != variable.name)
+        {
+            let problem =
+                "is said twice, by names that differ in upper and lower case alone; keep one of them";
+            return Err(other.clashes(variable, &path, problem.to_owned()));
+        }
+        if let Err(length) = insert(&mut options, &path, value_of(&variable.value)) {
+            // Who says what stands above: the variable of that very name, or of a section around it.
+            let is_around = |other: &&Variable| path[..length].starts_with(&other.path());
+            let around = before.iter().rfind(is_around).unwrap_or(variable);
+            let problem =
+                format!("is {:?}, which has no options below it; drop one of the two", around.value);
+            return Err(around.clashes(variable, &path[..length], problem));
         }
     }
-    options
+    Ok(options)
 }
 
 /// What a text means: what it would as a value in the file, or else itself.
@@ -67,20 +111,16 @@ fn value_of(text: &str) -> Value {
     value.and_then(|value| Value::serialize(value).ok()).unwrap_or_else(|| text.into())
 }
 
-fn insert(options: &mut Dict, path: &[&str], value: Value) {
-    let [first, rest @ ..] = path else { return };
+/// Puts a value where `path` leads to; an error is the length of the way to what has a value of its own and nothing below it.
+fn insert(options: &mut Dict, path: &[&str], value: Value) -> Result<(), usize> {
+    let [first, rest @ ..] = path else { return Ok(()) };
     if rest.is_empty() {
         options.insert((*first).to_owned(), value);
-        return;
+        return Ok(());
     }
     let inner = options.entry((*first).to_owned()).or_insert_with(|| Dict::new().into());
-    if !matches!(inner, Value::Dict(..)) {
-        // It has a value of its own and keys below it: whoever reads it finds that one of them cannot be.
-        *inner = Dict::new().into();
-    }
-    if let Value::Dict(_, inner) = inner {
-        insert(inner, rest, value);
-    }
+    let Value::Dict(_, inner) = inner else { return Err(1) };
+    insert(inner, rest, value).map_err(|length| length + 1)
 }
 
 impl Config {
@@ -90,7 +130,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for an option that is not known, a value that cannot be, and a file that cannot be read.
+    /// [`ConfigError`] for an option that is not known, a value that cannot be, a file that cannot be read, and two variables of
+    /// which one alone can hold: the one gives a value to what the other names an option of, or they differ in upper and lower
+    /// case alone.
     ///
     /// # Examples
     ///
@@ -128,7 +170,7 @@ impl Config {
 }
 
 fn with_environment(file: &Config) -> Result<Config, ConfigError> {
-    let environment = level(Environment)?;
+    let environment = level(Environment::read()?)?;
     Ok(environment.over(file))
 }
 
@@ -192,28 +234,47 @@ fn shown(actual: &Actual) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, Figment, options};
+    use super::{Config, ConfigError, Figment, options};
+
+    /// What these variables say.
+    fn said<const N: usize>(variables: [(&str, &str); N]) -> Result<Config, ConfigError> {
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let options = figment::providers::Serialized::defaults(options(variables)?);
+        Ok(Figment::from(options).extract().expect("these are options"))
+    }
 
     #[test]
     fn a_section_and_an_option_of_it_are_both_heard_in_whatever_order_they_stand() {
         let whole = ("CONCURRY_POOL", "{ max_workers = 3, max_queued_calls = 7 }");
         let part = ("CONCURRY_POOL__MAX_WORKERS", "4");
         for variables in [[whole, part], [part, whole]] {
-            let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let config: Config = Figment::from(figment::providers::Serialized::defaults(options(variables)))
-                .extract()
-                .expect("both are options");
+            let config = said(variables).expect("both can hold");
             assert_eq!((config.pool.max_workers, config.pool.max_queued_calls), (Some(4), Some(7)));
         }
     }
 
     #[test]
-    fn what_stands_below_an_option_that_has_a_value_is_not_passed_over() {
-        let variables = ["CONCURRY_POOL__MAX_WORKERS", "CONCURRY_POOL__MAX_WORKERS__X"]
-            .map(|name| (name.to_owned(), "4".to_owned()));
-        let config = Figment::from(figment::providers::Serialized::defaults(options(variables.into_iter())))
-            .extract::<Config>();
-        let error = config.unwrap_err().to_string();
-        assert!(error.contains("max_workers"), "{error}");
+    fn what_stands_below_a_value_is_an_error_that_names_both_variables() {
+        for (above, below, key) in [
+            (("CONCURRY_POOL__MAX_WORKERS", "4"), "CONCURRY_POOL__MAX_WORKERS__X", "pool.max_workers"),
+            (("CONCURRY_POOL", "garbage"), "CONCURRY_POOL__MAX_WORKERS", "pool"),
+            (("CONCURRY_POOL", ""), "CONCURRY_POOL__MAX_WORKERS", "pool"),
+            (("CONCURRY_POOL", "{ retry = 3 }"), "CONCURRY_POOL__RETRY__ATTEMPTS", "pool.retry"),
+        ] {
+            let error = said([(below, "4"), above]).unwrap_err();
+            assert_eq!((error.place(), error.key()), (&*format!("{} and {below}", above.0), key));
+            assert!(error.to_string().contains(&format!("{:?}", above.1)), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_spellings_of_one_variable_are_an_error_that_names_both() {
+        let error =
+            said([("concurry_pool__max_workers", "3"), ("CONCURRY_POOL__MAX_WORKERS", "4")]).unwrap_err();
+        assert_eq!(error.place(), "CONCURRY_POOL__MAX_WORKERS and concurry_pool__max_workers");
+        assert_eq!(
+            said([("concurry_pool__max_workers", "3")]).expect("one is fine").pool.max_workers,
+            Some(3)
+        );
     }
 }
