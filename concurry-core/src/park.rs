@@ -242,9 +242,12 @@ pub fn sleep_by(how: HowToSleep) {
     HOW_TO_SLEEP.get_or_init(|| how);
 }
 
-/// Has this thread sleep by `park`; who watches it is not told.
+/// Has this thread sleep by `park`; who watches it is not told. What this thread itself has put off is done instead, if there is
+/// anything: whoever sleeps looks again, and that may be what it waits for.
 pub(crate) fn nap(park: &dyn Fn()) {
-    sleep_until(None, park);
+    if !catch_up() {
+        sleep_until(None, park);
+    }
 }
 
 fn sleep_until(waker: Option<&Waker>, park: &dyn Fn()) {

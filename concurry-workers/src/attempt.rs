@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use concurry_core::call::{CallError, Cancellation, Promise};
+use concurry_core::call::{CallError, Cancellation, Promise, apart};
 use concurry_core::panics;
 use concurry_limits::LimitSetAcquisition;
 
@@ -52,7 +52,7 @@ pub fn run<T, E>(promise: Promise<T, E>, method: impl FnOnce() -> Result<T, E>) 
         panics::discard(method);
         return Ran::Returned;
     }
-    match panics::catch(method) {
+    match panics::catch(|| apart(method)) {
         Ok(result) => {
             let ran = Ran::of(&result);
             promise.complete(result.map_err(CallError::Failed));
@@ -169,7 +169,7 @@ where
             return Poll::Ready(give_up(this.method));
         }
         let polled = panics::catch(|| {
-            let polled = this.method.as_mut().as_pin_mut().map(|method| method.poll(context));
+            let polled = this.method.as_mut().as_pin_mut().map(|method| apart(|| method.poll(context)));
             if matches!(polled, Some(Poll::Ready(_))) {
                 this.method.set(None);
             }

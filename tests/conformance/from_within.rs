@@ -581,3 +581,20 @@ fn a_drain_of_sync_mode_does_not_wait_longer_than_it_is_told() {
     other.join().unwrap().unwrap();
     assert_eq!(acquirer.workers(), 0, "the last to leave has ended the worker");
 }
+
+#[test]
+fn in_sync_mode_a_method_within_a_chain_of_calls_has_chains_of_its_own_run_here_and_now() {
+    let own = Insider::options(ExecutionMode::Sync, (), 1).init().unwrap();
+    let again = own.clone();
+    let chained = own.nothing().and_then(move |()| {
+        again.wait_for_own(again.clone(), |_| {
+            let (tell, told) = mpsc::channel();
+            let mapped: Call<()> = Call::ended(Ok(()));
+            let mapped = mapped.map(move |()| tell.send(()).unwrap());
+            // By something that knows nothing of calls.
+            told.recv().unwrap();
+            mapped.result()
+        })
+    });
+    chained.result().unwrap().unwrap();
+}

@@ -46,9 +46,10 @@ where
 {
     /// The call whose result is `f(result)`; an error stays as it is.
     ///
-    /// `f` runs once the call is done, on the thread that completes it, or here and now when it is done already: keep it
-    /// short. Cancelling the mapped call cancels this one, and `f` is not run. Dropping the mapped call cancels nothing.
-    /// A panic in `f` is [`CallError::Panicked`] of the mapped call.
+    /// `f` runs once the call is done, on the thread that completes it, or here and now when it is done already; from within the
+    /// closure of another chain of calls, right after that closure, or as soon as it waits for a call, a limit or a clock. Keep it
+    /// short, and wait for nothing in it by other means. Cancelling the mapped call cancels this one, and `f` is not run. Dropping
+    /// the mapped call cancels nothing. A panic in `f` is [`CallError::Panicked`] of the mapped call.
     ///
     /// # Examples
     ///

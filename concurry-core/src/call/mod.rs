@@ -47,6 +47,8 @@ pub use handle::Call;
 pub use promise::Promise;
 pub use refused::{NotAdmitted, Rejected};
 pub use rejected_result::RejectedResult;
+#[doc(hidden)]
+pub use trampoline::apart;
 pub(crate) use trampoline::catch_up;
 
 /// Makes the two ends of a new call.

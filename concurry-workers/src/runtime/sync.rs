@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::task::Poll;
 use std::time::Duration;
 
-use concurry_core::call::CallError;
+use concurry_core::call::{CallError, apart};
 use concurry_core::panics::discard;
 use concurry_core::park;
 use concurry_core::sync::lock;
@@ -188,7 +188,7 @@ impl<W: Worker + Send> Runtime<W> for Sync<W> {
         turn.count += 1;
         let Some(mut noted) = self.shared.queue.begin_here(turn.count) else { return Here::AsMessage };
         let Some(worker) = self.worker(&mut turn) else { return Here::Refused(self.refusal()) };
-        let ran = self.take_turn(&mut noted, || method(worker));
+        let ran = self.take_turn(&mut noted, || apart(|| method(worker)));
         self.ran(&mut turn, ran, noted);
         Here::Ran
     }
