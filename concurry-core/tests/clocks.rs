@@ -145,3 +145,16 @@ fn a_waker_that_is_dropped_may_use_the_clock() {
     let waker = Waker::from(Arc::new(Asks(clock.clone())));
     drop(clock.wake_at(clock.now() + Duration::from_secs(1), waker));
 }
+
+#[test]
+fn what_several_threads_add_to_a_manual_clock_is_added() {
+    let clock = ManualClock::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..50_000).for_each(|_| clock.advance(Duration::from_nanos(1))));
+        }
+    });
+    assert_eq!(clock.now(), Timestamp::from_nanos(200_000));
+    clock.advance(Duration::MAX);
+    assert_eq!(clock.now(), Timestamp::from_nanos(u64::MAX), "and it stops at the end of time");
+}

@@ -2,7 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test is its own documentation, and may fail")]
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
 use concurry_core::call::{Call, CallError, Promise, channel};
+use concurry_core::clock::{Clock, ManualClock, Timestamp};
 
 #[derive(Debug)]
 struct Bomb;
@@ -57,4 +62,36 @@ fn what_was_panicked_with() {
     let chained: Call<u64, u64> = source.map(|_| std::panic::panic_any(Bomb));
     promise.complete(Ok(1));
     assert!(matches!(chained.result(), Err(CallError::Panicked(_))));
+}
+
+/// A waker that is nothing but dropped.
+struct Last;
+
+impl Wake for Last {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "the last of its wakers was dropped");
+    }
+}
+
+#[test]
+fn a_waker_that_nobody_wakes() {
+    drop(ManualClock::new().wake_at(Timestamp::from_nanos(1), Waker::from(Arc::new(Last))));
+
+    let (promise, call) = channel::<u64, u64>();
+    let left = Arc::new(Last);
+    assert!(promise.wake_when_cancelled(&Waker::from(Arc::clone(&left))));
+    // The call has the last one now.
+    assert!(Arc::into_inner(left).is_none());
+    promise.complete(Ok(1));
+    assert_eq!(call.result().unwrap(), 1);
+
+    let (_promise, mut call) = channel::<u64, u64>();
+    let left = Arc::new(Last);
+    assert!(Pin::new(&mut call).poll(&mut Context::from_waker(&Waker::from(Arc::clone(&left)))).is_pending());
+    assert!(Arc::into_inner(left).is_none());
+    drop(call);
 }

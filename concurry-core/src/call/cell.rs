@@ -190,8 +190,9 @@ impl<T, E> Cell<T, E> {
         if let Some(waker) = waker {
             contain("a waker", || waker.wake());
         }
-        if let Some(waker) = worker.filter(|_| cancelled) {
-            contain("a waker", || waker.wake());
+        match worker {
+            Some(waker) if cancelled => contain("a waker", || waker.wake()).unwrap_or_default(),
+            not_woken => not_woken.into_iter().for_each(discard),
         }
         if let Some((watch, index)) = watch {
             contain("what waits for a call", move || watch.done(index, failed));

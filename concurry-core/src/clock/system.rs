@@ -1,6 +1,7 @@
 //! The machine's monotonic clock and its timer thread.
 
 use std::cell::Cell;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
@@ -9,6 +10,7 @@ use super::counter::Counter;
 use super::exact::Exact;
 use super::timer::{TimerList, WakeGuard};
 use super::{Clock, Timestamp};
+use crate::panics::log;
 use crate::park::nap;
 use crate::sync::lock;
 
@@ -17,7 +19,8 @@ use crate::sync::lock;
 /// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
 /// processor's counter, which the quanta crate measures: that is several times cheaper to read but, left to itself, runs off
 /// by some ten milliseconds a minute. Two threads may differ by some ten nanoseconds. One thread serves all of [`wake_at`](Clock::wake_at),
-/// sleeps to the exact instant of the earliest request, and starts with the first one.
+/// sleeps to the exact instant of the earliest request, and starts with the first one, or with a later one where the system has
+/// no room for it.
 ///
 /// On Linux, who sleeps to an instant does without the timer slack that makes a sleep some fifty microseconds longer.
 ///
@@ -35,7 +38,7 @@ pub struct SystemClock {
     counter: Counter,
     origin: Instant,
     timer: Arc<TimerList>,
-    thread: OnceLock<()>,
+    thread: Started,
     alarm: Arc<Alarm>,
 }
 
@@ -84,7 +87,7 @@ impl SystemClock {
                 counter: Counter::new(),
                 origin: os_now(),
                 timer: Arc::default(),
-                thread: OnceLock::new(),
+                thread: Started::default(),
                 alarm: Arc::default(),
             })
         }))
@@ -128,16 +131,42 @@ impl SystemClock {
     }
 
     fn start_timer_thread(&self) {
-        self.thread.get_or_init(|| {
+        let started = self.thread.by(|| {
             let (timer, alarm) = (Arc::clone(&self.timer), Arc::clone(&self.alarm));
-            let spawned = std::thread::Builder::new()
-                .name("concurry-timer".to_owned())
-                .spawn(move || serve(&timer, &alarm));
-            if let Err(error) = spawned {
-                // Without this thread no async waiter would ever be woken by time: say so rather than hang in silence.
-                tracing::error!(%error, "concurry cannot start its timer thread; timed waits of async code will not end");
-            }
+            let named = std::thread::Builder::new().name("concurry-timer".to_owned());
+            named.spawn(move || serve(&timer, &alarm)).map(drop)
         });
+        if let Err(error) = started {
+            // Without this thread no async waiter would ever be woken by time: say so rather than hang in silence.
+            log(|| {
+                tracing::error!(
+                    %error,
+                    "concurry cannot start its timer thread: no timed wait of async code ends before the next one has it started"
+                );
+            });
+        }
+    }
+}
+
+/// Whether the timer thread was started.
+#[derive(Debug, Default)]
+struct Started(OnceLock<()>, Mutex<()>);
+
+impl Started {
+    /// Starts it by `spawn`, if it was not: what the system has no room for now it may have the next time.
+    #[inline]
+    fn by(&self, spawn: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        if self.0.get().is_some() { Ok(()) } else { self.now_by(spawn) }
+    }
+
+    #[cold]
+    fn now_by(&self, spawn: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let _alone = lock(&self.1);
+        if self.0.get().is_none() {
+            spawn()?;
+            self.0.get_or_init(|| ());
+        }
+        Ok(())
     }
 }
 
@@ -186,5 +215,26 @@ impl Clock for SystemClock {
                 std::thread::park_timeout(at - self.now());
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_could_not_be_started_is_started_the_next_time_and_never_twice() {
+        let started = Started::default();
+        assert!(started.by(|| Err(io::ErrorKind::WouldBlock.into())).is_err());
+        let mut times = 0;
+        for _ in 0..2 {
+            started
+                .by(|| {
+                    times += 1;
+                    Ok(())
+                })
+                .unwrap();
+        }
+        assert_eq!(times, 1);
     }
 }

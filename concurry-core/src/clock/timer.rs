@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use super::Timestamp;
-use crate::panics::contain;
+use crate::panics::{contain, discard};
 use crate::sync::lock;
 
 /// Requests by instant; the second half of the key keeps requests for one instant apart and in order.
@@ -69,7 +69,7 @@ impl Drop for WakeGuard {
     fn drop(&mut self) {
         // Dropping a foreign waker may run anything, so not under the lock.
         let waker = lock(&self.list.requests).by_instant.remove(&self.key);
-        drop(waker);
+        waker.into_iter().for_each(discard);
     }
 }
 
