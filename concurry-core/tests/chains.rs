@@ -4,9 +4,9 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, Weak};
 
-use concurry_core::call::{Call, CallError, Promise, channel};
+use concurry_core::call::{Call, CallError, Explains, Explanation, Promise, Registered, channel, channel_of};
 
 fn call() -> (Promise<u32, String>, Call<u32, String>) {
     channel()
@@ -156,5 +156,46 @@ fn of_completion_and_cancellation_of_a_chain_exactly_one_wins() {
             (false, Ok(1)) | (true, Err(CallError::Cancelled)) => {}
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// A pool that notes which of its calls it is to end by force.
+#[derive(Default)]
+struct Forced(Mutex<Vec<usize>>);
+
+impl Explains for Forced {
+    fn explain(&self, _: usize) -> Explanation {
+        Explanation::Running
+    }
+
+    fn is_cancelled(&self, _: usize) {}
+
+    fn age_of(&self, _: usize) -> Option<u64> {
+        Some(0)
+    }
+
+    fn end_by_force(&self, call: usize, _: Option<u64>) {
+        self.0.lock().unwrap().push(call);
+    }
+}
+
+#[test]
+fn a_cancellation_by_force_between_two_calls_reaches_the_second_by_force() {
+    for by_force in [false, true] {
+        let pool = Arc::new(Forced::default());
+        let registered = Registered::new(Arc::downgrade(&pool) as Weak<dyn Explains>);
+        let (promise, source) = call();
+        let (second, next) = channel_of::<u32, String>(registered.origin());
+        let (whole, number) = (Arc::new(OnceLock::<Call<u32, String>>::new()), next.id());
+        let own = Arc::clone(&whole);
+        let chained = source.and_then(move |_| {
+            let whole = own.get().unwrap();
+            assert!(if by_force { whole.cancel_hard() } else { whole.cancel() });
+            next
+        });
+        whole.set(chained).unwrap();
+        promise.complete(Ok(1));
+        assert!(!second.is_open());
+        assert_eq!(*pool.0.lock().unwrap(), if by_force { vec![number] } else { vec![] });
     }
 }

@@ -81,6 +81,11 @@ impl<T, E> Promise<T, E> {
         self.cell.as_ref().map(Arc::downgrade).unwrap_or_default()
     }
 
+    /// Whether the call was cancelled by force.
+    pub(super) fn is_by_force(&self) -> bool {
+        self.cell.as_ref().is_some_and(|cell| cell.is_by_force())
+    }
+
     /// What the call is known by to its [`Origin`](super::Origin).
     #[doc(hidden)]
     pub fn id(&self) -> usize {
