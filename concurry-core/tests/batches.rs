@@ -11,7 +11,7 @@ use std::sync::{Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use concurry_core::batch::{ReturnWhen, as_completed, gather, wait, wait_async};
+use concurry_core::batch::{Gather, ReturnWhen, as_completed, gather, wait, wait_async};
 use concurry_core::call::{Call, CallError, Outcome, Promise, channel};
 use concurry_core::park::block_on;
 use futures_core::Stream;
@@ -325,4 +325,32 @@ fn nothing_is_told_of_calls_that_are_done_after_the_wait() {
         promise.complete(Ok(1));
     }
     assert_eq!(seen.load(Ordering::SeqCst), 0);
+}
+
+/// A result that ends another call when it is dropped.
+struct Ends(Option<Promise<Ends, String>>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if let Some(promise) = self.0.take() {
+            promise.complete(Ok(Ends(None)));
+        }
+    }
+}
+
+#[test]
+fn nothing_is_told_of_calls_that_are_done_while_the_results_are_gathered() {
+    let awaited = |calls: Gather<Vec<_>>| block_on(calls.into_future()).map(drop);
+    let blocking = |calls: Gather<Vec<_>>| calls.result().map(drop);
+    for way in [blocking, awaited] {
+        let (promises, calls) = calls::<Ends>(3);
+        let [first, second, third] = <[_; 3]>::try_from(promises).ok().unwrap();
+        first.complete(Ok(Ends(Some(third))));
+        second.complete(Err(CallError::Failed("no".into())));
+        let (tell, told) = mpsc::channel();
+        let error =
+            way(gather(calls).progress_with(move |update| tell.send(update.done).unwrap())).unwrap_err();
+        assert_eq!(error.into_failed().as_deref(), Some("no"));
+        assert_eq!(told.iter().collect::<Vec<_>>(), [1, 2]);
+    }
 }

@@ -59,7 +59,8 @@ impl<C: Gatherable> Gather<C> {
     }
 
     /// Calls `callback` after each completion, on the thread that completed the call: short for
-    /// [`Progress::callback`]. Keep it short. A panic in it is logged and goes no further.
+    /// [`Progress::callback`]. Keep it short. A panic in it is logged and goes no further. What it is told after the
+    /// wait has ended is said there.
     ///
     /// # Examples
     ///
@@ -93,6 +94,8 @@ impl<C: Gatherable> Gather<C> {
     pub fn result(self) -> Result<C::Results, C::Error> {
         let (waiting, calls) = self.start(Until::Failure);
         let end = waiting.block();
+        // The wait is over: nobody is told of what ends while the results are gathered.
+        drop(waiting);
         conclude(calls, end)
     }
 
@@ -115,6 +118,7 @@ impl<C: Gatherable> Gather<C> {
     pub fn outcomes(self) -> C::Outcomes {
         let (waiting, calls) = self.start(Until::All);
         waiting.block();
+        drop(waiting);
         calls.into_outcomes()
     }
 
@@ -126,6 +130,7 @@ impl<C: Gatherable> Gather<C> {
     pub async fn outcomes_async(self) -> C::Outcomes {
         let (waiting, calls) = self.start(Until::All);
         waiting.wait().await;
+        drop(waiting);
         calls.into_outcomes()
     }
 
@@ -157,6 +162,7 @@ where
         let (waiting, calls) = self.start(Until::Failure);
         Box::pin(async move {
             let end = waiting.wait().await;
+            drop(waiting);
             conclude(calls, end)
         })
     }
