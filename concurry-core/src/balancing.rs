@@ -74,7 +74,7 @@ impl FromStr for LoadBalancing {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
-        let name = plain(text);
+        let name = plain(text.trim());
         Self::ALL
             .into_iter()
             .find(|balancing| plain(balancing.name()) == name)
@@ -93,5 +93,18 @@ impl TryFrom<String> for LoadBalancing {
 impl From<LoadBalancing> for String {
     fn from(balancing: LoadBalancing) -> Self {
         balancing.name().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LoadBalancing;
+
+    #[test]
+    fn what_stands_around_a_name_does_not_count() {
+        for text in [" round_robin\n", "\tRound-Robin ", "round robin"] {
+            assert_eq!(text.parse(), Ok(LoadBalancing::RoundRobin), "{text:?}");
+        }
+        assert!("".parse::<LoadBalancing>().is_err());
     }
 }

@@ -156,3 +156,22 @@ fn of_two_threads_that_wait_for_a_call_each_is_woken() {
     assert_eq!(waits.join().unwrap().unwrap(), 7);
     assert!(matches!(call.result_timeout(Duration::MAX), Err(CallError::Taken)));
 }
+
+#[test]
+fn the_error_of_a_method_is_told_once_with_all_that_caused_it() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("no page")]
+    struct NoPage(#[source] std::io::Error);
+
+    let error = CallError::Failed(NoPage(std::io::Error::other("no line")));
+    let (mut told, mut cause) = (Vec::new(), Some(&error as &dyn std::error::Error));
+    while let Some(next) = cause {
+        told.push(next.to_string());
+        cause = next.source();
+    }
+    assert_eq!(told, ["no page", "no line"]);
+    assert_eq!(
+        CallError::Failed("what is no error is told as well").to_string(),
+        "what is no error is told as well"
+    );
+}

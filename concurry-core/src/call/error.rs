@@ -40,9 +40,9 @@ use super::{NotAdmitted, Rejected, RetriesExhausted};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError<E = Infallible> {
-    /// The method returned this error.
-    #[error("{0}")]
-    Failed(#[source] E),
+    /// The method returned this error. Text and source are those of that.
+    #[error(transparent)]
+    Failed(E),
     /// The method panicked; its worker was made anew and goes on.
     #[error(transparent)]
     Panicked(Panicked),
