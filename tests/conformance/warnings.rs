@@ -10,7 +10,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::workers::{Acquirer, amounts, none};
+use super::workers::{Acquirer, Counter, amounts, none};
 use super::{eventually, every_mode, gate};
 
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -128,4 +128,42 @@ every_mode! {
         acquirer.stop();
         assert_eq!(warnings_of(&key), 2);
     }
+}
+
+/// As a subscriber that writes to a pipe which nobody reads any more.
+struct Broken;
+
+impl Subscriber for Broken {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        panic!("failed printing to stderr, on purpose");
+    }
+}
+
+/// In mode sync, where all is logged by this thread.
+#[test]
+fn a_log_that_panics_changes_nothing_of_retries_and_of_the_end_of_a_worker() {
+    tracing::subscriber::with_default(Broken, || {
+        let options =
+            Counter::options(ExecutionMode::Sync, (), 1).max_restarts(0, Duration::from_secs(1_000));
+        let counter = options.retry(Retry::fixed(2).wait(Duration::ZERO)).init(1).unwrap();
+        let failed = counter.fail("no".into()).result();
+        assert!(matches!(failed, Err(CallError::RetriesExhausted(_))), "{failed:?}");
+        let panicked = counter.panic("on purpose".into()).result();
+        assert!(matches!(panicked, Err(CallError::Panicked(_))), "{panicked:?}");
+        let lost = counter.add().result();
+        assert!(matches!(lost, Err(CallError::WorkerLost { .. })), "{lost:?}");
+    });
 }

@@ -37,7 +37,7 @@ impl<T, E> Predicates<T, E> {
     pub(super) fn shown(&self, value: &T, attempt: &Attempt) -> String {
         panics::catch(|| (self.show)(value)).unwrap_or_else(|panic| {
             let (method, number) = (attempt.method(), attempt.number());
-            tracing::error!(method, attempt = number, %panic, "the Debug of a rejected value panicked");
+            panics::log(|| tracing::error!(method, attempt = number, %panic, "the Debug of a rejected value panicked"));
             "of a broken Debug".to_owned()
         })
     }
@@ -45,10 +45,13 @@ impl<T, E> Predicates<T, E> {
 
 fn guarded<R>(predicate: &str, attempt: &Attempt, ask: impl FnOnce() -> R) -> Result<R, Broken> {
     panics::catch(ask).map_err(|panic| {
-        tracing::error!(
-            method = attempt.method(), attempt = attempt.number(), predicate, %panic,
-            "a predicate of a retry panicked; the call is not tried again"
-        );
+        let (method, number) = (attempt.method(), attempt.number());
+        panics::log(|| {
+            tracing::error!(
+                method, attempt = number, predicate, %panic,
+                "a predicate of a retry panicked; the call is not tried again"
+            );
+        });
         Broken
     })
 }

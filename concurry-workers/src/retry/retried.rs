@@ -241,7 +241,9 @@ where
 
     /// Puts attempt `number` into the queue.
     fn again(&self, number: u32, wait: Duration) {
-        tracing::debug!(method = self.recipe.name, attempt = number, ?wait, "a call is tried again");
+        panics::log(|| {
+            tracing::debug!(method = self.recipe.name, attempt = number, ?wait, "a call is tried again");
+        });
         if number == 2 {
             self.set_alarm();
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use concurry_core::clock::{Clock, Timestamp};
 use concurry_core::config::{PoolConfig, RestartLimit};
+use concurry_core::panics::log;
 use concurry_core::sync::lock;
 
 use super::Shared;
@@ -85,7 +86,9 @@ impl<W: Worker> Shared<W> {
             Counters::add(&self.counters.restarts);
             match make() {
                 Err(error) if left > 0 && !self.queue.is_stopped() => {
-                    tracing::warn!(pool = %self.name, %error, ?wait, "a worker could not be made anew; once more");
+                    log(
+                        || tracing::warn!(pool = %self.name, %error, ?wait, "a worker could not be made anew; once more"),
+                    );
                     self.queue.pause(wait);
                     wait = wait.saturating_mul(2);
                 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use concurry_core::call::CallError;
 use concurry_core::clock;
 use concurry_core::mode::ExecutionMode;
+use concurry_core::panics::log;
 use concurry_core::park;
 use concurry_limits::LimitPool;
 
@@ -113,7 +114,9 @@ impl<W: Worker> Shared<W> {
     /// are answered with that reason: nobody would ever run them.
     pub(crate) fn worker_ended(&self, number: usize, reason: Option<&dyn fmt::Display>) {
         if let Some(reason) = reason {
-            tracing::error!(pool = %self.name, %reason, "a worker is lost: it could not be made anew");
+            log(
+                || tracing::error!(pool = %self.name, %reason, "a worker is lost: it could not be made anew"),
+            );
         }
         self.queue.worker_ended(number);
         if !self.queue.is_deserted() {
@@ -149,7 +152,7 @@ impl<W: Worker> Shared<W> {
 
     /// Ends the pool because of `reason`, which every call is told.
     pub(crate) fn give_up(&self, reason: &dyn fmt::Display) {
-        tracing::error!(pool = %self.name, %reason, "the pool gives up");
+        log(|| tracing::error!(pool = %self.name, %reason, "the pool gives up"));
         self.lost.get_or_init(|| reason.to_string());
         for message in self.queue.stop() {
             refuse::<W>(message, self.refusal());
