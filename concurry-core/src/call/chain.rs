@@ -107,8 +107,8 @@ where
     /// It should submit and return, not wait. Cancelling the whole cancels whichever of the two is not done.
     ///
     /// What a call is made of is kept until the whole has ended. So a function that returns itself by `and_then`, as a loop that
-    /// asks again each time, keeps some 600 bytes for each of its turns: where there is no end to those, await one call after the
-    /// other in a `loop` instead.
+    /// asks again each time, keeps half a kilobyte and more for each of its turns: where there is no end to those, await one call
+    /// after the other in a `loop` instead.
     ///
     /// # Examples
     ///
