@@ -143,10 +143,11 @@ impl Engine {
             }
             (result, locked.timer.follow(locked.board.next_timer))
         };
-        drop(effects);
+        // The timer first: what a waker runs may take long, and may wait for this very set.
         if let Some((at, version)) = request {
             self.arm(at, version);
         }
+        drop(effects);
         result.unwrap_or_else(|payload| resume_unwind(payload))
     }
 

@@ -26,5 +26,6 @@ mod requests;
 mod steps;
 mod usage;
 mod waiting;
+mod wakers;
 mod warnings;
 mod ways;
