@@ -11,7 +11,7 @@ use std::time::Duration;
 use concurry_core::clock::{self, Clock, Timestamp, WakeGuard};
 use concurry_core::park::block_on;
 
-use super::engine::Patience;
+use super::plan::Patience;
 use super::plan::{Plan, first_error};
 use super::waiting::Waiting;
 use crate::remote::{RemoteAcquire, RemoteSet, Wait};

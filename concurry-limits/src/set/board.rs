@@ -14,17 +14,30 @@ use concurry_core::clock::Timestamp;
 use concurry_core::panics::{InTurn, catch, contain};
 use smallvec::SmallVec;
 
-use super::cell::Grant;
+use super::cell::{Branch, Grant};
 use super::demand::{Demand, mask_of};
 use super::queue::{Queue, Waiter};
 use super::slot::{Decision, Slot, decide, refusal, take};
-use super::{Item, Wish};
+use super::{Engine, Item, Wish};
 use crate::LimitError;
 
 /// What has to happen once the lock is free.
 #[derive(Default)]
 pub(super) struct Effects {
     pub(super) wakers: SmallVec<[Waker; 2]>,
+    /// The other sets in which those stand who were granted something: they hold nobody up there any more.
+    pub(super) others: Vec<Arc<Engine>>,
+}
+
+impl Effects {
+    fn look_at_the_others(&mut self, Waiter { cell, branch }: &Waiter) {
+        let others = (0..).zip(cell.branches()).filter(|(other, _)| other != branch);
+        for (_, Branch { engine, .. }) in others {
+            if !self.others.iter().any(|known| Arc::ptr_eq(known, engine)) {
+                self.others.push(Arc::clone(engine));
+            }
+        }
+    }
 }
 
 impl Drop for Effects {
@@ -71,8 +84,8 @@ pub(super) struct Board {
 
 impl Board {
     /// Admits a newcomer, if nobody with whom it shares a key came earlier.
-    pub(super) fn admit(&mut self, demand: &Demand, now: Timestamp) -> Decision {
-        let decision = self.judge(&demand.wishes, demand.mask, now);
+    pub(super) fn admit(&mut self, demand: &Demand, now: Timestamp, effects: &mut Effects) -> Decision {
+        let decision = self.judge(&demand.wishes, demand.mask, now, effects);
         if decision == Decision::Now {
             take(&mut self.slots, &demand.wishes, Duration::ZERO, now);
         }
@@ -80,10 +93,25 @@ impl Board {
     }
 
     /// Whether a newcomer can be admitted.
-    pub(super) fn judge(&mut self, wishes: &[Wish], mask: u128, now: Timestamp) -> Decision {
+    pub(super) fn judge(
+        &mut self,
+        wishes: &[Wish],
+        mask: u128,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) -> Decision {
+        self.pass_over(mask, now, effects);
         match decide(&mut self.slots, wishes, now) {
             Decision::Now => self.behind(mask).unwrap_or(Decision::Now),
             refused => refused,
+        }
+    }
+
+    /// Takes those out who stand first for one of these keys and were granted by another set, which is just about to say
+    /// so here. Those behind them come before any newcomer.
+    fn pass_over(&mut self, mask: u128, now: Timestamp, effects: &mut Effects) {
+        if self.queue.has_gone(mask) {
+            self.pump(now, effects);
         }
     }
 
@@ -95,7 +123,9 @@ impl Board {
 
     /// Grants a waiter at once, or lets it stand in the queue.
     pub(super) fn enter(&mut self, waiter: Waiter, now: Timestamp, effects: &mut Effects) -> Entered {
-        let behind = self.queue.ahead_of(mask_of(waiter.wishes())).is_some();
+        let mask = mask_of(waiter.wishes());
+        self.pass_over(mask, now, effects);
+        let behind = self.queue.ahead_of(mask).is_some();
         let cell = Arc::clone(&waiter.cell);
         let at = match decide(&mut self.slots, waiter.wishes(), now).by(cell.deadline()) {
             never @ (Decision::Never { .. } | Decision::Late { .. }) => return Entered::Never(never),
@@ -136,14 +166,14 @@ impl Board {
         while let Some(Reverse((_, index))) = heads.pop() {
             let group = &mut self.queue.groups[index];
             let Some((_, head)) = group.line.first() else { continue };
+            // One that another set has granted holds nobody up here, and is refused by nobody.
+            if head.cell.is_elsewhere() {
+                group.line.next();
+                heads.extend(group.line.first().map(|(seq, _)| Reverse((seq, index))));
+                continue;
+            }
             let at = if group.mask & blocked == 0 {
                 match decide_for(&mut self.slots, head, now) {
-                    // One that another set has granted meanwhile holds nobody up.
-                    Decision::Later { .. } | Decision::Behind { .. } if head.cell.is_elsewhere() => {
-                        group.line.next();
-                        heads.extend(group.line.first().map(|(seq, _)| Reverse((seq, index))));
-                        continue;
-                    }
                     Decision::Later { at, .. } | Decision::Behind { at, .. } => at,
                     final_one => {
                         let waiter = group.line.next();
@@ -173,7 +203,9 @@ impl Board {
     fn end(&mut self, waiter: &Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
         let ended = catch(|| {
             if *decision == Decision::Now {
-                self.hand_over(waiter, now, effects);
+                if self.hand_over(waiter, now, effects) {
+                    effects.look_at_the_others(waiter);
+                }
             } else {
                 self.refuse(waiter, decision, now, effects);
             }
@@ -247,7 +279,8 @@ impl Board {
         self.slots[index].state.set_capacity(capacity, now);
         self.slots[index].capacity = capacity;
         let asks_more = |wish: &Wish| wish.index() == index && wish.requested > capacity;
-        for waiter in self.queue.take_out(|waiter| waiter.wishes().iter().any(asks_more)) {
+        let out = self.queue.take_out(|waiter| waiter.wishes().iter().any(asks_more));
+        for waiter in out.into_iter().filter(|waiter| !waiter.cell.is_elsewhere()) {
             let reason = crate::limit::ABOVE_CAPACITY.to_owned();
             self.refuse(&waiter, &Decision::Never { index, reason }, now, effects);
         }
@@ -266,3 +299,7 @@ impl Board {
         self.pump(now, effects);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "board_tests.rs"]
+mod tests;

@@ -33,7 +33,7 @@ impl LimitSet {
             Ok(demand) => demand,
             Err(error) => return Admission::Never(error),
         };
-        engine.act(|board, now, _| would_admit(board, &demand, queued, now))
+        engine.act(|board, now, effects| would_admit(board, &demand, queued, now, effects))
     }
 
     /// Changes the capacity of a limit for everybody. What is used stays used: below it, nothing more is admitted
@@ -126,8 +126,14 @@ fn would_admit_elsewhere(remote: &RemoteSet, request: &impl Request, queued: boo
     }
 }
 
-fn would_admit(board: &mut Board, demand: &Demand, queued: bool, now: Timestamp) -> Admission {
-    match board.judge(&demand.wishes, demand.mask, now) {
+fn would_admit(
+    board: &mut Board,
+    demand: &Demand,
+    queued: bool,
+    now: Timestamp,
+    effects: &mut Effects,
+) -> Admission {
+    match board.judge(&demand.wishes, demand.mask, now, effects) {
         Decision::Now => Admission::Now,
         // With others ahead it is too early by what they take.
         Decision::Later { index, at: Some(at), .. }

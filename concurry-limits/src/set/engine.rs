@@ -1,8 +1,9 @@
 //! The engine of a set: one lock around the board, the clock, and what has to happen after the lock was released.
 //!
-//! Everything goes through [`Engine::act`]: it locks, reads the clock once, lets the board act, releases, and only then
-//! wakes and arms the timer. A waker may run anything, so none is called under the lock; and a manual clock may fire a timer
-//! request while it is made, so none is made under the lock either.
+//! Everything goes through [`Engine::act`]: it locks, reads the clock once, lets the board act, releases, and only then arms
+//! the timer, lets the other sets hear in which those stand who were granted something, and wakes. A waker may run anything, so
+//! none is called under the lock; and a manual clock may fire a timer request while it is made, so none is made under the lock
+//! either.
 //!
 //! What a set of one limit can do in its [`Lane`] does not even lock, nor does giving back what is held of one of several.
 
@@ -13,12 +14,15 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use concurry_core::clock::{Clock, SystemClock, Timestamp, WakeGuard};
+use concurry_core::panics::discard;
 
 use super::board::{Board, Effects, Entered};
 use super::demand::{Demand, mask_of};
 use super::lane::Lane;
 use super::ledger::{Ledger, Step};
+use super::plan::Patience;
 use super::queue::{Queue, Waiter};
+use super::rest::Panic;
 use super::returns::Returns;
 use super::slot::{Decision, Nature, Slot, refusal};
 use super::{Definition, Item, Wish};
@@ -117,8 +121,24 @@ impl Engine {
 
     /// Lets the board act at this moment.
     pub(super) fn act<R>(&self, act: impl FnOnce(&mut Board, Timestamp, &mut Effects) -> R) -> R {
-        // Dropped last: then the lock is free.
+        // Dropped last: then no lock is held.
         let mut effects = Effects::default();
+        let result = self.act_first(act, &mut effects);
+        // One after the other, and not one within the other: a grant may lead to another without end.
+        while let Some(other) = effects.others.pop() {
+            // What panics there is told to who waits there.
+            discard(other.act_first(Board::pump, &mut effects));
+        }
+        drop(effects);
+        result.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// Lets the board act; the effects are left to be done. What it panicked with is handed out when all else has been seen to.
+    fn act_first<R>(
+        &self,
+        act: impl FnOnce(&mut Board, Timestamp, &mut Effects) -> R,
+        effects: &mut Effects,
+    ) -> Result<R, Panic> {
         let (result, request) = {
             let mut locked = lock(&self.locked);
             let locked = &mut *locked;
@@ -131,9 +151,8 @@ impl Engine {
             if let Some(ledger) = &mut locked.ledger {
                 ledger.close(&mut locked.board.slots, locked.now);
             }
-            // A panic of a user's own limit goes on when all else has been seen to.
             let (board, now) = (&mut locked.board, locked.now);
-            let result = catch_unwind(AssertUnwindSafe(|| act(board, now, &mut effects)));
+            let result = catch_unwind(AssertUnwindSafe(|| act(board, now, effects)));
             if locked.board.queue.is_empty() {
                 match (&self.lane, &mut locked.ledger) {
                     (Some(lane), _) => locked.board.slots[0].enter(lane, locked.now),
@@ -143,12 +162,11 @@ impl Engine {
             }
             (result, locked.timer.follow(locked.board.next_timer))
         };
-        // The timer first: what a waker runs may take long, and may wait for this very set.
+        // Before anybody is woken: what a waker runs may take long, and may wait for this very set.
         if let Some((at, version)) = request {
             self.arm(at, version);
         }
-        drop(effects);
-        result.unwrap_or_else(|payload| resume_unwind(payload))
+        result
     }
 
     fn arm(&self, at: Timestamp, version: u64) {
@@ -180,8 +198,8 @@ impl Engine {
         demand: &Demand,
         patience: Patience,
     ) -> Result<Option<Timestamp>, LimitError> {
-        self.act(|board, now, _| {
-            let decision = board.admit(demand, now).by(patience.deadline());
+        self.act(|board, now, effects| {
+            let decision = board.admit(demand, now, effects).by(patience.deadline());
             match (&decision, patience) {
                 (Decision::Now, _) => Ok(Some(now)),
                 (Decision::Never { .. } | Decision::Late { .. }, _) | (_, Patience::None) => {
@@ -194,8 +212,8 @@ impl Engine {
 
     /// Whether `wishes` are known to be admitted after `deadline` only, or never.
     pub(super) fn is_late(&self, wishes: &[Wish], deadline: Timestamp) -> bool {
-        self.act(|board, now, _| {
-            let decision = board.judge(wishes, mask_of(wishes), now).by(Some(deadline));
+        self.act(|board, now, effects| {
+            let decision = board.judge(wishes, mask_of(wishes), now, effects).by(Some(deadline));
             matches!(decision, Decision::Late { .. } | Decision::Never { .. })
         })
     }
@@ -338,19 +356,11 @@ impl Engine {
 
     /// The error of a waiter that waited for so long and leaves.
     pub(super) fn timeout(&self, wishes: &[Wish], since: Timestamp) -> LimitError {
-        self.act(|board, now, _| {
-            let decision = board.judge(wishes, mask_of(wishes), now);
+        self.act(|board, now, effects| {
+            let decision = board.judge(wishes, mask_of(wishes), now, effects);
             refusal(&mut board.slots, wishes, &decision, Some(now - since), now)
         })
     }
-}
-
-/// How long a request may wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
-    None,
-    Until(Timestamp),
-    Forever,
 }
 
 impl Timer {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use super::demand::Demand;
-use super::engine::Patience;
+use super::plan::Patience;
 use super::plan::{Plan, acquire_earliest};
 use super::waiting::Entry;
 use super::{Acquire, Definition, Engine, LimitSetBuilder};

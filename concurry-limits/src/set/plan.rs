@@ -8,7 +8,6 @@ use concurry_core::park::thread_waker;
 
 use super::acquire::{Acquire, RemoteWaiting};
 use super::demand::Demand;
-use super::engine::Patience;
 use super::limit_set::{LimitSet, Repr};
 use super::waiting::{Entry, Waiting, soonest};
 use crate::remote::{RemoteSet, Wait};
@@ -24,6 +23,14 @@ pub(super) struct Plan {
     pub(super) clock: Arc<dyn Clock>,
     /// Whether it is one of several parts of a request.
     pub(super) raced: bool,
+}
+
+/// How long a request may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    None,
+    Until(Timestamp),
+    Forever,
 }
 
 impl Patience {

@@ -60,6 +60,12 @@ impl Queue {
         self.groups.iter().find(|group| group.mask & mask != 0)
     }
 
+    /// Whether the first of some group that shares a key with `mask` was granted by another set.
+    pub(super) fn has_gone(&self, mask: u128) -> bool {
+        let groups = self.groups.iter().filter(|group| group.mask & mask != 0);
+        groups.filter_map(|group| group.line.first()).any(|(_, first)| first.cell.is_elsewhere())
+    }
+
     /// Puts a waiter at the end; `at` is its instant if it is first in line.
     pub(super) fn join(&mut self, waiter: Waiter, at: Option<Timestamp>) -> u64 {
         let seq = self.next_seq;

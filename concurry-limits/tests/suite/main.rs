@@ -8,6 +8,7 @@ mod configuration;
 mod conformance;
 mod control;
 mod deadlines;
+mod elsewhere;
 mod extremes;
 mod fairness;
 mod feedback;

@@ -11,8 +11,8 @@ use acquisition::State;
 use here::{Here, Told};
 
 use super::Acquire;
-use super::engine::Patience;
 use super::limit_set::{LimitSet, Repr};
+use super::plan::Patience;
 use crate::remote::Wait;
 use crate::{LimitError, Request};
 
