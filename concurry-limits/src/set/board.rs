@@ -282,7 +282,7 @@ impl Board {
         let out = self.queue.take_out(|waiter| waiter.wishes().iter().any(asks_more));
         for waiter in out.into_iter().filter(|waiter| !waiter.cell.is_elsewhere()) {
             let reason = crate::limit::ABOVE_CAPACITY.to_owned();
-            self.refuse(&waiter, &Decision::Never { index, reason }, now, effects);
+            self.end(&waiter, &Decision::Never { index, reason }, now, effects);
         }
         self.pump(now, effects);
     }

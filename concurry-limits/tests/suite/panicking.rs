@@ -10,7 +10,7 @@ use crate::common::{Task, in_use, waiters};
 /// 12 are a matter of its mood.
 static HAS_HAD_ENOUGH: AtomicBool = AtomicBool::new(false);
 
-/// Panics when it is asked for 13, when 14 are taken, and when 15 are given back.
+/// Panics when it is asked for 13, when 14 are taken, when 15 are given back, and, of a capacity of 66, when it is looked at.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Touchy;
 
@@ -33,11 +33,13 @@ impl Limit for Touchy {
     }
 
     fn state(&self, _: Timestamp) -> Box<dyn LimitState> {
-        Box::new(State)
+        Box::new(State { capacity: 100 })
     }
 }
 
-struct State;
+struct State {
+    capacity: u64,
+}
 
 impl LimitState for State {
     fn check(&mut self, amount: u64, _: Timestamp) -> Verdict {
@@ -56,9 +58,12 @@ impl LimitState for State {
 
     fn undo(&mut self, _: u64, _: Timestamp, _: Timestamp) {}
 
-    fn set_capacity(&mut self, _: u64, _: Timestamp) {}
+    fn set_capacity(&mut self, capacity: u64, _: Timestamp) {
+        self.capacity = capacity;
+    }
 
     fn in_use(&mut self, _: Timestamp) -> u64 {
+        assert_ne!(self.capacity, 66, "looked at");
         0
     }
 }
@@ -116,4 +121,22 @@ fn one_that_panics_when_it_is_given_back_beside_another_panic_ends_no_process() 
         panic!("another");
     });
     drop(set.try_acquire(()).expect("all is free"));
+}
+
+#[test]
+fn all_who_ask_for_more_than_a_lowered_capacity_are_told_though_it_panics() {
+    let set = set();
+    let held = set.acquire(()).unwrap();
+    let mut too_large = [70, 80].map(|amount| Task::waiting(set.acquire_async([("touchy", amount)])));
+    let mut next = Task::waiting(set.acquire_async(()));
+    let lower = std::panic::AssertUnwindSafe(|| set.set_capacity("touchy", 66));
+    std::panic::catch_unwind(lower).expect("who lowers it is not to blame").unwrap();
+    for task in &mut too_large {
+        let error = task.woken().unwrap_err();
+        assert!(matches!(error, LimitError::Never { .. }), "{error}");
+    }
+    set.set_capacity("touchy", 100).unwrap();
+    drop(held);
+    drop(next.woken().unwrap());
+    assert_eq!((in_use(&set, "door"), waiters(&set, "door")), (0, 0));
 }
