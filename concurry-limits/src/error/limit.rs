@@ -39,7 +39,7 @@ pub enum LimitError {
         capacity: u64,
         /// What it could admit at most, at that moment.
         available: u64,
-        /// The earliest that it can admit the amount; `None` when that depends on a release.
+        /// The earliest that it can admit the amount; `None` when that depends on a release, or on others who stand ahead.
         available_in: Option<Duration>,
     },
     /// The time that the caller gave was not enough, or is known not to be.
@@ -56,7 +56,8 @@ pub enum LimitError {
         capacity: u64,
         /// What it could admit at most, at that moment.
         available: u64,
-        /// The earliest that it can admit the amount; `None` when that depends on a release.
+        /// The earliest that it can admit the amount; `None` when that depends on a release, or on others who stand ahead. When it
+        /// was clear at once that the time cannot be enough: an instant before which it admits nothing of that by any means.
         available_in: Option<Duration>,
         /// How long the request waited; zero when it was clear at once that the time cannot be enough.
         waited: Duration,

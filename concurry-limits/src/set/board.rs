@@ -101,9 +101,15 @@ impl Board {
         effects: &mut Effects,
     ) -> Decision {
         self.pass_over(mask, now, effects);
-        match decide(&mut self.slots, wishes, now) {
-            Decision::Now => self.behind(mask).unwrap_or(Decision::Now),
-            refused => refused,
+        match (decide(&mut self.slots, wishes, now), self.queue.ahead_of(mask)) {
+            (Decision::Now, Some(ahead)) => {
+                Decision::Behind { index: (ahead.mask & mask).trailing_zeros() as usize }
+            }
+            // What it would be without those ahead is too early by what they take.
+            (Decision::Later { index, not_before, .. }, Some(_)) => {
+                Decision::Later { index, at: None, not_before }
+            }
+            (decision, _) => decision,
         }
     }
 
@@ -113,12 +119,6 @@ impl Board {
         if self.queue.has_gone(mask) {
             self.pump(now, effects);
         }
-    }
-
-    fn behind(&self, mask: u128) -> Option<Decision> {
-        let ahead = self.queue.ahead_of(mask)?;
-        let shared = ahead.mask & mask;
-        Some(Decision::Behind { index: shared.trailing_zeros() as usize, at: ahead.at })
     }
 
     /// Grants a waiter at once, or lets it stand in the queue.
@@ -144,7 +144,7 @@ impl Board {
         if let (Some(at), false) = (at, cell.is_self_timed()) {
             self.next_timer = Some(self.next_timer.map_or(at, |next| next.min(at)));
         }
-        Entered::Standing(self.queue.join(waiter, at))
+        Entered::Standing(self.queue.join(waiter))
     }
 
     /// Takes for a waiter and tells it, unless another set was first.
@@ -174,7 +174,7 @@ impl Board {
             }
             let at = if group.mask & blocked == 0 {
                 match decide_for(&mut self.slots, head, now) {
-                    Decision::Later { at, .. } | Decision::Behind { at, .. } => at,
+                    Decision::Later { at, .. } => at,
                     final_one => {
                         let waiter = group.line.next();
                         heads.extend(group.line.first().map(|(seq, _)| Reverse((seq, index))));
@@ -188,7 +188,6 @@ impl Board {
                 None
             };
             blocked |= group.mask;
-            group.at = at;
             let Some((_, Waiter { cell, branch })) = group.line.first() else { continue };
             effects.wakers.extend(cell.arm(*branch, at));
             if let (Some(at), false) = (at, cell.is_self_timed()) {

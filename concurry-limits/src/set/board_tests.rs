@@ -64,7 +64,7 @@ fn who_waits_behind_one_who_is_gone_comes_before_a_newcomer() {
     };
     let cell =
         Arc::new(Cell::new(smallvec![branch], Waker::noop().clone(), (Timestamp::default(), None), false));
-    engine.act(|board, _, _| board.queue.join(Waiter { cell: Arc::clone(&cell), branch: 0 }, None));
+    engine.act(|board, _, _| board.queue.join(Waiter { cell: Arc::clone(&cell), branch: 0 }));
     assert!(set.try_acquire([("doors", 3)]).is_err(), "one was there earlier");
     assert!(cell.poll(Waker::noop()).is_some(), "it was granted");
 }

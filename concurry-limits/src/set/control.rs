@@ -5,7 +5,7 @@ use concurry_core::clock::Timestamp;
 use super::board::{Board, Effects};
 use super::demand::Demand;
 use super::limit_set::{LimitSet, Repr};
-use super::slot::{Decision, refusal};
+use super::slot::{Decision, decide, refusal};
 use super::{Admission, Engine, LimitSetStats, LimitStats, Until};
 use crate::remote::{RemoteSet, Steering};
 use crate::{LimitError, Request};
@@ -133,15 +133,17 @@ fn would_admit(
     now: Timestamp,
     effects: &mut Effects,
 ) -> Admission {
-    match board.judge(&demand.wishes, demand.mask, now, effects) {
+    let decision = match board.judge(&demand.wishes, demand.mask, now, effects) {
+        // It stands there itself, so no others are meant.
+        Decision::Later { .. } if queued => decide(&mut board.slots, &demand.wishes, now),
+        decision => decision,
+    };
+    match decision {
         Decision::Now => Admission::Now,
-        // With others ahead it is too early by what they take.
-        Decision::Later { index, at: Some(at), .. }
-            if queued || board.queue.ahead_of(demand.mask).is_none() =>
-        {
+        Decision::Later { index, at: Some(at), .. } => {
             Admission::In(at - now, board.slots[index].key.clone())
         }
-        Decision::Later { index, .. } | Decision::Late { index, .. } | Decision::Behind { index, .. } => {
+        Decision::Later { index, .. } | Decision::Late { index, .. } | Decision::Behind { index } => {
             Admission::OnRelease(board.slots[index].key.clone())
         }
         never @ Decision::Never { index, .. } => {

@@ -8,8 +8,6 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use concurry_core::clock::Timestamp;
-
 use super::Wish;
 use super::cell::Cell;
 use super::demand::mask_of;
@@ -35,8 +33,6 @@ impl Waiter {
 pub(super) struct Group {
     pub(super) mask: u128,
     pub(super) line: Line,
-    /// When the first can be admitted, as far as the last walk could tell.
-    pub(super) at: Option<Timestamp>,
 }
 
 /// The first of each group, the oldest on top, with the index of the group.
@@ -55,9 +51,10 @@ impl Queue {
         self.groups.is_empty()
     }
 
-    /// The first group that shares a key with `mask`: somebody who came earlier.
+    /// The group of whoever came first of those who share a key with `mask`.
     pub(super) fn ahead_of(&self, mask: u128) -> Option<&Group> {
-        self.groups.iter().find(|group| group.mask & mask != 0)
+        let groups = self.groups.iter().filter(|group| group.mask & mask != 0);
+        groups.min_by_key(|group| group.line.first().map(|(seq, _)| seq))
     }
 
     /// Whether the first of some group that shares a key with `mask` was granted by another set.
@@ -66,13 +63,13 @@ impl Queue {
         groups.filter_map(|group| group.line.first()).any(|(_, first)| first.cell.is_elsewhere())
     }
 
-    /// Puts a waiter at the end; `at` is its instant if it is first in line.
-    pub(super) fn join(&mut self, waiter: Waiter, at: Option<Timestamp>) -> u64 {
+    /// Puts a waiter at the end.
+    pub(super) fn join(&mut self, waiter: Waiter) -> u64 {
         let seq = self.next_seq;
         self.next_seq += 1;
         let mask = mask_of(waiter.wishes());
         let index = self.groups.iter().position(|group| group.mask == mask).unwrap_or_else(|| {
-            self.groups.push(Group { mask, line: std::mem::take(&mut self.spare.1), at });
+            self.groups.push(Group { mask, line: std::mem::take(&mut self.spare.1) });
             self.groups.len() - 1
         });
         self.groups[index].line.join(seq, waiter);

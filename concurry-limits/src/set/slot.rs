@@ -56,8 +56,8 @@ pub(super) enum Decision {
     Later { index: usize, at: Option<Timestamp>, not_before: Option<(usize, Timestamp)> },
     /// Not before `at` by the limit at `index`, and that is too late for who asks.
     Late { index: usize, at: Timestamp },
-    /// By its limits, but others came earlier that want the limit at `index` too; at `at` the first of them is admitted.
-    Behind { index: usize, at: Option<Timestamp> },
+    /// By its limits, but others came earlier that want the limit at `index` too.
+    Behind { index: usize },
     /// By the limit at `index` never.
     Never { index: usize, reason: String },
 }
@@ -242,9 +242,9 @@ pub(super) fn refusal(
 ) -> LimitError {
     let (index, at) = match decision {
         Decision::Now => (wishes.iter().find(|wish| wish.requested > 0).map_or(0, Wish::index), Some(now)),
-        Decision::Later { index, at, .. } | Decision::Behind { index, at } => (*index, *at),
+        Decision::Later { index, at, .. } => (*index, *at),
         Decision::Late { index, at } => (*index, Some(*at)),
-        Decision::Never { index, .. } => (*index, None),
+        Decision::Behind { index } | Decision::Never { index, .. } => (*index, None),
     };
     let requested = wishes.iter().find(|wish| wish.index() == index).map_or(0, |wish| wish.requested);
     let slot = &mut slots[index];

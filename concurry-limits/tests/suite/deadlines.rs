@@ -211,3 +211,42 @@ fn with_others_ahead_no_time_is_promised() {
     drop(ahead);
     assert_eq!(set.would_admit([("tokens", 1)]), Admission::In(SECOND / 10, "tokens".into()));
 }
+
+#[test]
+fn a_refusal_names_no_time_while_others_stand_ahead() {
+    let (clock, set) = alone(RateLimit::new("tokens", 10, seconds(10)).algorithm(TokenBucket));
+    drop(set.acquire([("tokens", 10)]).unwrap());
+    let told = |error: Result<_, _>| match error {
+        Err(LimitError::Unavailable { available_in, .. }) => available_in,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(set.try_acquire([("tokens", 1)]).map(drop)), Some(SECOND));
+    let ahead = Task::waiting(set.acquire_async([("tokens", 8)]));
+    assert_eq!(told(set.try_acquire([("tokens", 1)]).map(drop)), None);
+    let mut behind = Task::waiting(set.acquire_async_timeout([("tokens", 3)], seconds(4)));
+    clock.advance(seconds(4));
+    assert_eq!(timeout(behind.woken()), ("tokens".to_owned(), None, seconds(4)));
+    // There is enough by now, for one whose turn it were.
+    assert_eq!(told(set.try_acquire([("tokens", 1)]).map(drop)), None);
+    drop(ahead);
+    // What cannot be in time by any means is told as ever.
+    set.pause("tokens", seconds(60)).unwrap();
+    let _ahead = Task::waiting(set.acquire_async([("tokens", 8)]));
+    let late = timeout(set.acquire_timeout([("tokens", 1)], seconds(10)));
+    assert_eq!(late, ("tokens".to_owned(), Some(seconds(60)), seconds(0)));
+}
+
+#[test]
+fn a_refusal_names_the_limit_for_which_the_first_of_all_waits() {
+    let set = ["a", "b", "c"]
+        .into_iter()
+        .fold(on(&ManualClock::new()), |builder, key| builder.limit(ResourceLimit::new(key, 2)));
+    let set = set.build().unwrap();
+    let only = |key| ["a", "b", "c"].map(|other| (other, if other == key { 2 } else { 0 }));
+    let _held = set.acquire(()).unwrap();
+    let leaves = Task::waiting(set.acquire_async(only("c")));
+    let _waiting = ["a", "b"].map(|key| Task::waiting(set.acquire_async(only(key))));
+    drop(leaves);
+    let error = set.try_acquire(()).unwrap_err();
+    assert!(matches!(&error, LimitError::Unavailable { key, .. } if key == "a"), "{error:?}");
+}
