@@ -104,9 +104,14 @@ impl Queue {
     }
 
     fn drop_empty_groups(&mut self) {
-        while let Some(empty) = self.groups.iter().position(|group| group.line.is_empty()) {
-            self.spare.1 = self.groups.swap_remove(empty).line;
-        }
+        let Self { groups, spare, .. } = self;
+        groups.retain_mut(|group| {
+            let is_empty = group.line.is_empty();
+            if is_empty {
+                spare.1 = std::mem::take(&mut group.line);
+            }
+            !is_empty
+        });
     }
 
     /// Takes out every waiter that `is_out` says.
