@@ -3,6 +3,9 @@
 //! A waiter may stand in the queues of several sets with one cell. Who grants locks the cell, sees that it still waits,
 //! takes, and writes the grant: so one grant wins, and a set that comes later drops the waiter without having taken
 //! anything. A cell is a leaf in the order of locks: board first, then cell, then nothing.
+//!
+//! A waker is foreign code, also when it is cloned or dropped: none of that happens under these locks. Who has an outcome
+//! needs no waker any more, so the one that is there is handed out.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -72,8 +75,21 @@ pub(super) struct Claim<'a>(MutexGuard<'a, State>);
 
 impl Claim<'_> {
     pub(super) fn grant(mut self, grant: Grant) -> Waker {
-        self.0.phase = Phase::Granted(grant);
-        self.0.waker.clone()
+        self.0.end(Phase::Granted(grant))
+    }
+}
+
+impl State {
+    /// Ends the waiting; who is to be woken for that.
+    fn end(&mut self, phase: Phase) -> Waker {
+        self.phase = phase;
+        std::mem::replace(&mut self.waker, Waker::noop().clone())
+    }
+
+    /// Takes the outcome, if there is one.
+    fn outcome(&mut self) -> Option<Phase> {
+        let has_ended = !matches!(self.phase, Phase::Waiting);
+        has_ended.then(|| std::mem::replace(&mut self.phase, Phase::Closed))
     }
 }
 
@@ -131,8 +147,7 @@ impl Cell {
         if state.standing > 0 || !matches!(state.phase, Phase::Waiting) {
             return None;
         }
-        state.phase = Phase::Refused(Box::new(error));
-        Some(state.waker.clone())
+        Some(state.end(Phase::Refused(Box::new(error))))
     }
 
     /// Tells a self-timed waiter its instant in one set; the waker is to be woken when it sleeps for too long.
@@ -143,6 +158,7 @@ impl Cell {
         let mut state = lock(&self.state);
         let before = std::mem::replace(&mut state.armed[branch as usize], at);
         let sooner = at.is_some_and(|at| before.is_none_or(|before| at < before));
+        // It is that of a thread, and ours: who times itself is no task.
         sooner.then(|| state.waker.clone())
     }
 
@@ -154,20 +170,65 @@ impl Cell {
     /// Replaces the waker, and takes the outcome if there is one.
     pub(super) fn poll(&self, waker: &Waker) -> Option<Phase> {
         let mut state = lock(&self.state);
-        if !matches!(state.phase, Phase::Waiting) {
-            return Some(std::mem::replace(&mut state.phase, Phase::Closed));
+        let outcome = state.outcome();
+        if outcome.is_some() || state.waker.will_wake(waker) {
+            return outcome;
         }
-        if !state.waker.will_wake(waker) {
-            let old = std::mem::replace(&mut state.waker, waker.clone());
-            // It may be the last that holds a task, which may hold a waiter of its own: that leaves under these locks.
-            drop(state);
-            drop(old);
+        drop(state);
+        let mut new = waker.clone();
+        let mut state = lock(&self.state);
+        let outcome = state.outcome();
+        if outcome.is_none() {
+            std::mem::swap(&mut state.waker, &mut new);
         }
-        None
+        // The old one may be the last that holds a task, which may hold a waiter of its own: that leaves under these locks.
+        drop(state);
+        drop(new);
+        outcome
     }
 
     /// Ends the waiting from the waiter's side; what it returns was the phase until now.
     pub(super) fn close(&self) -> Phase {
         std::mem::replace(&mut lock(&self.state).phase, Phase::Closed)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::task::Wake;
+
+    use smallvec::smallvec;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    /// A cell that waits in one set, as far as it knows, and its waker.
+    fn waiting() -> (Cell, Arc<Nobody>) {
+        let waker = Arc::new(Nobody);
+        let mut cell = Cell::new(smallvec![], Arc::clone(&waker).into(), (Timestamp::default(), None), false);
+        let state = cell.state.get_mut().expect("nobody has panicked");
+        (state.standing, state.armed) = (1, smallvec![None]);
+        (cell, waker)
+    }
+
+    #[test]
+    fn a_waker_is_handed_out_and_not_cloned_under_the_locks() {
+        let (cell, waker) = waiting();
+        let grant = Grant { branch: 0, taken_at: Timestamp::default() };
+        let handed_out = cell.claim().map(|claim| claim.grant(grant));
+        assert_eq!(Arc::strong_count(&waker), 2, "this one and the one that is to be woken");
+        drop(handed_out);
+        assert!(matches!(cell.poll(Waker::noop()), Some(Phase::Granted(_))));
+
+        let (cell, waker) = waiting();
+        let handed_out = cell.refuse(0, LimitError::EmptyPool);
+        assert_eq!((Arc::strong_count(&waker), handed_out.is_some()), (2, true));
+        drop(handed_out);
+        assert!(matches!(cell.poll(Waker::noop()), Some(Phase::Refused(_))));
     }
 }
