@@ -156,12 +156,12 @@ fn would_admit(
 
 fn stats(board: &mut Board, engine: &Engine, now: Timestamp) -> LimitSetStats {
     let Board { slots, queue, .. } = board;
-    let limits = slots.iter_mut().zip(&engine.definition.limits).enumerate();
-    let limits = limits.map(|(index, (slot, limit))| {
+    let limits = slots.iter_mut().zip(engine.definition.known()).enumerate();
+    let limits = limits.map(|(index, (slot, known))| {
         let in_use = slot.state.in_use(now);
         LimitStats {
             key: slot.key.clone(),
-            kind: limit.typetag_name().to_owned(),
+            kind: known.kind.to_owned(),
             capacity: slot.capacity,
             in_use,
             available: slot.available(now),

@@ -41,15 +41,22 @@ pub(crate) struct Definition {
 pub(crate) struct Known {
     pub(crate) key: Box<str>,
     pub(crate) default_amount: Option<u64>,
+    /// As it was built.
+    pub(super) capacity: u64,
+    /// Its kind, as in configuration.
+    pub(super) kind: &'static str,
     rule: UsageRule,
 }
 
 impl Definition {
+    /// Asked for when a set is made, and so while nothing is locked: the limits may be a user's own.
     pub(crate) fn known(&self) -> &[Known] {
         self.known.get_or_init(|| {
             let known = self.limits.iter().map(|limit| Known {
                 key: limit.key().into(),
                 default_amount: limit.default_amount(),
+                capacity: limit.capacity(),
+                kind: limit.typetag_name(),
                 rule: limit.usage_rule(),
             });
             known.collect()

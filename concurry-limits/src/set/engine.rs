@@ -64,7 +64,7 @@ struct Timer {
 impl Engine {
     pub(crate) fn new(definition: Arc<Definition>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let now = clock.now();
-        let slots: Vec<_> = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
+        let slots = Slot::all(&definition, now);
         let nature = Nature::of(&slots);
         Self::with_slots(definition, clock, slots, nature, now)
     }

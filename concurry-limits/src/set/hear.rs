@@ -66,9 +66,9 @@ impl Engine {
                         board.slots[index].restrain().allow(*remaining, *full, time, now);
                     }
                     (None, Word::Pause { .. }) => {
-                        let slots = board.slots.iter_mut().zip(&definition.limits);
-                        let rates = slots.filter(|(_, limit)| limit.usage_rule() != UsageRule::Held);
-                        rates.for_each(|(slot, _)| slot.restrain().pause(now + time));
+                        let rates = board.slots.iter_mut().enumerate();
+                        let rates = rates.filter(|(index, _)| definition.rule(*index) != UsageRule::Held);
+                        rates.for_each(|(_, slot)| slot.restrain().pause(now + time));
                     }
                     (None, Word::Allowance { .. }) => {}
                 }

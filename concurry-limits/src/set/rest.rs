@@ -129,7 +129,7 @@ impl Rest {
 impl Fresh {
     /// Of this definition, as it begins.
     pub(crate) fn new(definition: Arc<Definition>, now: Timestamp) -> Self {
-        let slots: Vec<_> = definition.limits.iter().map(|limit| Slot::new(&**limit, now)).collect();
+        let slots = Slot::all(&definition, now);
         let nature = Nature::of(&slots);
         Self { definition, slots, nature, rest: None }
     }
@@ -174,13 +174,8 @@ impl Engine {
     /// than the one that it was built with.
     pub(crate) fn can_rest(&self) -> bool {
         self.act(|board, now, _| {
-            let limits = self.definition.limits.iter();
-            board.queue.is_empty()
-                && board
-                    .slots
-                    .iter()
-                    .zip(limits)
-                    .all(|(slot, limit)| slot.is_as_defined(limit.capacity(), now))
+            let mut each = board.slots.iter().zip(self.definition.known());
+            board.queue.is_empty() && each.all(|(slot, known)| slot.is_as_defined(known.capacity, now))
         })
     }
 

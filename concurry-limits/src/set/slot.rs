@@ -6,12 +6,13 @@ use std::time::Duration;
 use concurry_core::clock::Timestamp;
 use concurry_core::panics::InTurn;
 
-use super::Wish;
 use super::count::{Count, Counted};
+use super::definition::Known;
 use super::lane::Lane;
 use super::restraint::Restraint;
+use super::{Definition, Wish};
 use crate::limit::{ABOVE_CAPACITY, Tally};
-use crate::{Limit, LimitError, LimitState, Verdict};
+use crate::{LimitError, LimitState, Verdict};
 
 pub(super) struct Slot {
     pub(super) key: String,
@@ -75,8 +76,14 @@ impl Decision {
 }
 
 impl Slot {
-    pub(super) fn new(limit: &dyn Limit, now: Timestamp) -> Self {
-        let (key, state, capacity) = (limit.key().to_owned(), limit.state(now), limit.capacity());
+    /// One a limit of a definition.
+    pub(super) fn all(definition: &Definition, now: Timestamp) -> Vec<Self> {
+        let limits = definition.limits.iter().zip(definition.known());
+        limits.map(|(limit, known)| Self::new(known, limit.state(now))).collect()
+    }
+
+    fn new(known: &Known, state: Box<dyn LimitState>) -> Self {
+        let (key, capacity) = (known.key.to_string(), known.capacity);
         Self { key, state, capacity, restraint: None, admitted: 0, refused: 0, total_wait: Duration::ZERO }
     }
 

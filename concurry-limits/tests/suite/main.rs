@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod asked;
+mod asked_once;
 mod cancelling;
 mod common;
 mod configuration;
