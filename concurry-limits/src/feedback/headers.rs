@@ -15,7 +15,8 @@ use crate::CallLimit;
 /// [`without`](Self::without) say otherwise. A key that the set does not have is skipped when the feedback is told, with
 /// one warning a key. All dialects read `Retry-After` too.
 ///
-/// Names of headers are read in any case. What was not said is no error: a response without such headers is an empty
+/// Names are read in any case, those of headers and those of limits, but for the policies of the IETF's draft, of which `Daily`
+/// and `daily` are two. What was not said is no error: a response without such headers is an empty
 /// feedback.
 ///
 /// # Examples
@@ -44,6 +45,17 @@ enum Dialect {
     Anthropic,
     GitHub,
     Ietf,
+}
+
+impl Dialect {
+    /// What a server calls a limit, as it is looked up. In most dialects it is part of the name of a header; a policy of the
+    /// draft is a value, in which case matters.
+    fn name(self, mut said: String) -> String {
+        if !matches!(self, Self::Ietf) {
+            said.make_ascii_lowercase();
+        }
+        said
+    }
 }
 
 impl FeedbackHeaders {
@@ -89,13 +101,15 @@ impl FeedbackHeaders {
 
     /// What the server calls `said` is the limit of this key. Several may be one limit; then all of them hold.
     pub fn key(mut self, said: impl Into<String>, key: impl Into<String>) -> Self {
-        self.keys.insert(said.into(), Some(key.into()));
+        let said = self.dialect.name(said.into());
+        self.keys.insert(said, Some(key.into()));
         self
     }
 
     /// What the server calls `said` is not limited here.
     pub fn without(mut self, said: impl Into<String>) -> Self {
-        self.keys.insert(said.into(), None);
+        let said = self.dialect.name(said.into());
+        self.keys.insert(said, None);
         self
     }
 
@@ -133,6 +147,6 @@ impl FeedbackHeaders {
 
     /// The key of the first of `names` that is mapped, unless it is mapped to nothing.
     pub(super) fn first_mapped(&self, names: &[&str]) -> Option<&str> {
-        names.iter().find_map(|said| self.keys.get(*said))?.as_deref()
+        names.iter().find_map(|said| self.keys.get(&self.dialect.name((*said).to_owned())))?.as_deref()
     }
 }

@@ -14,6 +14,7 @@ mod extremes;
 mod fairness;
 mod feedback;
 mod formats;
+mod header_names;
 mod headers;
 mod keyed;
 mod keyed_foreign;

@@ -1,0 +1,57 @@
+//! Which limit a header is about: names in any case, policies that are odd, and resets that are dates.
+
+use std::time::{Duration, SystemTime};
+
+use concurry_limits::{Feedback, FeedbackHeaders};
+
+use crate::common::seconds;
+
+/// 2026-01-01T00:00:00Z.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600)
+}
+
+/// What was understood, and the header that was not.
+fn heard(reader: &FeedbackHeaders, headers: &[(&str, &str)]) -> (Feedback, Option<String>) {
+    match reader.read(headers.iter().copied(), now()) {
+        Ok(feedback) => (feedback, None),
+        Err(error) => (error.understood().clone(), Some(error.header().to_owned())),
+    }
+}
+
+#[test]
+fn what_a_server_calls_its_limits_is_mapped_in_any_case() {
+    let openai = [
+        ("X-RateLimit-Remaining-Images", "4"),
+        ("X-RateLimit-Reset-Images", "1s"),
+        ("X-RateLimit-Remaining-Tokens", "5"),
+        ("X-RateLimit-Reset-Tokens", "2s"),
+    ];
+    let reader = FeedbackHeaders::openai().key("Images", "pictures").without("Tokens");
+    assert_eq!(heard(&reader, &openai), (Feedback::remaining("pictures", 4, seconds(1)), None));
+    let reader = FeedbackHeaders::openai().key("TOKENS", "words");
+    assert_eq!(heard(&reader, &openai), (Feedback::remaining("words", 5, seconds(2)), None));
+
+    let anthropic = [
+        ("Anthropic-RateLimit-Input-Tokens-Remaining", "6"),
+        ("Anthropic-RateLimit-Input-Tokens-Reset", "2026-01-01T00:00:03Z"),
+    ];
+    let reader = FeedbackHeaders::anthropic().key("Input-Tokens", "read");
+    assert_eq!(heard(&reader, &anthropic), (Feedback::remaining("read", 6, seconds(3)), None));
+    assert!(heard(&FeedbackHeaders::anthropic().without("Input-Tokens"), &anthropic).0.is_empty());
+
+    let github = [
+        ("x-ratelimit-resource", "GraphQL"),
+        ("x-ratelimit-remaining", "7"),
+        ("x-ratelimit-reset", "1767225604"),
+    ];
+    let reader = FeedbackHeaders::github().key("graphql", "queries");
+    assert_eq!(heard(&reader, &github), (Feedback::remaining("queries", 7, seconds(4)), None));
+}
+
+#[test]
+fn policies_of_the_draft_are_two_where_their_names_differ_in_case() {
+    let reader = FeedbackHeaders::ietf().key("Daily", "calls_a_day").without("daily");
+    let said = [("ratelimit", r#""Daily";r=1;t=9, "daily";r=2;t=9"#)];
+    assert_eq!(heard(&reader, &said), (Feedback::remaining("calls_a_day", 1, seconds(9)), None));
+}
