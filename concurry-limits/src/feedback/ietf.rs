@@ -26,40 +26,48 @@ pub(super) fn read(said: &Said, headers: &FeedbackHeaders, heard: &mut Heard) {
     let fail = || FeedbackError::new(FIELD, &text, "a list of policies with `r` and `t`");
     let Ok(list) = Parser::new(&text).parse::<List>() else {
         let dictionary = Parser::new(&text).parse::<Dictionary>().ok();
-        let feedback = dictionary.and_then(|dictionary| together(&dictionary, headers));
+        let feedback = dictionary.and_then(|dictionary| together(&dictionary, headers, said.now));
         return heard.hear(feedback.ok_or_else(fail));
     };
     let policies = heard.value_of(policies(said)).unwrap_or_default();
     for item in items(&list) {
-        heard.hear(limit(item, &policies, headers).ok_or_else(fail));
+        heard.hear(limit(item, &policies, headers, said.now).ok_or_else(fail));
     }
 }
 
 /// What one of a list says, since draft 08; nothing when it cannot be understood.
-fn limit(item: &Item, policies: &[Policy], headers: &FeedbackHeaders) -> Option<Feedback> {
+fn limit(
+    item: &Item,
+    policies: &[Policy],
+    headers: &FeedbackHeaders,
+    now: SystemTime,
+) -> Option<Feedback> {
     let name = name(item)?;
     let policy = policies.iter().find(|policy| policy.name == name);
     let remaining = whole(item.params.get("r"))?;
     // Without an end, the window may have begun just now.
     let reset = match item.params.get("t") {
-        Some(reset) => Some(whole(Some(reset))?),
-        None => policy.and_then(|policy| policy.window),
+        Some(reset) => Some(until_reset(Duration::from_secs(whole(Some(reset))?), now)),
+        None => policy.and_then(|policy| policy.window).map(Duration::from_secs),
     };
     let unit = policy.map_or("requests", |policy| &policy.unit);
     Some(match (headers.first_mapped(&[name, unit]), reset) {
-        (Some(key), Some(reset)) => Feedback::remaining(key, remaining, Duration::from_secs(reset)),
+        (Some(key), Some(reset)) => Feedback::remaining(key, remaining, reset),
         _ => Feedback::default(),
     })
+}
+
+/// The time until a reset, of a number of seconds that may be a date.
+fn until_reset(seconds: Duration, now: SystemTime) -> Duration {
+    if seconds > MOST_SECONDS { seconds.saturating_sub(time::since_epoch(now)) } else { seconds }
 }
 
 /// Drafts 00 to 06.
 fn separate(said: &Said, headers: &FeedbackHeaders) -> Result<Feedback, FeedbackError> {
     let Some(key) = headers.first_mapped(&["requests"]) else { return Ok(Feedback::default()) };
     let remaining = said.number("ratelimit-remaining")?;
-    let reset = said.time("ratelimit-reset", |header, value, now: SystemTime| {
-        let seconds = time::seconds(header, value)?;
-        if seconds > MOST_SECONDS { time::epoch(header, value, now) } else { Ok(seconds) }
-    })?;
+    let reset = said
+        .time("ratelimit-reset", |header, value, now| Ok(until_reset(time::seconds(header, value)?, now)))?;
     Ok(match (remaining, reset) {
         (Some(remaining), Some(reset)) => Feedback::remaining(key, remaining, reset),
         _ => Feedback::default(),
@@ -67,18 +75,14 @@ fn separate(said: &Said, headers: &FeedbackHeaders) -> Result<Feedback, Feedback
 }
 
 /// Draft 07.
-fn together(fields: &Dictionary, headers: &FeedbackHeaders) -> Option<Feedback> {
+fn together(fields: &Dictionary, headers: &FeedbackHeaders, now: SystemTime) -> Option<Feedback> {
     let field = |name: &str| match fields.get(name) {
         Some(ListEntry::Item(item)) => whole(Some(&item.bare_item)),
         _ => None,
     };
-    let (remaining, reset) = (field("remaining")?, field("reset")?);
+    let (remaining, reset) = (field("remaining")?, Duration::from_secs(field("reset")?));
     let key = headers.first_mapped(&["requests"]);
-    Some(
-        key.map_or(Feedback::default(), |key| {
-            Feedback::remaining(key, remaining, Duration::from_secs(reset))
-        }),
-    )
+    Some(key.map_or(Feedback::default(), |key| Feedback::remaining(key, remaining, until_reset(reset, now))))
 }
 
 /// What `RateLimit-Policy` tells.

@@ -101,7 +101,7 @@ pub(super) fn go_duration(header: &str, value: &str) -> Result<Duration, Feedbac
     }
 }
 
-fn since_epoch(now: SystemTime) -> Duration {
+pub(super) fn since_epoch(now: SystemTime) -> Duration {
     now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 

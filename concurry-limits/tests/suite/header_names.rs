@@ -55,3 +55,14 @@ fn policies_of_the_draft_are_two_where_their_names_differ_in_case() {
     let said = [("ratelimit", r#""Daily";r=1;t=9, "daily";r=2;t=9"#)];
     assert_eq!(heard(&reader, &said), (Feedback::remaining("calls_a_day", 1, seconds(9)), None));
 }
+
+#[test]
+fn a_reset_of_the_draft_that_is_a_date_is_none_of_many_years() {
+    let expected = (Feedback::remaining("call_count", 5, seconds(9)), None);
+    let reader = FeedbackHeaders::ietf();
+    for said in [r#""a";r=5;t=1767225609"#, "limit=100, remaining=5, reset=1767225609"] {
+        assert_eq!(heard(&reader, &[("RateLimit", said)]), expected, "{said}");
+    }
+    let passed = [("RateLimit", r#""a";r=5;t=1700000000"#)];
+    assert_eq!(heard(&reader, &passed), (Feedback::remaining("call_count", 5, Duration::ZERO), None));
+}
