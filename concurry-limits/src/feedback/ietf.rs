@@ -17,6 +17,8 @@ use super::{Feedback, FeedbackError, FeedbackHeaders, time};
 
 const FIELD: &str = "ratelimit";
 const POLICY: &str = "ratelimit-policy";
+/// What a policy counts that does not say what.
+const UNIT: &str = "requests";
 /// A reset that is larger than this many seconds (31 years) is a date: GitLab, for one, sends one in this field
 /// (<https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/>).
 const MOST_SECONDS: Duration = Duration::from_secs(1_000_000_000);
@@ -29,29 +31,36 @@ pub(super) fn read(said: &Said, headers: &FeedbackHeaders, heard: &mut Heard) {
         let feedback = dictionary.and_then(|dictionary| together(&dictionary, headers, said.now));
         return heard.hear(feedback.ok_or_else(fail));
     };
-    let policies = heard.value_of(policies(said)).unwrap_or_default();
+    let policies = policies(said, heard);
     for item in items(&list) {
-        heard.hear(limit(item, &policies, headers, said.now).ok_or_else(fail));
+        heard.hear(limit(item, policies.as_deref(), headers, said.now).ok_or_else(fail));
     }
 }
 
-/// What one of a list says, since draft 08; nothing when it cannot be understood.
+/// What one of a list says, since draft 08; nothing when it cannot be understood. Without `policies`, what they tell was said
+/// and is not known.
 fn limit(
     item: &Item,
-    policies: &[Policy],
+    policies: Option<&[Policy]>,
     headers: &FeedbackHeaders,
     now: SystemTime,
 ) -> Option<Feedback> {
     let name = name(item)?;
-    let policy = policies.iter().find(|policy| policy.name == name);
+    let policy = policies.and_then(|policies| policies.iter().find(|policy| policy.name == name));
     let remaining = whole(item.params.get("r"))?;
     // Without an end, the window may have begun just now.
     let reset = match item.params.get("t") {
         Some(reset) => Some(until_reset(Duration::from_secs(whole(Some(reset))?), now)),
         None => policy.and_then(|policy| policy.window).map(Duration::from_secs),
     };
-    let unit = policy.map_or("requests", |policy| &policy.unit);
-    Some(match (headers.first_mapped(&[name, unit]), reset) {
+    let unit = match (policies, policy) {
+        (_, Some(policy)) => policy.unit.as_deref(),
+        (Some(_), None) => Some(UNIT),
+        (None, None) => None,
+    };
+    let names = [Some(name), unit];
+    let names: Vec<_> = names.into_iter().flatten().collect();
+    Some(match (headers.first_mapped(&names), reset) {
         (Some(key), Some(reset)) => Feedback::remaining(key, remaining, reset),
         _ => Feedback::default(),
     })
@@ -64,7 +73,7 @@ fn until_reset(seconds: Duration, now: SystemTime) -> Duration {
 
 /// Drafts 00 to 06.
 fn separate(said: &Said, headers: &FeedbackHeaders) -> Result<Feedback, FeedbackError> {
-    let Some(key) = headers.first_mapped(&["requests"]) else { return Ok(Feedback::default()) };
+    let Some(key) = headers.first_mapped(&[UNIT]) else { return Ok(Feedback::default()) };
     let remaining = said.number("ratelimit-remaining")?;
     let reset = said
         .time("ratelimit-reset", |header, value, now| Ok(until_reset(time::seconds(header, value)?, now)))?;
@@ -81,30 +90,35 @@ fn together(fields: &Dictionary, headers: &FeedbackHeaders, now: SystemTime) -> 
         _ => None,
     };
     let (remaining, reset) = (field("remaining")?, Duration::from_secs(field("reset")?));
-    let key = headers.first_mapped(&["requests"]);
+    let key = headers.first_mapped(&[UNIT]);
     Some(key.map_or(Feedback::default(), |key| Feedback::remaining(key, remaining, until_reset(reset, now))))
 }
 
 /// What `RateLimit-Policy` tells.
 struct Policy {
     name: String,
-    unit: String,
+    /// Nothing where it is told and not understood.
+    unit: Option<String>,
     window: Option<u64>,
 }
 
-fn policies(said: &Said) -> Result<Vec<Policy>, FeedbackError> {
-    let Some(text) = said.list(POLICY) else { return Ok(Vec::new()) };
+/// The policies that are understood; nothing when the field is there and cannot be read at all. One without a name, as in
+/// earlier drafts, tells of no limit that has one.
+fn policies(said: &Said, heard: &mut Heard) -> Option<Vec<Policy>> {
+    let Some(text) = said.list(POLICY) else { return Some(Vec::new()) };
     let fail = || FeedbackError::new(POLICY, &text, "a list of policies with `q` and `w`");
-    let list = Parser::new(&text).parse::<List>().map_err(|_| fail())?;
-    let policies = items(&list).map(|item| {
-        let unit = item.params.get("qu").and_then(text_of).unwrap_or("requests").to_owned();
-        Ok(Policy {
-            name: name(item).ok_or_else(fail)?.to_owned(),
-            unit,
-            window: whole(item.params.get("w")),
-        })
-    });
-    policies.collect()
+    let list = heard.value_of(Parser::new(&text).parse::<List>().map_err(|_| fail()))?;
+    let mut policies = Vec::new();
+    for item in items(&list) {
+        let unit = item.params.get("qu").map_or(Some(UNIT), text_of).map(ToOwned::to_owned);
+        if unit.is_none() || name(item).is_none() {
+            heard.hear(Err(fail()));
+        }
+        if let Some(name) = name(item) {
+            policies.push(Policy { name: name.to_owned(), unit, window: whole(item.params.get("w")) });
+        }
+    }
+    Some(policies)
 }
 
 fn items(list: &List) -> impl Iterator<Item = &Item> {

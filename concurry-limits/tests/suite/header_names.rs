@@ -57,6 +57,30 @@ fn policies_of_the_draft_are_two_where_their_names_differ_in_case() {
 }
 
 #[test]
+fn an_odd_policy_leaves_the_others_their_units() {
+    let said = r#""volume";r=7;t=5, "calls";r=3;t=5"#;
+    let calls = Feedback::remaining("call_count", 3, seconds(5));
+    for odd in ["100;w=60", "?1", "1.5;q=3"] {
+        let policies = format!(r#"{odd}, "volume";q=65535;qu="content-bytes";w=10"#);
+        let headers = [("ratelimit", said), ("ratelimit-policy", &policies)];
+        let (feedback, error) = heard(&FeedbackHeaders::ietf(), &headers);
+        assert_eq!((feedback, error.as_deref()), (calls.clone(), Some("ratelimit-policy")), "{odd}");
+    }
+}
+
+#[test]
+fn what_is_not_known_to_count_requests_holds_back_none() {
+    let said = r#""volume";r=7;t=5, "calls";r=3;t=5"#;
+    let reader = FeedbackHeaders::ietf().key("calls", "call_count");
+    // Neither a field that cannot be read nor a unit that is no text tells what a volume is counted in.
+    for policies in [r#""volume;q=1"#, r#""volume";q=65535;qu=5, "calls";q=3"#] {
+        let (feedback, error) = heard(&reader, &[("ratelimit", said), ("ratelimit-policy", policies)]);
+        let calls = Feedback::remaining("call_count", 3, seconds(5));
+        assert_eq!((feedback, error.as_deref()), (calls, Some("ratelimit-policy")), "{policies}");
+    }
+}
+
+#[test]
 fn a_reset_of_the_draft_that_is_a_date_is_none_of_many_years() {
     let expected = (Feedback::remaining("call_count", 5, seconds(9)), None);
     let reader = FeedbackHeaders::ietf();
