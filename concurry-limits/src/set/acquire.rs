@@ -1,7 +1,7 @@
 //! [`Acquire`]: the future of every way to acquire.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,6 @@ use std::time::Duration;
 use concurry_core::clock::{self, Clock, Timestamp, WakeGuard};
 use concurry_core::park::block_on;
 
-use super::plan::Patience;
 use super::plan::{Plan, first_error};
 use super::waiting::Waiting;
 use crate::remote::{RemoteAcquire, RemoteSet, Wait};
@@ -116,33 +115,16 @@ impl Acquire {
         self
     }
 
-    /// The outcome of a request that has not begun, if that needs no wait; a refusal is not counted in a set of this process. Another
-    /// process is waited for as long as its answer takes.
+    /// The outcome of a request that has not begun, if that needs no wait. What would have to wait is counted as refused by no set
+    /// of this process. Another process is waited for as long as its answer takes.
     #[doc(hidden)]
-    pub async fn now(mut self) -> Option<Outcome> {
-        if let State::Planned(_) = self.state {
-            return match Pin::new(&mut self).poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(outcome) => Some(outcome),
-                Poll::Pending => None,
-            };
-        }
-        match self.impatient().await {
-            Err(LimitError::Unavailable { .. } | LimitError::Timeout { .. }) => None,
-            outcome => Some(outcome),
-        }
-    }
-
-    /// The same request, as yet not begun, that is refused where it would have to wait.
-    fn impatient(mut self) -> Self {
-        match &mut self.state {
-            State::Planned(plan) => plan.patience = Patience::None,
-            State::Remote(RemoteWaiting { state: Asking::Planned { wait, .. }, .. }) => *wait = Wait::Never,
-            State::Race(parts, _) => {
-                *parts = std::mem::take(parts).into_iter().map(Self::impatient).collect();
-            }
-            _ => {}
-        }
-        self
+    pub async fn now(self) -> Option<Outcome> {
+        let Self { state, counts } = self;
+        let outcome = match state {
+            State::Race(parts, _) => first_of(parts).await,
+            state => answer(state).await,
+        };
+        outcome.map(|outcome| count(counts.as_deref(), outcome))
     }
 
     /// Runs it on this thread.
@@ -157,6 +139,35 @@ impl Acquire {
             state => block_on(Self { state, counts: self.counts }),
         }
     }
+}
+
+/// The outcome of one part of a request that has not begun, if that needs no wait.
+async fn answer(state: State) -> Option<Outcome> {
+    match state {
+        State::Ready(outcome) => Some(outcome),
+        State::Planned(plan) => plan.ask_now(),
+        State::Remote(mut remote) => {
+            remote.wait_for_nothing();
+            match poll_fn(|context| remote.poll(context)).await {
+                Err(LimitError::Unavailable { .. } | LimitError::Timeout { .. }) => None,
+                outcome => Some(outcome),
+            }
+        }
+        State::Waiting(_) | State::Race(..) | State::Done => None,
+    }
+}
+
+/// One part after the other, so that one alone is taken from: those of this process come first, and answer at once.
+async fn first_of(parts: Vec<Acquire>) -> Option<Outcome> {
+    let (mut errors, mut is_final) = (Vec::new(), true);
+    for part in parts {
+        match answer(part.state).await {
+            Some(Err(error)) => errors.push(error),
+            Some(granted) => return Some(granted),
+            None => is_final = false,
+        }
+    }
+    is_final.then(|| Err(first_error(errors)))
 }
 
 fn count(counts: Option<&[AtomicU64]>, outcome: Outcome) -> Outcome {
@@ -266,6 +277,13 @@ impl RemoteWaiting {
         let mut amounts = Vec::new();
         request.for_each_amount(&mut |key, amount| amounts.push((key.to_owned(), amount)));
         Self { sets, state: Asking::Planned { amounts, wait, since: clock::system().now() } }
+    }
+
+    /// Where it would have to wait, it is refused.
+    fn wait_for_nothing(&mut self) {
+        if let Asking::Planned { wait, .. } = &mut self.state {
+            *wait = Wait::Never;
+        }
     }
 
     /// Asks, so long after it was planned.

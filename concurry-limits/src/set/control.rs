@@ -5,7 +5,7 @@ use concurry_core::clock::Timestamp;
 use super::board::{Board, Effects};
 use super::demand::Demand;
 use super::limit_set::{LimitSet, Repr};
-use super::slot::{Decision, decide, refusal};
+use super::slot::{Decision, decide, reason};
 use super::{Admission, Engine, LimitSetStats, LimitStats, Until};
 use crate::remote::{RemoteSet, Steering};
 use crate::{LimitError, Request};
@@ -146,10 +146,9 @@ fn would_admit(
         Decision::Later { index, .. } | Decision::Late { index, .. } | Decision::Behind { index } => {
             Admission::OnRelease(board.slots[index].key.clone())
         }
-        never @ Decision::Never { index, .. } => {
-            let error = refusal(&mut board.slots, &demand.wishes, &never, None, now);
-            board.slots[index].refused -= 1; // a question is no refusal
-            Admission::Never(error)
+        never @ Decision::Never { .. } => {
+            // A question is no refusal.
+            Admission::Never(reason(&mut board.slots, &demand.wishes, &never, None, now))
         }
     }
 }

@@ -24,7 +24,7 @@ use super::plan::Patience;
 use super::queue::{Queue, Waiter};
 use super::rest::Panic;
 use super::returns::Returns;
-use super::slot::{Decision, Nature, Slot, refusal};
+use super::slot::{Decision, Nature, Slot, reason, refusal};
 use super::{Definition, Item, Wish};
 use crate::LimitError;
 use crate::sync::{Mutex, lock};
@@ -202,6 +202,10 @@ impl Engine {
             let decision = board.admit(demand, now, effects).by(patience.deadline());
             match (&decision, patience) {
                 (Decision::Now, _) => Ok(Some(now)),
+                (Decision::Never { .. }, Patience::Question) => {
+                    Err(reason(&mut board.slots, &demand.wishes, &decision, None, now))
+                }
+                (_, Patience::Question) => Ok(None),
                 (Decision::Never { .. } | Decision::Late { .. }, _) | (_, Patience::None) => {
                     Err(refusal(&mut board.slots, &demand.wishes, &decision, None, now))
                 }

@@ -29,6 +29,8 @@ pub(super) struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
     None,
+    /// Not at all, and to have to wait is no refusal, which would be counted.
+    Question,
     Until(Timestamp),
     Forever,
 }
@@ -45,7 +47,7 @@ impl Patience {
     pub(super) fn deadline(self) -> Option<Timestamp> {
         match self {
             Self::Until(deadline) => Some(deadline),
-            Self::None | Self::Forever => None,
+            Self::None | Self::Question | Self::Forever => None,
         }
     }
 }
@@ -65,6 +67,31 @@ impl Plan {
             };
         }
         ask_each(self.entries, self.patience, &mut errors)
+    }
+
+    /// The outcome, if that needs no wait; what would have to wait is refused by nobody.
+    pub(super) fn ask_now(mut self) -> Option<Outcome> {
+        let mut is_never = true;
+        for index in 0..self.entries.len() {
+            let Entry { engine, demand, .. } = &self.entries[index];
+            match engine.admit(demand, Patience::Question) {
+                Ok(Some(taken_at)) => {
+                    let Entry { engine, demand, position } = self.entries.swap_remove(index);
+                    return Some(Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, position)));
+                }
+                Ok(None) => is_never = false,
+                Err(_) => {}
+            }
+        }
+        if !is_never {
+            return None;
+        }
+        // It is final, so each tells why, and counts it.
+        match ask_each(self.entries, Patience::None, &mut Vec::new()) {
+            Ok(outcome @ (Ok(_) | Err(LimitError::Never { .. }))) => Some(outcome),
+            // A capacity was raised meanwhile.
+            _ => None,
+        }
     }
 
     /// Since when it waits, and the deadline by which its sets can tell that it would be too late. Of several parts, none

@@ -73,6 +73,16 @@ impl Decision {
             (decision, _) => decision,
         }
     }
+
+    /// The limit that decides, and when it would admit, as far as that is known.
+    fn decider(&self, wishes: &[Wish], now: Timestamp) -> (usize, Option<Timestamp>) {
+        match self {
+            Self::Now => (wishes.iter().find(|wish| wish.requested > 0).map_or(0, Wish::index), Some(now)),
+            Self::Later { index, at, .. } => (*index, *at),
+            Self::Late { index, at } => (*index, Some(*at)),
+            Self::Behind { index } | Self::Never { index, .. } => (*index, None),
+        }
+    }
 }
 
 impl Slot {
@@ -247,15 +257,22 @@ pub(super) fn refusal(
     waited: Option<Duration>,
     now: Timestamp,
 ) -> LimitError {
-    let (index, at) = match decision {
-        Decision::Now => (wishes.iter().find(|wish| wish.requested > 0).map_or(0, Wish::index), Some(now)),
-        Decision::Later { index, at, .. } => (*index, *at),
-        Decision::Late { index, at } => (*index, Some(*at)),
-        Decision::Behind { index } | Decision::Never { index, .. } => (*index, None),
-    };
+    let error = reason(slots, wishes, decision, waited, now);
+    slots[decision.decider(wishes, now).0].refused += 1;
+    error
+}
+
+/// The same, of which nobody takes count.
+pub(super) fn reason(
+    slots: &mut [Slot],
+    wishes: &[Wish],
+    decision: &Decision,
+    waited: Option<Duration>,
+    now: Timestamp,
+) -> LimitError {
+    let (index, at) = decision.decider(wishes, now);
     let requested = wishes.iter().find(|wish| wish.index() == index).map_or(0, |wish| wish.requested);
     let slot = &mut slots[index];
-    slot.refused += 1;
     let (key, capacity, available) = (slot.key.clone(), slot.capacity, slot.available(now));
     let available_in = at.map(|at| at - now);
     let waited = waited.or_else(|| matches!(decision, Decision::Late { .. }).then_some(Duration::ZERO));

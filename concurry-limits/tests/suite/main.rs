@@ -3,6 +3,7 @@
 mod algorithms;
 mod asked;
 mod asked_once;
+mod at_once;
 mod cancelling;
 mod common;
 mod configuration;
