@@ -43,7 +43,7 @@ impl<K: Hash + Eq + Send> KeyedLimitsBuilder<K> {
     }
 
     pub(super) fn each(template: impl Fn(&K) -> LimitSetBuilder + Send + Sync + 'static) -> Self {
-        Self { template: Ok(Template::Each(Box::new(template))), clock: None, max_keys: DEFAULT_MAX_KEYS }
+        Self { template: Ok(Template::each(template)), clock: None, max_keys: DEFAULT_MAX_KEYS }
     }
 
     /// From how many keys on those are forgotten that are full again; default 65,536. It is a target, not a wall: a key

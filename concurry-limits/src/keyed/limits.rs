@@ -65,6 +65,9 @@ impl<K: Hash + Eq + Send> KeyedLimits<K> {
     /// must answer the same for a key each time: to change a capacity later, use [`LimitSet::set_capacity`] on
     /// [`get`](Self::get), which a key remembers for as long as it differs.
     ///
+    /// [`stats`](Self::stats) has a sum for each limit, by its key in the set, that there ever was, and those are never forgotten:
+    /// name limits by what they limit, and not by the tenant. An unknown key of a limit is warned of once for all tenants.
+    ///
     /// # Examples
     ///
     /// ```

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use concurry_core::clock::{Clock, Timestamp};
 
-use super::stats::{KeyedLimitStats, KeyedLimitsStats, add};
-use crate::set::{Counts, Ended, Engine, Fresh, Panic, Rest};
+use super::stats::{KeyedLimitsStats, Sums};
+use crate::set::{Ended, Engine, Fresh, Panic, Rest};
 
 pub(super) struct Shard<K> {
     awake: HashMap<K, Awake>,
@@ -34,7 +34,7 @@ pub(super) struct Shard<K> {
     now: Timestamp,
     forgotten: u64,
     /// What was counted by engines that are at rest or gone.
-    counted: Vec<KeyedLimitStats>,
+    counted: Sums,
 }
 
 struct Awake {
@@ -83,7 +83,7 @@ impl<K: Hash + Eq> Shard<K> {
             lookups: 0,
             now: Timestamp::default(),
             forgotten: 0,
-            counted: Vec::new(),
+            counted: Sums::default(),
         }
     }
 
@@ -152,7 +152,7 @@ impl<K: Hash + Eq> Shard<K> {
         for (key, Awake { engine, .. }) in idle {
             match Arc::try_unwrap(engine) {
                 Ok(engine) => {
-                    let count = &mut |limit: &str, counts| add(counted, limit, counts);
+                    let count = &mut |index, limit: &str, counts| counted.add(index, limit, counts);
                     let (mut rest, now) = engine.rest(now, count, &mut gone.ended);
                     *latest = now.max(*latest);
                     if rest.is_pristine(now) {
@@ -194,17 +194,15 @@ impl<K: Hash + Eq> Shard<K> {
         self.now
     }
 
-    /// Adds what is here to `stats`.
-    pub(super) fn add_to(&self, stats: &mut KeyedLimitsStats) {
+    /// Adds what is here to `stats`, and what its limits have counted to `sums`.
+    pub(super) fn add_to(&self, stats: &mut KeyedLimitsStats, sums: &mut Sums) {
         stats.keys += self.len();
         stats.awake += self.awake.len();
         stats.forgotten += self.forgotten;
         for awake in self.awake.values() {
-            awake.engine.counts(&mut |limit, counts| add(&mut stats.limits, limit, counts));
+            awake.engine.counts(&mut |index, limit, counts| sums.add(index, limit, counts));
         }
-        for limit in &self.counted {
-            add(&mut stats.limits, &limit.key, Counts::from(limit));
-        }
+        sums.add_all(&self.counted);
     }
 }
 

@@ -11,6 +11,7 @@ use concurry_core::clock::Clock;
 
 use super::KeyedLimitsStats;
 use super::shard::{Gone, Shard};
+use super::stats::Sums;
 use super::template::Template;
 use crate::set::{Fresh, Repr};
 use crate::{LimitError, LimitSet};
@@ -78,11 +79,11 @@ impl<K: Hash + Eq> Shared<K> {
 
     /// One shard after the other.
     pub(super) fn stats(&self) -> KeyedLimitsStats {
-        let mut stats = KeyedLimitsStats { max_keys: self.max_keys, ..KeyedLimitsStats::default() };
+        let (mut stats, mut sums) = (KeyedLimitsStats::default(), Sums::default());
         for shard in &self.shards {
-            lock(shard).add_to(&mut stats);
+            lock(shard).add_to(&mut stats, &mut sums);
         }
-        stats
+        KeyedLimitsStats { max_keys: self.max_keys, limits: sums.into_limits(), ..stats }
     }
 
     fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &Mutex<Shard<K>> {

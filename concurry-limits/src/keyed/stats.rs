@@ -1,5 +1,6 @@
 //! What can be seen of keyed limits.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -63,17 +64,48 @@ pub struct KeyedLimitStats {
     pub total_wait: Duration,
 }
 
-/// Adds `counts` to the limit of that key.
-pub(super) fn add(limits: &mut Vec<KeyedLimitStats>, key: &str, counts: Counts) {
-    let index = limits.iter().position(|limit| limit.key == key).unwrap_or_else(|| {
-        limits.push(KeyedLimitStats { key: key.to_owned(), ..KeyedLimitStats::default() });
-        limits.len() - 1
-    });
-    let limit = &mut limits[index];
-    limit.waiting += counts.waiting;
-    limit.admitted += counts.admitted;
-    limit.refused += counts.refused;
-    limit.total_wait = limit.total_wait.saturating_add(counts.total_wait);
+/// What is summed up, a limit each, in the order in which they came. Templates of their own may give each key other limits, so
+/// there may be very many.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    limits: Vec<KeyedLimitStats>,
+    places: HashMap<String, usize>,
+}
+
+impl Sums {
+    /// Adds `counts` to the limit of that key, which is the one at `index` in its set. Where sets are alike it has that place here.
+    pub(super) fn add(&mut self, index: usize, key: &str, counts: Counts) {
+        let place = match self.limits.get(index) {
+            Some(limit) if limit.key == key => index,
+            _ => self.place(key),
+        };
+        let limit = &mut self.limits[place];
+        limit.waiting += counts.waiting;
+        limit.admitted += counts.admitted;
+        limit.refused += counts.refused;
+        limit.total_wait = limit.total_wait.saturating_add(counts.total_wait);
+    }
+
+    fn place(&mut self, key: &str) -> usize {
+        if let Some(place) = self.places.get(key) {
+            return *place;
+        }
+        let place = self.limits.len();
+        self.places.insert(key.to_owned(), place);
+        self.limits.push(KeyedLimitStats { key: key.to_owned(), ..KeyedLimitStats::default() });
+        place
+    }
+
+    /// Adds all of `other`.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        for (place, limit) in other.limits.iter().enumerate() {
+            self.add(place, &limit.key, Counts::from(limit));
+        }
+    }
+
+    pub(super) fn into_limits(self) -> Vec<KeyedLimitStats> {
+        self.limits
+    }
 }
 
 impl From<&KeyedLimitStats> for Counts {

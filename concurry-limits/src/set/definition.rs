@@ -1,7 +1,7 @@
 //! What a set is made of: the part that never changes, and that travels.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,12 +28,17 @@ pub(crate) struct Definition {
     /// What is asked of each limit again and again.
     #[serde(skip)]
     pub(super) known: OnceLock<Vec<Known>>,
-    /// The unknown keys of requests and usages that a warning was given of.
     #[serde(skip)]
-    pub(super) warned: Mutex<BTreeSet<String>>,
-    /// As much of the keys that a server told of.
-    #[serde(skip)]
-    pub(super) warned_of_servers: Mutex<BTreeSet<String>>,
+    pub(crate) warned: Arc<Warned>,
+}
+
+/// The keys of limits that are not there, of which a warning was given; sets may share it.
+#[derive(Debug, Default)]
+pub(crate) struct Warned {
+    /// In requests and usages.
+    asked: Mutex<BTreeSet<String>>,
+    /// By a server.
+    told: Mutex<BTreeSet<String>>,
 }
 
 /// What a limit says of itself, which never changes.
@@ -98,14 +103,14 @@ impl Definition {
 
     /// Warns that a lenient set skips `key`: once a key.
     pub(crate) fn warn_unknown(&self, key: &str) {
-        if is_first_warning(&self.warned, key) {
+        if is_first_warning(&self.warned.asked, key) {
             tracing::warn!(key, known = ?self.keys(), "this lenient limit set has no limit of that key and skips it");
         }
     }
 
     /// Warns that a server limits what this set does not: once a key.
     pub(super) fn warn_unlimited(&self, key: &str) {
-        if is_first_warning(&self.warned_of_servers, key) {
+        if is_first_warning(&self.warned.told, key) {
             tracing::warn!(key, known = ?self.keys(), "a server told of a limit of that key, and this limit set has none");
         }
     }

@@ -53,7 +53,7 @@ pub use prepared::{PreparedAcquisition, PreparedRequest};
 pub use stats::{LimitSetStats, LimitStats};
 pub use until::Until;
 
-pub(crate) use definition::Definition;
+pub(crate) use definition::{Definition, Warned};
 pub(crate) use demand::{Item, Items, Wish};
 pub(crate) use engine::Engine;
 pub(crate) use limit_set::{Repr, config_of};

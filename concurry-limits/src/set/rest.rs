@@ -184,14 +184,14 @@ impl Engine {
     pub(crate) fn rest(
         self,
         now: Timestamp,
-        count: &mut dyn FnMut(&str, Counts),
+        count: &mut dyn FnMut(usize, &str, Counts),
         ended: &mut Ended,
     ) -> (Rest, Timestamp) {
         let definition = Arc::clone(&self.definition);
         let (slots, latest) = self.into_slots();
         let now = now.max(latest);
-        for slot in &slots {
-            count(&slot.key, slot.counts(0));
+        for (index, slot) in slots.iter().enumerate() {
+            count(index, &slot.key, slot.counts(0));
         }
         let mut kept: Vec<_> = slots.into_iter().map(|slot| Kept::of(slot.state, now, ended)).collect();
         ended.definitions.push(definition);
@@ -203,10 +203,10 @@ impl Engine {
     }
 
     /// Tells what each limit has counted.
-    pub(crate) fn counts(&self, each: &mut dyn FnMut(&str, Counts)) {
+    pub(crate) fn counts(&self, each: &mut dyn FnMut(usize, &str, Counts)) {
         self.act(|board, _, _| {
             for (index, slot) in board.slots.iter().enumerate() {
-                each(&slot.key, slot.counts(board.queue.waiting_for(index)));
+                each(index, &slot.key, slot.counts(board.queue.waiting_for(index)));
             }
         });
     }

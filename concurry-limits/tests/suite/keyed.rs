@@ -240,6 +240,23 @@ fn the_sums_survive_the_forgetting() {
     );
 }
 
+#[test]
+fn limits_that_differ_from_tenant_to_tenant_have_a_sum_each() {
+    let template = |tenant: &u64| {
+        let own = ResourceLimit::new(format!("of {}", tenant % 300), 5);
+        let builder = LimitSet::builder().limit(own);
+        if tenant % 2 == 0 { builder.limit(ResourceLimit::new("doors", 5)) } else { builder }
+    };
+    let tenants = KeyedLimits::builder_with(template).max_keys(1).build().unwrap();
+    for tenant in (0..600).cycle().take(1_800) {
+        drop(tenants.acquire(&tenant, ()).unwrap());
+    }
+    let limits = tenants.stats().limits;
+    let admitted = |key: &str| limits.iter().find(|limit| limit.key == key).map(|limit| limit.admitted);
+    assert_eq!((limits.len(), admitted("doors")), (301, Some(900)));
+    assert!((0..300).all(|own| admitted(&format!("of {own}")) == Some(6)));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// Asks for an amount and keeps what it gets.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use concurry_limits::{Feedback, LimitSet, PreparedAcquisition, RateLimit, ResourceLimit, Window};
+use concurry_limits::{
+    Feedback, KeyedLimits, LimitSet, PreparedAcquisition, RateLimit, ResourceLimit, Window,
+};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
@@ -108,6 +110,20 @@ fn a_key_that_a_request_was_warned_of_is_news_from_a_server() {
     let said = || set.feedback(Feedback::remaining("windows", 3, Duration::from_secs(1)));
     assert_eq!(warnings_of(|| drop(set.acquire([("windows", 1)]).unwrap())), 1);
     assert_eq!((warnings_of(said), warnings_of(said)), (1, 0));
+}
+
+#[test]
+fn tenants_with_templates_of_their_own_warn_once_a_key_together() {
+    let template = |_: &u64| LimitSet::builder().limit(ResourceLimit::new("doors", 9)).lenient();
+    let tenants = KeyedLimits::builder_with(template).max_keys(1).build().unwrap();
+    let requests = || {
+        // Some are forgotten meanwhile, and come up anew.
+        for tenant in (0..100).cycle().take(1_000) {
+            drop(tenants.acquire(&tenant, [("windows", 1)]).unwrap());
+            tenants.get(&tenant).unwrap().feedback(Feedback::remaining("walls", 3, Duration::from_secs(1)));
+        }
+    };
+    assert_eq!(warnings_of(requests), 2);
 }
 
 /// How often a prepared acquisition of all limits warns that is dropped after `use_it`.
