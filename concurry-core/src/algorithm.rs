@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 /// How a rate is counted.
 ///
+/// **What refunds:** a [`TokenBucket`](Self::TokenBucket) and a [`Gcra`](Self::Gcra) keep one level for all, so what is given back
+/// after time has freed it already is freed twice. Who takes the whole capacity, holds it for a window, and then tells that nothing of
+/// it was used, gives it back beside what time has brought: at one instant up to twice the capacity may be admitted. So it is with
+/// what is undone, such as a grant whose future was dropped after it. Where no instant may see more, take one that refunds nothing, or
+/// tell usages soon.
+///
 /// In text: the name in any case, with or without separators (`"token_bucket"`, `"TokenBucket"`, `"token-bucket"`).
 ///
 /// # Examples
@@ -22,7 +28,8 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum RateLimitAlgorithm {
-    /// Bursts to the capacity, refills continuously at capacity a window. Refunds the unused, to the capacity at most.
+    /// Bursts to the capacity, refills continuously at capacity a window. Refunds the unused, to the capacity at most; of
+    /// what time has freed already that is once more.
     TokenBucket,
     /// A queue of the capacity that drains at capacity a window; no fraction of a drop is lost. No refund.
     LeakyBucket,
@@ -31,7 +38,7 @@ pub enum RateLimitAlgorithm {
     SlidingWindow,
     /// Counts in fixed windows from the first use; up to twice the capacity around a boundary. No refund.
     FixedWindow,
-    /// The generic cell rate algorithm with a burst tolerance of the capacity. Refunds the unused.
+    /// The generic cell rate algorithm with a burst tolerance of the capacity. Refunds the unused, as the token bucket does.
     Gcra,
 }
 

@@ -71,7 +71,7 @@ impl Level {
 
     /// Frees `amount`, to nothing used at most. Of a take that is undone that is exact, unless less than it was used at some
     /// instant since: then what time had freed of it is freed once more. To tell, a level would have to remember the least that was
-    /// used since each take that is open, and to ask for that at each take.
+    /// used since each take that is open, and to ask for that at each take. Users are told, at `RateLimitAlgorithm`.
     pub(super) fn remove(&mut self, amount: u64, now: Timestamp) {
         self.advance(now);
         self.used = self.used.saturating_sub(self.units(amount));

@@ -52,7 +52,8 @@ impl Word {
 }
 
 impl Feedback {
-    /// Nothing is to be sent for this time: pauses every limit of the set but resources, which the server knows nothing of.
+    /// Nothing is to be sent for this time: pauses every limit of the set but those whose usage is
+    /// [held and given back](crate::UsageRule::Held), as a resource's is: the server knows nothing of them.
     pub fn retry_after(time: Duration) -> Self {
         Self::of(Word::Pause { key: None, time: clamp(time) })
     }
@@ -87,7 +88,8 @@ impl Feedback {
     }
 
     /// At most `remaining` more are to be admitted on the limit of this key until `reset` from now: a window that ends
-    /// then. What is acquired already does not count against it.
+    /// then. What is acquired already does not count against it, and neither does what was used beyond the amount that was acquired
+    /// ([`Overrun::Debt`](crate::Overrun::Debt)): that is charged to our own count alone, and the server's next word has it.
     ///
     /// # Examples
     ///

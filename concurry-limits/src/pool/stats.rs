@@ -39,7 +39,8 @@ pub struct LimitPoolStats {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PooledSetStats {
-    /// How often this pool picked it: a request was sent to it or, by earliest admission, granted by it.
+    /// How often this pool, which is one worker's, picked it. A request was sent to it, whether it was granted there or not; by
+    /// [`EarliestAvailable`](crate::LimitPoolBalancing::EarliestAvailable), which asks all sets, it was granted by it.
     pub picks: u64,
     /// The set itself, which others may share.
     pub set: LimitSetStats,

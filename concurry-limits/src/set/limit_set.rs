@@ -27,8 +27,8 @@ use crate::{Limit, LimitError, LimitSetAcquisition, Request};
 ///
 /// The empty set admits everything at once and accepts any key, without a lock or an allocation.
 ///
-/// In configuration it is `{"limits": [{"kind": "RateLimit", "key": "tokens", …}], "config": …}`; any format of serde's will
-/// do, and each error tells the place as its format does:
+/// In configuration it is `{"limits": [{"kind": "RateLimit", "key": "tokens", …}], "config": …}`; any format of serde's
+/// that describes itself (JSON, TOML, YAML; not bincode or postcard) will do, and each error tells the place as its format does:
 ///
 /// ```
 /// # use concurry_limits::LimitSet;
