@@ -13,7 +13,8 @@ fn one_who_wants_all() -> (LimitPool, LimitSetAcquisition, LimitSetAcquisition, 
     let clock = ManualClock::new();
     let doors = || on(&clock).limit(ResourceLimit::new(DOORS, 5)).build().expect("a valid limit");
     let pool = LimitPool::new([doors(), doors()]).load_balancing(EarliestAvailable);
-    let held = (pool[0].acquire([(DOORS, 5)]).unwrap(), pool[1].acquire([(DOORS, 2)]).unwrap());
+    let take = |index: usize, doors| pool[index].acquire([(DOORS, doors)]).expect("all are free");
+    let held = (take(0, 5), take(1, 2));
     let task = Task::waiting(pool.acquire_async([(DOORS, 5)]));
     assert_eq!([0, 1].map(|index| waiters(&pool[index], DOORS)), [1, 1]);
     (pool, held.0, held.1, task)

@@ -245,7 +245,7 @@ fn limits_that_differ_from_tenant_to_tenant_have_a_sum_each() {
     let template = |tenant: &u64| {
         let own = ResourceLimit::new(format!("of {}", tenant % 300), 5);
         let builder = LimitSet::builder().limit(own);
-        if tenant % 2 == 0 { builder.limit(ResourceLimit::new("doors", 5)) } else { builder }
+        if tenant.is_multiple_of(2) { builder.limit(ResourceLimit::new("doors", 5)) } else { builder }
     };
     let tenants = KeyedLimits::builder_with(template).max_keys(1).build().unwrap();
     for tenant in (0..600).cycle().take(1_800) {
