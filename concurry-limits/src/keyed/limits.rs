@@ -23,7 +23,7 @@ use crate::{Acquire, LimitError, LimitSet, LimitSetAcquisition, LimitSetBuilder,
 /// [`TokenBucket`](crate::RateLimitAlgorithm::TokenBucket), [`LeakyBucket`](crate::RateLimitAlgorithm::LeakyBucket),
 /// [`Gcra`](crate::RateLimitAlgorithm::Gcra), or a [`SlidingWindow`](crate::RateLimitAlgorithm::SlidingWindow) that was
 /// used at one instant. With a `u64` as key that makes 29 to 57 bytes a key, the map included. About a thousand keys that
-/// were used lately are kept ready, with a set each.
+/// were used lately are kept ready, with a set each, and as many sets at most for those that come next.
 ///
 /// Once there are more than [`max_keys`](KeyedLimitsBuilder::max_keys), keys are forgotten that are **full again**: nothing
 /// is held, nobody waits, no usage counts any more, no debt, no pause and no changed capacity stands, and nobody has a handle

@@ -4,6 +4,9 @@
 //! the same. An engine is put to rest when nobody refers to it (it is held by each acquisition, each waiter and each handle
 //! of a set), nobody has used it since the last walk, and its definition and states tell everything about it.
 //!
+//! An engine that differs from others in its numbers alone is not ended then, but kept for the next key that wakes: to make one
+//! takes longer than all else.
+//!
 //! The walk over those awake happens when twice as many are awake as were left by the last one; the walk over those at rest
 //! after as many lookups as there are keys. So each costs O(1) a lookup, amortised, and no thread is needed.
 //!
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use concurry_core::clock::{Clock, Timestamp};
 
 use super::stats::{KeyedLimitsStats, Sums};
-use crate::set::{Ended, Engine, Fresh, Panic, Rest};
+use crate::set::{Definition, Ended, Engine, Fresh, Panic, Rest};
 
 pub(super) struct Shard<K> {
     awake: HashMap<K, Awake>,
@@ -33,6 +36,8 @@ pub(super) struct Shard<K> {
     /// The latest time that was acted at.
     now: Timestamp,
     forgotten: u64,
+    /// Engines that are new again, of keys that were put to rest, for those that wake: to make one takes longest.
+    spare: Vec<Arc<Engine>>,
     /// What was counted by engines that are at rest or gone.
     counted: Sums,
 }
@@ -83,6 +88,7 @@ impl<K: Hash + Eq> Shard<K> {
             lookups: 0,
             now: Timestamp::default(),
             forgotten: 0,
+            spare: Vec::new(),
             counted: Sums::default(),
         }
     }
@@ -111,6 +117,41 @@ impl<K: Hash + Eq> Shard<K> {
         if self.awake.len() >= self.awake_due.max(least) {
             self.put_to_rest(clock, least, gone);
         }
+    }
+
+    /// The engine of `key`, which may have been at rest, or unknown, if there is one without making it.
+    ///
+    /// # Errors
+    ///
+    /// The key, where there is none.
+    pub(super) fn wake_spare(
+        &mut self,
+        mut key: K,
+        definition: &Arc<Definition>,
+        now: Timestamp,
+        gone: &mut Gone<K>,
+    ) -> Result<Arc<Engine>, K> {
+        if let Some(awake) = self.awake.get(&key) {
+            gone.spare = Some(key);
+            return Ok(Arc::clone(&awake.engine)); // somebody was faster
+        }
+        let is_like_it = |spare: &mut Arc<Engine>| Arc::ptr_eq(&spare.definition, definition);
+        let Some(engine) = self.spare.pop_if(is_like_it) else { return Err(key) };
+        self.now = self.now.max(now);
+        match self.at_rest.remove_entry(&key) {
+            None => {}
+            Some((kept, Rest::One(packed))) => {
+                gone.spare = Some(std::mem::replace(&mut key, kept));
+                engine.go_on(packed, self.now);
+            }
+            Some((kept, several)) => {
+                self.at_rest.insert(kept, several);
+                self.spare.push(engine);
+                return Err(key);
+            }
+        }
+        self.awake.insert(key, Awake { engine: Arc::clone(&engine), used: true });
+        Ok(engine)
     }
 
     /// The engine of `key`, which may have been at rest, or unknown: then it is `new`.
@@ -145,25 +186,42 @@ impl<K: Hash + Eq> Shard<K> {
     /// Puts to rest whatever can be and was not used since the last walk.
     fn put_to_rest(&mut self, clock: &dyn Clock, least: usize, gone: &mut Gone<K>) {
         let now = self.tick(clock);
-        let Self { awake, at_rest, counted, forgotten, now: latest, .. } = self;
+        let Self { awake, at_rest, counted, spare, forgotten, now: latest, .. } = self;
         let mut busy = Vec::new();
-        let unused = |awake: &Awake| Arc::strong_count(&awake.engine) == 1 && awake.engine.can_rest();
+        let unused = |awake: &Awake| {
+            let engine = &awake.engine;
+            Arc::strong_count(engine) == 1 && (engine.is_like_others() || engine.can_rest())
+        };
         let idle = awake.extract_if(|_, awake| !std::mem::take(&mut awake.used) && unused(awake));
         for (key, Awake { engine, .. }) in idle {
-            match Arc::try_unwrap(engine) {
-                Ok(engine) => {
-                    let count = &mut |index, limit: &str, counts| counted.add(index, limit, counts);
-                    let (mut rest, now) = engine.rest(now, count, &mut gone.ended);
-                    *latest = now.max(*latest);
-                    if rest.is_pristine(now) {
-                        *forgotten += 1;
-                        gone.take(key, rest);
-                    } else {
-                        at_rest.insert(key, rest);
-                    }
+            let count = &mut |index, limit: &str, counts| counted.add(index, limit, counts);
+            let has_room = spare.len() < least && engine.is_like_others();
+            let aside = if has_room { engine.put_aside(count) } else { None };
+            let (mut rest, now) = match aside {
+                // A timer may be just asking it: it finds nobody who waits.
+                Some(aside) => {
+                    spare.push(engine);
+                    aside
                 }
-                // A timer is just asking it.
-                Err(engine) => busy.push((key, Awake { engine, used: false })),
+                None if !engine.can_rest() => {
+                    busy.push((key, Awake { engine, used: false }));
+                    continue;
+                }
+                None => match Arc::try_unwrap(engine) {
+                    Ok(engine) => engine.rest(now, count, &mut gone.ended),
+                    // A timer is just asking it.
+                    Err(engine) => {
+                        busy.push((key, Awake { engine, used: false }));
+                        continue;
+                    }
+                },
+            };
+            *latest = now.max(*latest);
+            if rest.is_pristine(now) {
+                *forgotten += 1;
+                gone.take(key, rest);
+            } else {
+                at_rest.insert(key, rest);
             }
         }
         awake.extend(busy);

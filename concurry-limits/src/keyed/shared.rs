@@ -99,9 +99,19 @@ impl<K: Hash + Eq> Shared<K> {
             return Ok(LimitSet::local(definition, Arc::clone(&self.clock)));
         }
         let now = self.clock.now();
-        let (mut new, mut gone) = (Fresh::new(definition, now), Gone::new());
+        let mut gone = Gone::new();
         let mut shard = self.counted(place);
         shard.make_room(&*self.clock, self.least, &mut gone);
+        let key = match shard.wake_spare(key, &definition, now, &mut gone) {
+            Ok(engine) => {
+                drop(shard);
+                return Ok(LimitSet { repr: Repr::Local(engine) });
+            }
+            Err(key) => key,
+        };
+        drop(shard);
+        let mut new = Fresh::new(definition, now);
+        let mut shard = self.counted(place);
         let woken = shard.wake(key, &mut new, (&self.clock, now), &mut gone);
         drop(shard);
         let engine = woken.unwrap_or_else(|panic| resume_unwind(panic));

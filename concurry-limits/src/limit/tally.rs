@@ -21,6 +21,15 @@ pub enum Tally {
 }
 
 impl Tally {
+    /// The same, of which nothing is used.
+    pub(crate) fn emptied(mut self) -> Self {
+        match &mut self {
+            Self::Paced { used, .. } => *used = 0,
+            Self::Held { held, .. } => *held = 0,
+        }
+        self
+    }
+
     pub(crate) fn capacity(&self) -> u64 {
         match *self {
             Self::Paced { capacity, .. } | Self::Held { capacity, .. } => capacity,

@@ -111,6 +111,10 @@ impl Engine {
         (slots, now)
     }
 
+    pub(super) fn has_lane(&self) -> bool {
+        self.lane.is_some()
+    }
+
     #[inline]
     fn now(&self) -> Timestamp {
         match &self.system {

@@ -179,6 +179,40 @@ impl Engine {
         })
     }
 
+    /// Whether this counts in a lane, by a definition that others have too: then nothing but numbers, which are ours, differs from
+    /// key to key.
+    pub(crate) fn is_like_others(&self) -> bool {
+        self.has_lane() && Arc::strong_count(&self.definition) > 1
+    }
+
+    /// What this counts, and when, if it can rest; it is new again then, and another key can have it. For one that
+    /// [is like others](Self::is_like_others).
+    pub(crate) fn put_aside(&self, count: &mut dyn FnMut(usize, &str, Counts)) -> Option<(Rest, Timestamp)> {
+        let [known] = self.definition.known() else { return None };
+        self.act(|board, now, _| {
+            let [slot] = &mut board.slots[..] else { return None };
+            if !board.queue.is_empty() || !slot.is_as_defined(known.capacity, now) {
+                return None;
+            }
+            let empty = slot.state.tally(now)?.emptied();
+            let packed = slot.state.pack(now)?;
+            count(0, &slot.key, slot.counts(0));
+            slot.state.set_tally(&empty);
+            slot.restraint = None;
+            (slot.admitted, slot.refused, slot.total_wait) = (0, 0, Duration::ZERO);
+            Some((Rest::One(packed), now))
+        })
+    }
+
+    /// Goes on from what was put aside by another of this definition; this one is new. At `now`, or later.
+    pub(crate) fn go_on(&self, packed: PackedState, now: Timestamp) {
+        self.act(|board, latest, _| {
+            for slot in &mut board.slots {
+                slot.state.unpack(packed, latest.max(now));
+            }
+        });
+    }
+
     /// Ends this engine, which can rest; `count` is told what each limit has counted. At `now`, or later if somebody was faster: its
     /// limits never see time go back. It is that time which comes with what is kept.
     pub(crate) fn rest(

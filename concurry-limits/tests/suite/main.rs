@@ -19,6 +19,7 @@ mod header_names;
 mod headers;
 mod keyed;
 mod keyed_foreign;
+mod keyed_in_turn;
 mod lanes;
 mod panicking;
 mod pools;
