@@ -10,10 +10,9 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, PoisonError, Weak};
-use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use concurry_core::clock::{Clock, SystemClock, Timestamp, WakeGuard};
+use concurry_core::clock::{Clock, SystemClock, Timestamp};
 use concurry_core::panics::discard;
 
 use super::board::{Board, Effects, Entered};
@@ -25,6 +24,7 @@ use super::queue::{Queue, Waiter};
 use super::rest::Panic;
 use super::returns::Returns;
 use super::slot::{Decision, Nature, Slot, reason, refusal};
+use super::timer::{self, Timer};
 use super::{Definition, Item, Wish};
 use crate::LimitError;
 use crate::sync::{Mutex, lock};
@@ -50,15 +50,6 @@ struct Locked {
     /// The latest time that was acted at: time does not go back from one holder of the lock to the next.
     now: Timestamp,
     timer: Timer,
-}
-
-/// The one request to the clock that serves all waiters that do not sleep for themselves.
-#[derive(Default)]
-struct Timer {
-    at: Option<Timestamp>,
-    /// Grows with each change, so that a request that is being made knows whether it is still wanted.
-    version: u64,
-    guard: Option<WakeGuard>,
 }
 
 impl Engine {
@@ -174,11 +165,10 @@ impl Engine {
     }
 
     fn arm(&self, at: Timestamp, version: u64) {
-        let waker = Waker::from(Arc::new(Pump(Weak::clone(&self.this))));
+        let waker = timer::waker(&self.this);
         let guard = self.clock.wake_at(at, waker);
         let mut locked = lock(&self.locked);
-        let unwanted =
-            if locked.timer.version == version { locked.timer.guard.replace(guard) } else { Some(guard) };
+        let unwanted = locked.timer.keep(guard, version);
         drop(locked);
         drop(unwanted);
     }
@@ -368,30 +358,6 @@ impl Engine {
             let decision = board.judge(wishes, mask_of(wishes), now, effects);
             refusal(&mut board.slots, wishes, &decision, Some(now - since), now)
         })
-    }
-}
-
-impl Timer {
-    /// Follows what the board wants; the answer is a request to make.
-    fn follow(&mut self, wanted: Option<Timestamp>) -> Option<(Timestamp, u64)> {
-        if wanted == self.at {
-            return None;
-        }
-        self.at = wanted;
-        self.version += 1;
-        self.guard = None;
-        Some((wanted?, self.version))
-    }
-}
-
-/// Walks the queue when its time has come.
-struct Pump(Weak<Engine>);
-
-impl Wake for Pump {
-    fn wake(self: Arc<Self>) {
-        if let Some(engine) = self.0.upgrade() {
-            engine.pump();
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! * `hear`: what a server said is told to a set. `restraint`: what holds a limit back beside its own count. `until`: [`Until`].
 //! * `acquire`: [`Acquire`], the future of every way to acquire; `plan`: what it has to do; `waiting`: its place in the queues.
 //! * `prepared`: [`PreparedRequest`], looked up once and made many times.
-//! * `engine`: one lock around a `board`, and what has to happen after it was released.
+//! * `engine`: one lock around a `board`, and what has to happen after it was released. `timer`: its one request to the clock.
 //! * `lane`: how a set of one limit admits without that lock. `ledger`: how one of several admits without the board. `returns`:
 //!   how that is given back without the lock.
 //! * `count`: what is used of a limit, as one word, for both.
@@ -42,6 +42,7 @@ mod restraint;
 mod returns;
 mod slot;
 mod stats;
+mod timer;
 mod until;
 mod waiting;
 
