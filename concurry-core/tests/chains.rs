@@ -183,7 +183,7 @@ impl Explains for Forced {
 fn a_cancellation_by_force_between_two_calls_reaches_the_second_by_force() {
     for by_force in [false, true] {
         let pool = Arc::new(Forced::default());
-        let registered = Registered::new(Arc::downgrade(&pool) as Weak<dyn Explains>);
+        let registered = Registered::new(Arc::downgrade(&pool) as Weak<dyn Explains>, false);
         let (promise, source) = call();
         let (second, next) = channel_of::<u32, String>(registered.origin());
         let (whole, number) = (Arc::new(OnceLock::<Call<u32, String>>::new()), next.id());
