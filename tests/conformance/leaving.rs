@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use concurry::clock::ManualClock;
+use concurry::clock::{Clock, ManualClock};
 use concurry::prelude::*;
 
 use super::{eventually, every_mode_in_background};
@@ -136,6 +136,24 @@ every_mode_in_background! {
         open(&set, "deaths");
     }
 
+    fn a_call_that_comes_back_when_nobody_holds_its_pool_is_run(mode: ExecutionMode) {
+        let clock = Arc::new(ManualClock::new());
+        let set = rates([("tries", 1)]);
+        let pool = Mortal::options(mode, &set, 2).on_demand(IDLE).clock(Arc::clone(&clock) as Arc<dyn Clock>).init().unwrap();
+        let call = pool.fail_once();
+        eventually(|| pool.stats().retried == 1);
+        eventually(|| {
+            clock.advance(Duration::from_secs(1));
+            pool.workers() == 0
+        });
+        drop(pool);
+        assert!(!call.is_done());
+        clock.advance(MONTHS);
+        call.result().unwrap();
+        // Nothing is left of the pool.
+        eventually(|| Arc::strong_count(&clock) == 1);
+    }
+
     fn a_worker_that_leaves_while_its_pool_is_drained_leaves_the_calls_that_back_off(mode: ExecutionMode) {
         let clock = ManualClock::new();
         let set = rates([("tries", 1), ("deaths", 1)]);
@@ -161,4 +179,30 @@ every_mode_in_background! {
         call.result().unwrap();
         assert!(drained.join().unwrap());
     }
+}
+
+/// A pool in mode async whose call backs off, and whose runtime is gone.
+fn backing_off_without_a_runtime() -> (ManualClock, MortalHandle, Call<(), String>) {
+    let (clock, set) = (ManualClock::new(), rates([("tries", 1)]));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let pool = {
+        let _here = runtime.enter();
+        let options = Mortal::options(ExecutionMode::Async, &set, 1).on_demand(IDLE);
+        options.clock(Arc::new(clock.clone())).init().unwrap()
+    };
+    let call = pool.fail_once();
+    eventually(|| pool.stats().retried == 1);
+    drop(runtime);
+    eventually(|| pool.workers() == 0);
+    (clock, pool, call)
+}
+
+#[test]
+fn a_call_that_comes_back_when_pool_and_runtime_are_gone_is_told() {
+    let (clock, pool, call) = backing_off_without_a_runtime();
+    drop(pool);
+    assert!(!call.is_done());
+    clock.advance(MONTHS);
+    let outcome = call.result();
+    assert!(matches!(outcome, Err(CallError::WorkerLost { .. })), "{outcome:?}");
 }

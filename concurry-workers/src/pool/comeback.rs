@@ -50,6 +50,8 @@ pub(crate) struct Ticket<M: Queued> {
     pub(crate) age: u64,
     /// The number of the call that its caller holds.
     call: usize,
+    /// Of a pool whose workers come with calls: when the call comes back there may be neither a worker nor a handle.
+    pool: Option<Arc<dyn Send + Sync>>,
 }
 
 /// How a call comes back.
@@ -70,6 +72,8 @@ impl<M: Queued> Drop for Ticket<M> {
         state.returns.is_answered(self.call, self.age);
         // Workers of a closed pool stayed for what might come back.
         tell(state);
+        // With the pool go the arguments of its workers, which are the user's.
+        discard(self.pool.take());
     }
 }
 
@@ -93,7 +97,8 @@ impl<M: Queued> Queue<M> {
         let mut state = self.state();
         let age = state.age();
         state.returns.may_come(call, age);
-        Ticket { age, queue: Arc::clone(self), call }
+        drop(state);
+        Ticket { age, queue: Arc::clone(self), call, pool: self.pool() }
     }
 
     /// An attempt returned what was not wanted.

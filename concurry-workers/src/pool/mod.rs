@@ -71,7 +71,7 @@ pub(crate) use deadlock::{Sleeper, tell_all};
 pub(crate) use ending::Counts;
 pub(crate) use notes::{Note, Noted};
 pub(crate) use queue::{Popped, Queue, QueueOptions};
-pub(crate) use staffing::Staffing;
+pub(crate) use staffing::{Hire, Staffing};
 pub(crate) use stats::Counters;
 pub(crate) use submitting::Refused;
 pub(crate) use taken::{Place, Taken};

@@ -4,6 +4,7 @@
 //! A worker leaves only when it looks for a call, under the queue's lock: so it never leaves one behind. Where workers come
 //! with calls, whoever puts a call down that nobody is there for has a worker started, and does not wait for it.
 
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -52,8 +53,13 @@ pub(super) struct HandedOver {
     hired: Vec<usize>,
 }
 
-/// Starts the worker of a number, which counts as being there already.
-pub(crate) type Hire = Box<dyn Fn(usize) + Send + Sync>;
+/// How a pool has workers started when calls come.
+pub(crate) struct Hire {
+    /// Starts the worker of a number, which counts as being there already.
+    pub(crate) start: Box<dyn Fn(usize) + Send + Sync>,
+    /// What they are started from.
+    pub(crate) pool: Weak<dyn Send + Sync>,
+}
 
 impl<M> State<M> {
     /// Whether there are more workers than there shall be.
@@ -125,8 +131,14 @@ impl<M: Queued> Queue<M> {
     pub(super) fn help(&self, help: Help) {
         wake(help.idle);
         if let (Some(number), Some(hire)) = (help.hired, self.hire.get()) {
-            hire(number);
+            (hire.start)(number);
         }
+    }
+
+    /// What workers are started from: of a pool that has none just now, whoever may need one holds it.
+    pub(super) fn pool(&self) -> Option<Arc<dyn Send + Sync>> {
+        let hire = self.hire.get().filter(|_| self.hires())?;
+        hire.pool.upgrade()
     }
 
     /// Gives up the places, and wakes and starts the workers, not under the lock.

@@ -1,8 +1,8 @@
 //! What the modes with a queue have in common.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -18,7 +18,9 @@ use crate::attempt::{Ran, refuse, reject};
 use crate::construct::construct;
 use crate::error::InitError;
 use crate::pool::serving::{self, Runner, Served, Serving};
-use crate::pool::{Counters, Counts, Known, Noted, PoolStats, Queue, Refused, Route, Sleeper, tell_all};
+use crate::pool::{
+    Counters, Counts, Hire, Known, Noted, PoolStats, Queue, Refused, Route, Sleeper, tell_all,
+};
 use crate::process::Settings;
 use crate::worker::Worker;
 use concurry_core::sync::lock;
@@ -55,6 +57,24 @@ impl<W: Worker> Shared<W> {
             known: OnceLock::new(),
             lost: OnceLock::new(),
         })
+    }
+
+    /// Has workers come with calls, by `start`.
+    pub(super) fn hires_by(self: &Arc<Self>, start: impl Fn(Arc<Self>, usize) + Send + Sync + 'static) {
+        let (pool, queue) = (Arc::downgrade(self), Arc::downgrade(&self.queue));
+        let start = move |number| match (pool.upgrade(), queue.upgrade()) {
+            (Some(shared), _) => start(shared, number),
+            // Nobody is left who could make a worker: no call may wait for one.
+            (None, Some(queue)) => {
+                queue.worker_ended(number);
+                for message in queue.stop() {
+                    refuse::<W>(message, CallError::Stopped);
+                }
+            }
+            (None, None) => {}
+        };
+        let pool = Arc::downgrade(self) as Weak<dyn Send + Sync>;
+        self.queue.hires_by(Hire { start: Box::new(start), pool });
     }
 
     /// A clone of the constructor's arguments, which is the user's code.

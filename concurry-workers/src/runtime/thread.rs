@@ -71,14 +71,12 @@ pub(super) fn spawn_all<W: Worker>(
         shared.queue.wait_until_deserted();
         return Err(error);
     }
-    let pool = Arc::downgrade(&shared);
-    shared.queue.hires_by(Box::new(move |index| {
-        let Some(shared) = pool.upgrade() else { return };
+    shared.hires_by(move |shared, index| {
         if let Err(source) = spawn_one(&shared, serve, index, Ready(None)) {
             let error = InitError::Start { what: "a worker's thread", source };
             shared.worker_ended(index, Some(&error));
         }
-    }));
+    });
     Ok(Arc::new(Threads { shared, serve, resizing: Mutex::new(()) }))
 }
 

@@ -61,13 +61,12 @@ pub(crate) fn start<W: Worker + Send + Sync>(setup: Setup<W>) -> Result<Arc<dyn 
         shared.queue.worker_started(index);
         spawn(&shared, &handle, index, worker);
     }
-    let (pool, tokio) = (Arc::downgrade(&shared), handle.clone());
-    shared.queue.hires_by(Box::new(move |index| {
-        let Some(shared) = pool.upgrade() else { return };
+    let tokio = handle.clone();
+    shared.hires_by(move |shared, index| {
         let (hired, here) = (Hired { shared: Some(shared), index }, tokio.clone());
         // The constructor is the user's code, and may block. A system without another thread has this panic.
         contain("a tokio runtime", || drop(tokio.spawn_blocking(move || hired.begin(&here))));
-    }));
+    });
     shared.known.get_or_init(|| Known::new::<W>(&shared.queue, &handle));
     Ok(Arc::new(Tasks { shared, handle, begin: begin::<W>, resizing: Mutex::new(()) }))
 }
