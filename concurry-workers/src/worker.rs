@@ -173,6 +173,9 @@ pub trait Worker: Sized + 'static {
     /// Whether a method declares what it needs of the limits.
     const IS_LIMITED: bool = false;
 
+    /// Whether a panic of a `&self` method leaves nothing of the worker broken.
+    const SURVIVES_PANICS: bool = false;
+
     /// What workers of this type can never be asked for, whatever their types.
     ///
     /// # Errors

@@ -464,3 +464,66 @@ fn a_closure_that_panics_when_it_is_dropped_harms_no_map() {
         assert_eq!(mapped.result().unwrap(), [0, 1, 2], "{mode}");
     }
 }
+
+every_mode_of_closures! {
+    fn a_closure_may_end_its_own_pool(mode: ExecutionMode) {
+        let tasks = tasks(mode);
+        let own = tasks.clone();
+        let call = tasks.submit(move || {
+            let drained = own.drain(Duration::MAX);
+            own.stop();
+            drained
+        });
+        assert!(!call.result().unwrap(), "its own call was not done");
+        tasks.stop();
+    }
+
+    fn the_function_of_a_map_may_end_its_own_pool(mode: ExecutionMode) {
+        let tasks = tasks(mode);
+        let (own, (tell, told)) = (tasks.clone(), mpsc::channel());
+        let call = tasks.map(0..1, move |_| tell.send(own.drain(Duration::MAX)).unwrap());
+        assert!(!told.recv().unwrap());
+        // Where the items had not all been taken by then, it has ended early.
+        call.result().ok();
+        tasks.stop();
+    }
+}
+
+#[test]
+fn a_callback_of_a_closure_may_end_its_pool() {
+    for mode in [ExecutionMode::Thread, ExecutionMode::Async] {
+        let tasks = tasks(mode);
+        let ((open, opened), (tell, told)) = (mpsc::channel(), mpsc::channel());
+        let call = tasks.submit(move || opened.recv().unwrap());
+        let own = tasks.clone();
+        call.on_done(move |_| tell.send(own.drain(Duration::MAX)).unwrap());
+        open.send(()).unwrap();
+        assert!(!told.recv().unwrap());
+    }
+}
+
+#[test]
+fn a_closure_that_fills_its_own_queue_is_told() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let tasks = {
+        let _here = runtime.enter();
+        TaskWorker::options(ExecutionMode::Async, (), 1).max_queued_calls(1).init().unwrap()
+    };
+    let own = tasks.clone();
+    let ((begin, begun), (open, opened)) = (mpsc::channel(), mpsc::channel());
+    let call = tasks.submit(move || {
+        // Nobody takes calls while the one thread of the runtime is held up.
+        let holds = own.submit_async(async move {
+            begin.send(()).unwrap();
+            opened.recv().unwrap();
+        });
+        begun.recv().unwrap();
+        (holds, own.submit(|| ()), own.submit(|| ()))
+    });
+    let (holds, fits, too_many) = call.result().unwrap();
+    let outcome = too_many.result();
+    assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
+    open.send(()).unwrap();
+    holds.result().unwrap();
+    fits.result().unwrap();
+}

@@ -265,10 +265,10 @@ async fn take<W: Worker + Send + Sync>(
     match guard {
         Guard::Shared(_) | Guard::Exclusive(_) if is_async => Ok(running.leave(message)),
         Guard::Shared(guard) => {
-            let crashed = slot.crashed();
+            let crashed = Some(slot.crashed()).filter(|_| !W::SURVIVES_PANICS);
             running.beside(slot.next_run());
             tokio::task::spawn_blocking(move || {
-                run_here(running, &crashed, || guard.run_shared(message));
+                run_here(running, crashed.as_ref(), || guard.run_shared(message));
             });
             Ok(None)
         }
@@ -322,8 +322,12 @@ fn run_in_turn<W: Worker>(
 }
 
 /// Runs a method that is not async; `method` borrows its guard, which is held to the end.
-fn run_here<W: Worker>(mut running: Running<W>, crashed: &Arc<AtomicBool>, method: impl FnOnce() -> Ran) {
-    let ran = running.block(|| marking(Some(crashed), method));
+fn run_here<W: Worker>(
+    mut running: Running<W>,
+    crashed: Option<&Arc<AtomicBool>>,
+    method: impl FnOnce() -> Ran,
+) {
+    let ran = running.block(|| marking(crashed, method));
     drop(running.ended(ran));
 }
 

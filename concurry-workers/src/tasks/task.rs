@@ -22,8 +22,16 @@ pub(super) trait Task: Send {
     /// Runs it to its end on this thread.
     fn run(self: Box<Self>, limits: &LimitPool) -> Ran;
 
-    /// Runs it on tokio, as a task side by side with others; code that blocks goes to a blocking thread.
-    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job;
+    /// Whether it is a future: in mode async a task side by side with others. What blocks goes to a blocking thread.
+    fn is_async(&self) -> bool {
+        false
+    }
+
+    /// Starts a future.
+    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Option<Job> {
+        drop(worker);
+        None
+    }
 
     /// Answers its call without running it.
     fn refuse(self: Box<Self>, error: CallError);
@@ -36,21 +44,6 @@ pub(super) trait Task: Send {
 
     /// The number of its call; 0 for a part of one.
     fn call(&self) -> usize;
-}
-
-/// A job that runs `task` on one of tokio's blocking threads.
-///
-/// The worker of tasks has no state that a panic could break, and those that run beside it need not end before the next may
-/// start. So a panic is caught before it reaches the guard.
-pub(super) fn start_blocking<K: Task + ?Sized + 'static>(
-    task: Box<K>,
-    worker: SharedGuard<TaskWorker>,
-) -> Job {
-    // What it traces belongs to its call, on whatever thread.
-    let span = tracing::Span::current();
-    let run = tokio::task::spawn_blocking(move || span.in_scope(|| task.run(&worker.limits)));
-    // What is left is a runtime that shuts down: the promise was dropped with the task, which answers it.
-    Box::pin(async { run.await.unwrap_or(Ran::Returned) })
 }
 
 /// A closure that looks at the worker's limits, or does not.
@@ -67,10 +60,6 @@ where
     fn run(self: Box<Self>, limits: &LimitPool) -> Ran {
         let Self { promise, body } = *self;
         attempt::run(promise, || Ok(body(limits)))
-    }
-
-    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job {
-        start_blocking(self, worker)
     }
 
     fn refuse(self: Box<Self>, error: CallError) {
@@ -106,13 +95,17 @@ where
         attempt::block(promise, async { Ok(body.await) })
     }
 
-    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job {
+    fn is_async(&self) -> bool {
+        true
+    }
+
+    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Option<Job> {
         let Self { promise, body } = *self;
-        Box::pin(async move {
+        Some(Box::pin(async move {
             let ran = attempt::run_async(promise, async { Ok(body.await) }).await;
             drop(worker);
             ran
-        })
+        }))
     }
 
     fn refuse(self: Box<Self>, error: CallError) {

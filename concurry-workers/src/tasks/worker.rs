@@ -126,9 +126,12 @@ impl Worker for TaskWorker {
         &mut self.limits
     }
 
-    /// As an async `&self` method: the task itself knows whether it blocks.
-    fn access(_: &TaskCall) -> Access {
-        Access { exclusive: false, is_async: true }
+    /// It has no state.
+    const SURVIVES_PANICS: bool = true;
+
+    /// As a `&self` method.
+    fn access(TaskCall(task): &TaskCall) -> Access {
+        Access { exclusive: false, is_async: task.is_async() }
     }
 
     fn run(&mut self, TaskCall(task): TaskCall) -> Ran {
@@ -140,7 +143,7 @@ impl Worker for TaskWorker {
     }
 
     fn start_shared(worker: SharedGuard<Self>, TaskCall(task): TaskCall) -> Option<Job> {
-        Some(task.start(worker))
+        task.start(worker)
     }
 
     fn start_exclusive(_: ExclusiveGuard<Self>, _: TaskCall) -> Option<Job> {

@@ -25,11 +25,10 @@ use concurry_core::sync::lock;
 use concurry_core::{clock, panics};
 use concurry_limits::LimitPool;
 
-use super::task::{Task, start_blocking};
+use super::task::Task;
 use super::{TaskCall, TaskWorker};
 use crate::attempt::Ran;
 use crate::pool::{PoolHandle, Queue};
-use crate::worker::{Job, SharedGuard};
 use input::Input;
 use output::Output;
 
@@ -173,10 +172,6 @@ where
         // Items that nobody needs, and the closure, may panic when they are dropped.
         panics::discard(map);
         ran
-    }
-
-    fn start(self: Box<Self>, worker: SharedGuard<TaskWorker>) -> Job {
-        start_blocking(self, worker)
     }
 
     fn refuse(mut self: Box<Self>, error: CallError<Infallible>) {
