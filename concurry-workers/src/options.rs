@@ -147,9 +147,10 @@ impl<W: Worker, A> WorkerOptions<W, A> {
         self
     }
 
-    /// Workers are made when a call comes that nobody is there for, up to `max_workers`, and end when no call has come for
-    /// `idle`. One is made by `init`, which so knows that it can be. A call whose worker cannot be made is answered with
-    /// `CallError::WorkerLost`; the next one has another worker tried. Mode sync has its one worker always.
+    /// Workers are made when a call comes that nobody is there for, up to `max_workers`, and end when no call has come or run
+    /// there for `idle`; in mode async that may be twice as long. One is made by `init`, which so knows that it can be. A call
+    /// whose worker cannot be made is answered with `CallError::WorkerLost`; the next one has another worker tried. Mode sync
+    /// has its one worker always.
     pub fn on_demand(mut self, idle: Duration) -> Self {
         self.on_demand = Some(idle);
         self

@@ -29,6 +29,12 @@ impl Staff {
         self.limits.worker_index()
     }
 
+    /// The same, beside others.
+    pub async fn wait_beside(&self) -> usize {
+        drop(self.limits.acquire_async([("gate", 1)]).await.unwrap());
+        self.limits.worker_index()
+    }
+
     #[retry(attempts = 2, wait = MONTHS, max_wait = MONTHS)]
     pub fn fail_once(&mut self) -> Result<u64, String> {
         let left = self.limits[0].stats().limits.iter().map(|limit| limit.available).sum();
@@ -229,4 +235,29 @@ fn sync_mode_has_its_one_worker() {
     assert_eq!(pool.number().result().unwrap(), 0);
     pool.resize(1).unwrap();
     assert!(pool.resize(2).unwrap_err().to_string().contains("exactly 1"));
+}
+
+#[test]
+fn a_worker_whose_methods_run_is_not_idle() {
+    let (gate, clock) = (gate(), ManualClock::new());
+    let held = gate.acquire(()).unwrap();
+    let options = Staff::options(ExecutionMode::Async, &gate, 1).on_demand(IDLE);
+    let pool = options.clock(Arc::new(clock.clone())).init().unwrap();
+    let first = pool.wait_beside();
+    eventually(|| waiting(&gate) == 1 && clock.next_wake().is_some());
+    clock.advance(IDLE * 2);
+    // It has looked once more.
+    eventually(|| clock.next_wake().is_some() || pool.stats().worker_states.leaving > 0);
+    let second = pool.wait_beside();
+    eventually(|| waiting(&gate) == 2);
+    assert_eq!(pool.workers(), 1);
+    drop(held);
+    assert_eq!((first.result().unwrap(), second.result().unwrap()), (0, 0));
+    eventually(|| pool.stats().running == 0);
+    clock.advance(IDLE / 2);
+    assert_eq!(pool.stats().worker_states.leaving, 0, "it is idle since then");
+    eventually(|| {
+        clock.advance(IDLE);
+        pool.workers() == 0
+    });
 }

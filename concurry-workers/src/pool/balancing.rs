@@ -182,7 +182,14 @@ impl Workers {
         if let Some(load) = self.loads.get_mut(number) {
             load.active = load.active.saturating_sub(1);
             load.running = load.running.saturating_sub(1);
+            // One whose methods run beside each other has looked for calls meanwhile.
+            load.idle_since = None;
         }
+    }
+
+    /// Whether calls run there.
+    pub(super) fn is_at_work(&self, number: usize) -> bool {
+        self.loads.get(number).is_some_and(|load| load.running > 0)
     }
 
     /// How many there are in each state.

@@ -169,6 +169,11 @@ impl<M: Queued> Queue<M> {
     /// Whether a worker that finds no call has waited for long enough; it leaves then.
     pub(super) fn has_waited(&self, state: &mut State<M>, number: usize) -> bool {
         let Some(idle) = state.staffing.idle.filter(|_| state.open) else { return false };
+        if state.workers.is_at_work(number) {
+            // It is idle from when the last of its methods has ended; until then another one would be one too many.
+            state.workers.is_busy(number);
+            return false;
+        }
         let now = self.options.clock.now();
         if now < state.workers.idle_since(number, now) + idle {
             return false;
