@@ -21,6 +21,7 @@ mod cancelling_hard;
 mod constructors;
 mod crossed;
 mod drops;
+mod ending;
 mod explaining;
 mod from_within;
 mod leaving;

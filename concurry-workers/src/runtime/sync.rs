@@ -155,7 +155,10 @@ impl<W: Worker> Sync<W> {
     fn end(&self) {
         let worker = lock(&self.turn).worker.take();
         if let Some(worker) = worker {
+            // Its drop is the user's code, as its methods are.
+            let serving = self.shared.serve();
             discard(worker);
+            drop(serving);
             self.shared.worker_ended(0, None);
         }
     }
