@@ -162,6 +162,19 @@ every_mode_in_background! {
         assert!(matches!(pool.number().result(), Err(CallError::Stopped)));
     }
 
+    fn a_pool_on_demand_that_may_have_more_workers_has_them_for_what_waits(mode: ExecutionMode) {
+        let gate = gate();
+        let held = gate.acquire(()).unwrap();
+        let pool = Staff::options(mode, &gate, 1).on_demand(IDLE).init().unwrap();
+        let calls: Vec<_> = (0..3).map(|_| pool.wait()).collect();
+        eventually(|| waiting(&gate) == 1 && pool.stats().queued == 2);
+        pool.resize(9).unwrap();
+        eventually(|| waiting(&gate) == 3);
+        assert_eq!(pool.workers(), 3);
+        drop(held);
+        gather(calls).result().unwrap();
+    }
+
     fn a_call_that_comes_back_to_a_pool_without_workers_has_one_made(mode: ExecutionMode) {
         let clock = ManualClock::new();
         let set = LimitSet::builder().limit(ResourceLimit::new("tries", 1)).build().unwrap();
@@ -260,4 +273,53 @@ fn a_worker_whose_methods_run_is_not_idle() {
         clock.advance(IDLE);
         pool.workers() == 0
     });
+}
+
+/// All but the third can be made.
+#[worker]
+pub struct NotTheThird {}
+
+#[worker]
+impl NotTheThird {
+    pub fn new(made: Arc<AtomicUsize>) -> Result<Self, String> {
+        if made.fetch_add(1, Ordering::SeqCst) == 2 { Err("the third".to_owned()) } else { Ok(Self {}) }
+    }
+
+    pub fn wait(&mut self, key: &'static str) {
+        let other = if key == "first" { "second" } else { "first" };
+        drop(self.limits.acquire([(key, 1), (other, 0)]).unwrap());
+    }
+
+    pub fn panic_later(&mut self) {
+        self.wait("first");
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn what_waits_when_a_worker_on_demand_is_lost_has_another_made() {
+    for mode in [ExecutionMode::Thread, ExecutionMode::Async] {
+        let builder = LimitSet::builder().limit(ResourceLimit::new("first", 1));
+        let set = builder.limit(ResourceLimit::new("second", 1)).build().unwrap();
+        let waiting = |key| set.stats().limit(key).unwrap().waiting;
+        let (first, second) =
+            (set.acquire([("first", 1), ("second", 0)]), set.acquire([("second", 1), ("first", 0)]));
+        let mut config = Config::default();
+        config.pool.restart_tries = Some(1);
+        let options = || NotTheThird::options(mode, &set, 2).on_demand(IDLE).init(Arc::default());
+        let pool = with_config(config, options).unwrap();
+        let panics = pool.panic_later();
+        eventually(|| waiting("first") == 1);
+        let holds = pool.wait("second");
+        eventually(|| waiting("second") == 1);
+        // In async mode this one finds out that the worker cannot be made anew.
+        let (found_out, waits) = (pool.wait("first"), pool.wait("first"));
+        drop(first);
+        assert!(matches!(panics.result(), Err(CallError::Panicked(_))));
+        found_out.result().ok();
+        waits.result().unwrap();
+        assert!(!holds.is_done());
+        drop(second);
+        holds.result().unwrap();
+    }
 }

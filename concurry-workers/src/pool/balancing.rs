@@ -98,13 +98,16 @@ impl Workers {
         self.leaving += 1;
     }
 
-    pub(super) fn ended(&mut self, number: usize) {
+    /// A worker is no more; whether it had looked for calls.
+    pub(super) fn ended(&mut self, number: usize) -> bool {
+        let has_worked = self.loads.get(number).is_some_and(|load| !load.is_new);
         self.is_busy(number);
         match std::mem::take(&mut self.loads[number].presence) {
             Presence::There => self.there -= 1,
             Presence::Leaving => self.leaving -= 1,
             Presence::Absent => {}
         }
+        has_worked
     }
 
     /// A worker was woken to look for a call.

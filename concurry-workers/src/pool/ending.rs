@@ -100,10 +100,11 @@ impl<M: Queued> Queue<M> {
     /// Worker `number` has ended; what waited for it may be taken by any.
     pub(crate) fn worker_ended(&self, number: usize) {
         let mut state = self.state();
-        state.workers.ended(number);
+        let has_worked = state.workers.ended(number);
         let hand = (state.ahead.ended(number), state.idle.remove(number));
         state.workers.arrives(number);
-        let handed_over = state.hand_over(number);
+        // In the place of one that could not be made no other is: that would go on for ever.
+        let handed_over = state.hand_over(number, has_worked);
         let others = state.unask(number);
         tell(state);
         drop((others, hand));
@@ -153,7 +154,7 @@ impl<M: Queued> Queue<M> {
         if is_over || !state.is_surplus(number) {
             return !is_over;
         }
-        let handed_over = state.hand_over(number);
+        let handed_over = state.hand_over(number, false);
         drop(state);
         self.pass_on(handed_over);
         false

@@ -248,7 +248,7 @@ impl<W: Worker> PoolHandle<W> {
 
     /// Has so many workers from now on. New ones are made here, and this returns when they are ready; those that are too many
     /// end after the call that they run. With [`on_demand`](crate::options::WorkerOptions::on_demand) it is the most that
-    /// there may be.
+    /// there may be, and for calls that wait more are made at once, in the background.
     ///
     /// # Errors
     ///

@@ -203,7 +203,7 @@ impl<M: Queued> Queue<M> {
                 return Poll::Ready(Popped::Interrupted);
             }
             if state.is_surplus(number) {
-                let handed_over = state.hand_over(number);
+                let handed_over = state.hand_over(number, false);
                 let places = state.unask(number);
                 drop(state);
                 drop(places);

@@ -1,9 +1,10 @@
 //! Tests of the queue alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Wake;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use concurry_core::call::{Explains, Explanation, Look};
 use concurry_core::clock;
@@ -11,7 +12,9 @@ use concurry_core::clock;
 use concurry_core::sync::lock;
 use std::task::{Context, Poll, Waker};
 
-use super::{LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Route, Staffing, TakesAhead};
+use super::{
+    Hire, LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Route, Staffing, TakesAhead,
+};
 use crate::worker::Message;
 
 impl Message for u32 {
@@ -280,4 +283,27 @@ fn a_call_of_a_worker_that_ended_counts_for_the_one_that_takes_it() {
     queue.worker_started(1);
     push(&queue, 2).unwrap();
     assert_eq!(pop_now(&queue), None, "it was given to worker 1");
+}
+
+#[test]
+fn what_waits_when_a_worker_on_demand_is_lost_has_another_made() {
+    let staffing = Staffing { target: 2, idle: Some(Duration::from_secs(60)) };
+    let queue: Arc<Queue<u32>> =
+        Queue::new(QueueOptions { staffing, ..QueueOptions::of(10, clock::system()) });
+    let hired = Arc::new(Mutex::new(Vec::new()));
+    let starts = Arc::clone(&hired);
+    let start = Box::new(move |number| lock(&starts).push(number));
+    queue.hires_by(Hire { start, pool: Weak::<()>::new() });
+    queue.worker_started(0);
+    push(&queue, 1).unwrap();
+    assert_eq!(pop_now(&queue), Some(1));
+    push(&queue, 2).unwrap();
+    let taken = queue.poll_pop(1, &Context::from_waker(Waker::noop()), &|| false);
+    assert!(matches!(taken, Poll::Ready(Popped::Message((2, None | Some(_))))));
+    push(&queue, 3).unwrap();
+    assert_eq!(*lock(&hired), [1], "there are as many as there may be");
+    queue.worker_ended(1);
+    assert_eq!(*lock(&hired), [1, 1]);
+    queue.worker_ended(1);
+    assert_eq!(*lock(&hired), [1, 1], "that one could not be made, nor could the next");
 }

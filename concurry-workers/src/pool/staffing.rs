@@ -97,15 +97,16 @@ impl<M> State<M> {
 }
 
 impl<M: Queued> State<M> {
-    /// What waits for a worker that takes no more calls may be taken by any.
-    pub(super) fn hand_over(&mut self, number: usize) -> HandedOver {
+    /// What waits for a worker that takes no more calls may be taken by any. Others are hired for that, or for `all` that waits.
+    pub(super) fn hand_over(&mut self, number: usize, all: bool) -> HandedOver {
         let (calls, places) = self.lanes.release(number);
+        let most = if all { usize::MAX } else { calls };
         // One at least, since a wake-up for a call may have come to the worker that is no more.
         let heirs = if self.lanes.is_empty() { 0 } else { calls.max(1) };
         HandedOver {
             places,
             heirs: (0..heirs).map_while(|_| self.wake_one()).collect(),
-            hired: (0..calls).map_while(|_| self.hire()).collect(),
+            hired: (0..most).map_while(|_| self.hire()).collect(),
         }
     }
 }
@@ -158,11 +159,16 @@ impl<M: Queued> Queue<M> {
         let missing =
             if state.staffing.idle.is_some() { 0 } else { target.saturating_sub(state.workers.there()) };
         let hired = (0..missing).map(|_| state.workers.hire()).collect();
+        // Where they come with calls, there are calls that more may come for.
+        let coming: Vec<usize> = std::iter::from_fn(|| state.hire()).collect();
         let has_surplus = state.has_surplus();
         let idle = if has_surplus { state.idle.take() } else { Vec::new() };
         let busy = if has_surplus { state.ahead.all() } else { Vec::new() };
         drop(state);
         idle.into_iter().chain(busy).for_each(Waker::wake);
+        for number in coming {
+            self.help(Help { idle: None, hired: Some(number) });
+        }
         (before, hired)
     }
 
