@@ -30,7 +30,7 @@ struct Load {
     active: usize,
     /// Calls that run there.
     running: usize,
-    /// Calls that it was given so far.
+    /// Calls that it was given so far, and those that the one with the fewest had been given when it came.
     total: u64,
     /// It has not looked for a call yet.
     is_new: bool,
@@ -76,10 +76,12 @@ impl Workers {
         if self.loads.len() <= number {
             self.loads.resize(number + 1, Load::default());
         }
+        // One that began with none would be given every call until it has as many as the others.
+        let total = self.numbers().map(|number| self.loads[number].total).min().unwrap_or(0);
         self.there += 1;
         self.coming += 1;
-        self.loads[number] =
-            Load { presence: Presence::There, is_coming: true, is_new: true, ..Load::default() };
+        let presence = Presence::There;
+        self.loads[number] = Load { presence, is_coming: true, is_new: true, total, ..Load::default() };
     }
 
     /// The number of a new worker, which counts as being there from now on.
@@ -290,6 +292,17 @@ mod tests {
         assert_eq!(choices(&mut workers, 3), [0, 1, 2]);
         workers.relieved(2);
         assert_eq!(choices(&mut workers, 1), [0]);
+    }
+
+    #[test]
+    fn the_least_total_begins_with_a_new_one_where_the_others_are() {
+        let mut workers = workers(LoadBalancing::LeastTotal);
+        assert_eq!(choices(&mut workers, 300).len(), 300);
+        workers.started(3);
+        assert_eq!(choices(&mut workers, 8), [0, 1, 2, 3, 0, 1, 2, 3]);
+        workers.ended(1);
+        assert_eq!(workers.hire(), 1);
+        assert_eq!(choices(&mut workers, 8), [0, 1, 2, 3, 0, 1, 2, 3]);
     }
 
     #[test]
