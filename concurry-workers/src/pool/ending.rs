@@ -71,6 +71,11 @@ impl<M: Queued> Queue<M> {
         self.presence.has_ended()
     }
 
+    /// Whether no call is run in its caller any more after the one that runs there now.
+    pub(crate) fn is_last(&self) -> bool {
+        self.has_stopped() || (self.presence.is_last() && self.is_over())
+    }
+
     /// Whether the queue was stopped, for calls that run in their callers.
     #[inline]
     pub(crate) fn has_stopped(&self) -> bool {

@@ -55,6 +55,12 @@ impl Presence {
         word & SHUT != 0 && word < ONE
     }
 
+    /// Whether only one is present, and nobody will come.
+    pub(super) fn is_last(&self) -> bool {
+        let word = self.0.load(Ordering::SeqCst);
+        word & SHUT != 0 && word < 2 * ONE
+    }
+
     /// Somebody waits, or nobody does any more. To be called before it is looked whether all have left.
     pub(super) fn is_watched(&self, is_watched: bool) {
         if is_watched {
@@ -79,8 +85,10 @@ mod tests {
         presence.is_watched(false);
         assert!(presence.enters() && !presence.leaves());
         assert!(presence.enters());
+        assert!(!presence.is_last(), "others may come");
         presence.shut();
-        assert!(!presence.has_ended() && !presence.enters());
+        assert!(!presence.has_ended() && presence.is_last() && !presence.enters());
+        assert!(!presence.is_last());
         assert!(presence.leaves() && presence.leaves() && presence.has_ended());
     }
 }

@@ -130,6 +130,14 @@ impl<W: Worker> Shared<W> {
         }
     }
 
+    /// Notes what later calls are told; of a pool that was stopped, they are told that. To be called before the queue is
+    /// emptied, so that whoever finds it closed finds the reason as well.
+    fn is_lost(&self, reason: &dyn fmt::Display) {
+        if !self.queue.is_stopped() {
+            self.lost.get_or_init(|| reason.to_string());
+        }
+    }
+
     /// Worker `number` ended for good, because of `reason` if nobody asked it to. When it was the last one, the calls that wait
     /// are answered with that reason: nobody would ever run them.
     pub(crate) fn worker_ended(&self, number: usize, reason: Option<&dyn fmt::Display>) {
@@ -151,8 +159,7 @@ impl<W: Worker> Shared<W> {
             return;
         }
         if let Some(reason) = reason {
-            // Set before the queue is emptied, so that whoever finds it closed finds the reason as well.
-            self.lost.get_or_init(|| reason.to_string());
+            self.is_lost(reason);
         }
         for message in self.queue.stop() {
             refuse::<W>(message, self.refusal());
@@ -173,7 +180,7 @@ impl<W: Worker> Shared<W> {
     /// Ends the pool because of `reason`, which every call is told.
     pub(crate) fn give_up(&self, reason: &dyn fmt::Display) {
         log(|| tracing::error!(pool = %self.name, %reason, "the pool gives up"));
-        self.lost.get_or_init(|| reason.to_string());
+        self.is_lost(reason);
         for message in self.queue.stop() {
             refuse::<W>(message, self.refusal());
         }

@@ -137,6 +137,10 @@ impl<W: Worker> Sync<W> {
 
     #[cold]
     fn renew(&self, turn: &mut Turn<W>) {
+        if self.shared.queue.is_last() {
+            // Nobody runs this one any more; whoever leaves last ends it.
+            return;
+        }
         let _serving = self.shared.serve();
         turn.worker.take().into_iter().for_each(discard);
         match restart(&self.shared, 0) {

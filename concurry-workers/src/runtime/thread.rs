@@ -152,6 +152,9 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
             if ran == Ran::Panicked {
                 shared.queue.finished(index, noted.take());
                 discard(worker);
+                if !shared.queue.needs(index) {
+                    return Ok(());
+                }
                 worker = restart(shared, index)?;
             } else {
                 (noted, _) = shared.queue.next_into(index, noted.take(), &mut call);
