@@ -7,6 +7,7 @@ use concurry::clock::ManualClock;
 use concurry::prelude::*;
 
 use super::admission::Api;
+use super::from_within::Insider;
 use super::limits::tokens;
 use super::retries::{Flaky, tries};
 use super::workers::{Acquirer, Counter, amounts, none};
@@ -137,4 +138,21 @@ every_mode_in_background! {
         drop(shut);
         assert_eq!(mapped.result().unwrap(), 0);
     }
+}
+
+#[test]
+fn a_call_that_waits_for_its_worker_on_loan_is_not_running() {
+    let gate = gate();
+    let held = gate.acquire(()).unwrap();
+    let pool = Insider::options(ExecutionMode::Async, (), 1).init().unwrap();
+    let beside = pool.wait_at(gate.clone());
+    eventually(|| gate.stats().limit("gate").unwrap().waiting == 1);
+    let alone = pool.nothing();
+    // What waits and is in no queue waits for its worker.
+    eventually(|| pool.stats().queued == 0 && place(&alone.explain()).is_some());
+    let told = alone.explain().to_string();
+    assert!(told.starts_with("waits behind 0 calls for one of 1 workers"), "{told}");
+    assert_eq!(beside.explain(), Explanation::Running);
+    drop(held);
+    alone.result().unwrap();
 }

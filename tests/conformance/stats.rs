@@ -8,6 +8,7 @@ use concurry::clock::ManualClock;
 use concurry::prelude::*;
 
 use super::admission::Api;
+use super::from_within::Insider;
 use super::limits::tokens;
 use super::retries::{Flaky, tries};
 use super::workers::{Acquirer, Counter, amounts, none};
@@ -165,4 +166,24 @@ every_mode_in_background! {
         let measured = counter.stats().run_time.unwrap().measured;
         assert!((2..100).contains(&measured), "{measured} of 2,001 calls");
     }
+}
+
+#[test]
+fn to_wait_for_a_worker_on_loan_is_not_to_run() {
+    let (gate, clock) = (gate(), ManualClock::new());
+    let held = gate.acquire(()).unwrap();
+    let pool = Insider::options(ExecutionMode::Async, (), 1).clock(Arc::new(clock.clone())).init().unwrap();
+    let beside = pool.wait_at(gate.clone());
+    eventually(|| gate.stats().limit("gate").unwrap().waiting == 1);
+    let alone = pool.nothing();
+    eventually(|| pool.stats().running == 2);
+    clock.advance(HOUR);
+    drop(held);
+    beside.result().unwrap();
+    alone.result().unwrap();
+    eventually(|| pool.stats().run_time.is_some_and(|times| times.measured == 2));
+    let stats = pool.stats();
+    let (runs, waits) = (stats.run_time.unwrap(), stats.queue_wait.unwrap());
+    assert_eq!((runs.p50, waits.p50), (Duration::ZERO, Duration::ZERO), "one of two");
+    assert!(is_about(runs.p99, HOUR) && is_about(waits.p99, HOUR), "{runs:?}, {waits:?}");
 }

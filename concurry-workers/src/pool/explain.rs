@@ -1,7 +1,7 @@
 //! How it stands with a call: what is said when somebody asks.
 //!
-//! The call is looked for among those that wait, in the queue or at hand of a worker that has not begun them; what is nowhere
-//! there runs.
+//! The call is looked for among those that wait, in the queue, at hand of a worker that has not begun them, or for a worker that
+//! others have on loan; what is nowhere there runs.
 
 use std::time::Duration;
 
@@ -86,8 +86,9 @@ impl<M: Queued> State<M> {
             Place { ahead: place.ahead + at_hand, ..place }
         });
         let place = place.or_else(|| {
-            let ahead = self.ahead.place_of(call, age)?;
-            // It waits for the worker that has it.
+            // It waits for the worker that has it, and that has others before it, or is on loan to some.
+            let on_loan = self.within.on_loan.has(call, age).then_some(0);
+            let ahead = on_loan.or_else(|| self.ahead.place_of(call, age))?;
             let need = Need { worker: Some(0), limited: None };
             Some(Place { age: 0, ahead, need, limits: Vec::new() })
         });

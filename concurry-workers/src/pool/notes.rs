@@ -239,11 +239,11 @@ impl Notes {
 }
 
 impl Note {
-    /// A worker takes the call.
+    /// A worker takes the call, or has waited until it can begin with it.
     pub(crate) fn is_taken(&mut self, now: Timestamp) {
         self.taken = now;
         self.queued = now - self.since;
-        if let Some(asked) = self.asked {
+        if let Some(asked) = self.asked.take() {
             self.limited += now - asked;
         }
     }

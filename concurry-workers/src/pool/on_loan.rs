@@ -12,7 +12,7 @@ use concurry_core::sync::lock;
 
 use super::queue::Queue;
 use super::serving::Runner;
-use crate::worker::Queued;
+use crate::worker::{Message, Queued};
 
 /// The calls that wait so, one a worker at most.
 pub(super) struct OnLoan<M>(BTreeMap<usize, Waits<M>>);
@@ -50,6 +50,15 @@ impl<M> OnLoan<M> {
         self.0.get(&worker).is_some_and(|waits| {
             runners.any(|runner| runner.worker == worker && runner.run != 0 && runner.run >= waits.since)
         })
+    }
+
+    /// Whether the call of this number, or of this age, waits here.
+    pub(super) fn has(&self, call: usize, age: Option<u64>) -> bool
+    where
+        M: Message,
+    {
+        let is_it = |waits: &Waits<M>| age.map_or(waits.message.call() == call, |age| waits.age == age);
+        self.0.values().any(is_it)
     }
 
     /// The call of this age, and the worker that has it.

@@ -252,7 +252,13 @@ async fn take<W: Worker + Send + Sync>(
     let Access { exclusive, is_async } = W::access(&message);
     let call = (running.age(), message);
     let (guard, message) = match slot.lend_to(call, exclusive, (running.index, &running.shared)).await? {
-        Loan::Lent(guard, message) => (guard, message),
+        Loan::Lent(guard, message) => {
+            if let Some(note) = &mut running.noted {
+                // Until now it has waited, be it for what others have on loan.
+                note.is_taken(running.shared.queue.clock().now());
+            }
+            (guard, message)
+        }
         Loan::NotNow(message) => {
             running.put_back(message);
             return Ok(None);
