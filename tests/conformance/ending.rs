@@ -1,5 +1,6 @@
 //! How workers end (SPEC §2): what they do as they are dropped, and that none is made when nothing is left to be run.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -29,6 +30,29 @@ impl Drop for Ender {
         if let Some((own, tell)) = self.own.take() {
             own.stop();
             tell.send(own.drain(Duration::MAX)).unwrap();
+        }
+    }
+}
+
+/// Has a runtime of its own, which may not be dropped where async code runs.
+#[worker]
+#[derive(Default)]
+pub struct Owner {
+    own: Option<(tokio::runtime::Runtime, mpsc::Sender<bool>)>,
+}
+
+#[worker]
+impl Owner {
+    pub fn keep(&mut self, tell: mpsc::Sender<bool>) {
+        self.own = Some((tokio::runtime::Runtime::new().unwrap(), tell));
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if let Some((own, tell)) = self.own.take() {
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(own)));
+            tell.send(dropped.is_ok()).unwrap();
         }
     }
 }
@@ -67,6 +91,14 @@ every_mode_of_closures! {
         pool.keep(pool.clone(), tell).result().unwrap();
         pool.stop();
         assert!(!told.recv().unwrap(), "it waits for nobody");
+    }
+
+    fn a_worker_is_dropped_where_it_may_block(mode: ExecutionMode) {
+        let pool = Owner::options(mode, (), 1).init().unwrap();
+        let (tell, told) = mpsc::channel();
+        pool.keep(tell).result().unwrap();
+        pool.stop();
+        assert!(told.recv().unwrap());
     }
 
     fn no_worker_is_made_anew_when_nothing_is_left_to_be_run(mode: ExecutionMode) {

@@ -154,20 +154,19 @@ impl<W: Worker + Send + Sync> Slot<W> {
     }
 
     /// Drops the worker, and those before it, when all calls have ended.
-    pub(super) async fn end(mut self) {
+    pub(super) async fn end(mut self, shared: &Arc<Shared<W>>) {
         self.lent = None;
         for old in self.old {
             // What ends it early is a runtime that shuts down.
             old.await.unwrap_or_default();
         }
-        // All calls hold the lock while they run: when this has it, they have ended.
-        drop(self.worker.write().await);
-        discard(self.worker);
+        leave(self.worker, Arc::clone(shared)).await;
     }
 }
 
-/// Drops a worker that crashed, when its last call has ended.
+/// Drops a worker when its last call has ended: its drop is the user's code, and may block.
 async fn leave<W: Worker + Send + Sync>(worker: Arc<RwLock<W>>, shared: Arc<Shared<W>>) {
+    // All calls hold the lock while they run: when this has it, they have ended.
     drop(worker.write().await);
     let drops = move || {
         let _serving = shared.serve();

@@ -160,13 +160,13 @@ async fn serve<W: Worker + Send + Sync>(mut lifetime: Lifetime<W>, index: usize,
                         lifetime.lost = Some(error);
                         // At once: calls that still run there may wait for some of those that are told then.
                         drop(lifetime);
-                        return slot.end().await;
+                        return slot.end(&shared).await;
                     }
                 }
             }
         }
     }
-    slot.end().await;
+    slot.end(&shared).await;
 }
 
 /// What a worker's task has done in one go.
