@@ -1,7 +1,7 @@
 //! Workers that leave, and what was meant for them (SPEC §2): every call is answered, nobody idles beside one that waits, and a
 //! worker that takes its time to go holds nothing up.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use concurry::clock::{Clock, ManualClock};
@@ -205,4 +205,13 @@ fn a_call_that_comes_back_when_pool_and_runtime_are_gone_is_told() {
     clock.advance(MONTHS);
     let outcome = call.result();
     assert!(matches!(outcome, Err(CallError::WorkerLost { .. })), "{outcome:?}");
+}
+
+#[test]
+fn a_callback_of_a_call_that_comes_back_in_vain_is_one_from_within() {
+    let (clock, pool, call) = backing_off_without_a_runtime();
+    let (tell, told) = mpsc::channel();
+    call.on_done(move |_| tell.send(pool.drain(Duration::MAX)).unwrap());
+    clock.advance(MONTHS);
+    assert!(!told.recv().unwrap());
 }

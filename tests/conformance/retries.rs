@@ -3,8 +3,8 @@
 //! Attempts are counted by limits, since those work across processes: an attempt takes one of the `tries` that are left and
 //! gives none back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use concurry::clock::{Clock, ManualClock};
@@ -377,6 +377,24 @@ every_mode_in_background! {
         assert_eq!(ends(&exhausted), ["busy after 1"]);
         assert_eq!(exhausted.last().unwrap().verdict(), AttemptVerdict::OutOfTime);
         assert_eq!(flaky.stats().queued, 0);
+        drop(closed);
+        drop(holds);
+    }
+
+    fn a_callback_at_the_end_of_the_budget_is_one_from_within(mode: ExecutionMode) {
+        let (clock, set) = (ManualClock::new(), tries());
+        let retry = Retry::fixed(9).wait(HOUR).max_wait(HOUR).jitter(0.0).budget(2 * HOUR);
+        let flaky = Flaky::options(mode, &set, 1).retry(retry).clock(Arc::new(clock.clone())).init().unwrap();
+        let (call, own, (tell, told)) = (flaky.plain(99), flaky.clone(), mpsc::channel());
+        call.on_done(move |_| tell.send(own.drain(Duration::MAX)).unwrap());
+        clock.wait_for_sleepers(2);
+        let closed = set.acquire([("gate", 1), ("tries", 0)]).unwrap();
+        let holds = flaky.fails_with_the_gate();
+        eventually(|| set.stats().limit("gate").unwrap().waiting == 1);
+        clock.advance(HOUR);
+        eventually(|| flaky.stats().queued == 1);
+        clock.advance(2 * HOUR);
+        assert!(!told.recv().unwrap(), "it is told at once");
         drop(closed);
         drop(holds);
     }

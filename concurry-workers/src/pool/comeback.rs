@@ -18,6 +18,7 @@ use tracing::Span;
 use super::ending::{tell, wake};
 use super::notes::Noted;
 use super::queue::{Queue, State};
+use super::serving;
 use crate::worker::Queued;
 
 /// A call that waits for its time.
@@ -86,6 +87,8 @@ struct Due<M> {
 impl<M: Queued> Wake for Due<M> {
     fn wake(self: Arc<Self>) {
         if let Some(queue) = self.queue.upgrade() {
+            // Where no worker can be made for it, its callbacks run here.
+            let _serving = serving::enter(queue.number(), None);
             queue.is_due(self.age);
         }
     }

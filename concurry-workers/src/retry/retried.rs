@@ -21,7 +21,7 @@ use tracing::Span;
 
 use super::decide::{self, Next};
 use super::predicates::Predicates;
-use crate::pool::{PoolHandle, Queue, Return, Ticket, caller};
+use crate::pool::{PoolHandle, Queue, Return, Ticket, caller, serving};
 use crate::worker::{Queued, Worker};
 use concurry_core::panics;
 
@@ -337,6 +337,8 @@ where
 {
     fn wake(self: Arc<Self>) {
         if let Some(retried) = self.0.upgrade() {
+            // The call's callbacks run here, and the clock has others to wake.
+            let _serving = serving::enter(retried.queue.number(), None);
             retried.is_over();
         }
     }
