@@ -124,6 +124,10 @@ impl<M> Lane<M> {
 
     /// All that is here, the one that is being asked for excepted.
     pub(super) fn take(&mut self) -> impl Iterator<Item = (u64, M)> {
+        if self.first.is_some() {
+            // What comes later is to be asked for itself.
+            self.gate = Gate::Open;
+        }
         self.first.take().into_iter().chain(std::mem::take(&mut self.calls.0))
     }
 }

@@ -325,6 +325,16 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_after_all_was_taken_out_is_asked_for() {
+        let mut lanes = Lanes::new();
+        lanes.place(LIMITED, 1, "asked");
+        assert_eq!(ask(&mut lanes, false), None);
+        assert_eq!(lanes.take(), ["asked"]);
+        assert!(lanes.place(LIMITED, 2, "later"));
+        assert_eq!(ask(&mut lanes, true), Some("later"));
+    }
+
+    #[test]
     fn a_word_of_the_limits_that_comes_while_they_are_asked_is_heard() {
         let mut lanes = Lanes::new();
         lanes.place(LIMITED, 1, "limited");

@@ -307,3 +307,12 @@ fn what_waits_when_a_worker_on_demand_is_lost_has_another_made() {
     queue.worker_ended(1);
     assert_eq!(*lock(&hired), [1, 1], "that one could not be made, nor could the next");
 }
+
+#[test]
+fn what_waits_is_taken_out_only_when_nobody_is_there() {
+    let queue = queue_of(10);
+    push(&queue, 1).unwrap();
+    assert!(queue.take_waiting().is_empty());
+    queue.worker_ended(0);
+    assert_eq!(queue.take_waiting(), [1]);
+}

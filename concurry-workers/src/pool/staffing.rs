@@ -204,9 +204,12 @@ impl<M: Queued> Queue<M> {
         drop(unused);
     }
 
-    /// Takes out what waits, to be refused; the queue goes on.
+    /// Takes out what waits, to be refused, if no worker is there for it; the queue goes on.
     pub(crate) fn take_waiting(&self) -> Vec<M> {
         let mut state = self.state();
+        if state.workers.alive() > 0 {
+            return Vec::new();
+        }
         let calls = state.lanes.take();
         let backing_off = state.backing_off.keys().copied().collect();
         state.returns.keep(&backing_off);

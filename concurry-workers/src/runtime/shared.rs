@@ -169,7 +169,7 @@ impl<W: Worker> Shared<W> {
     /// Of a pool whose workers come with calls, the one that was to run what waits does not come: if it was the only one, those calls are
     /// told why.
     pub(crate) fn nobody_comes(&self, reason: &dyn fmt::Display) {
-        if !self.queue.hires() || !self.queue.is_deserted() {
+        if !self.queue.hires() {
             return;
         }
         for message in self.queue.take_waiting() {
