@@ -13,7 +13,7 @@ use concurry_core::sync::lock;
 use std::task::{Context, Poll, Waker};
 
 use super::{
-    Hire, LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Route, Staffing, TakesAhead,
+    Hire, LoadBalancing, Outlook, Popped, Queue, QueueOptions, Refused, Return, Route, Staffing, TakesAhead,
 };
 use crate::worker::Message;
 
@@ -315,4 +315,37 @@ fn what_waits_is_taken_out_only_when_nobody_is_there() {
     assert!(queue.take_waiting().is_empty());
     queue.worker_ended(0);
     assert_eq!(queue.take_waiting(), [1]);
+}
+
+#[test]
+fn an_attempt_that_is_taken_and_put_back_follows_nothing_when_it_leaves() {
+    let queue = queue_of(10);
+    let ticket = queue.ticket(7);
+    let followed = || queue.counts().followed;
+    let caller = tracing::Span::none();
+    let back =
+        || Return { age: ticket.age, affinity: None, at: clock::system().now(), attempt: 2, caller: &caller };
+    let take = || match queue.poll_take(0, &Context::from_waker(Waker::noop()), &|| false) {
+        Poll::Ready(Popped::Message(taken)) => taken,
+        _ => panic!("there is one"),
+    };
+    queue.come_back(back(), 7).unwrap();
+    for _ in 0..2 {
+        let taken = take();
+        assert_eq!(followed(), 1);
+        assert!(queue.put_back(0, vec![taken]).is_empty());
+        assert_eq!(followed(), 1, "it may yet run");
+    }
+    queue.withdraw(ticket.age);
+    assert_eq!(followed(), 0);
+    // One that has run, and comes back once more, counts for both.
+    queue.come_back(back(), 7).unwrap();
+    drop(take());
+    queue.finished(0, None);
+    queue.come_back(back(), 7).unwrap();
+    let taken = take();
+    assert!(queue.put_back(0, vec![taken]).is_empty());
+    assert_eq!(followed(), 2);
+    queue.withdraw(ticket.age);
+    assert_eq!(followed(), 1);
 }

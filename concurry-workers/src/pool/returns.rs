@@ -11,6 +11,8 @@ pub(super) struct Returns {
     ages: BTreeSet<u64>,
     /// The ages of those that have come back and wait: to be taken, or for their time.
     back: BTreeSet<u64>,
+    /// The ages of those that have come back and were taken, as long as that attempt may yet be put back.
+    again: BTreeSet<u64>,
     /// How often calls came back, and were taken again.
     retried: u64,
     taken_again: u64,
@@ -31,6 +33,7 @@ impl Returns {
 
     pub(super) fn is_answered(&mut self, call: usize, age: u64) {
         self.ages.remove(&age);
+        self.again.remove(&age);
         // The number may be that of another call by now.
         if self.tickets.get(&call) == Some(&age) {
             self.tickets.remove(&call);
@@ -50,6 +53,7 @@ impl Returns {
     /// A call comes back; how often any did.
     pub(super) fn comes_back(&mut self, age: u64) -> u64 {
         self.back.insert(age);
+        self.again.remove(&age);
         self.retried += 1;
         self.retried
     }
@@ -59,12 +63,29 @@ impl Returns {
     pub(super) fn runs_again(&mut self, age: u64) {
         if !self.back.is_empty() && self.back.remove(&age) {
             self.taken_again += 1;
+            self.again.insert(age);
+        }
+    }
+
+    /// A call waits: perhaps one that was taken, and is put back without having run.
+    pub(super) fn waits(&mut self, age: u64) {
+        if self.is_not_run(age) {
+            self.back.insert(age);
         }
     }
 
     /// A call waits no more, and is not run again: the attempt before was its last.
     pub(super) fn leaves(&mut self, age: u64) {
-        self.back.remove(&age);
+        if !self.back.remove(&age) {
+            self.is_not_run(age);
+        }
+    }
+
+    /// A call was perhaps taken again, and has not run; whether that is so.
+    fn is_not_run(&mut self, age: u64) -> bool {
+        let was_taken = !self.again.is_empty() && self.again.remove(&age);
+        self.taken_again -= u64::from(was_taken);
+        was_taken
     }
 
     /// No call waits any more, but for those of these ages.

@@ -71,6 +71,7 @@ impl<M: Queued> State<M> {
 
     /// Puts a call to its place in a lane, and says who is to look for it.
     pub(super) fn place_for(&mut self, need: Need, age: u64, message: M) -> Help {
+        self.returns.waits(age);
         let is_found = self.lanes.place(need, age, message);
         self.inbox.tell();
         let idle = if is_found { self.worker_for(need) } else { None };
