@@ -1,6 +1,7 @@
 //! Admission before dispatch: `#[limited(…)]` in every mode. Time stands on a manual clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use concurry::clock::ManualClock;
@@ -306,4 +307,29 @@ impl Mortal {
     pub fn live(&self, acquired: &mut LimitSetAcquisition) -> Option<u64> {
         acquired.requested("connections")
     }
+}
+
+#[test]
+fn a_call_that_can_share_its_worker_keeps_what_it_was_granted() {
+    let set = LimitSet::builder().limit(ResourceLimit::new("connections", 1)).build().unwrap();
+    let held = set.acquire(()).unwrap();
+    let waiting = || set.stats().limit("connections").unwrap().waiting;
+    let api = Api::options(ExecutionMode::Async, &set, 1).init().unwrap();
+    let declared = api.counted();
+    eventually(|| waiting() == 1);
+    // Behind it stands one that keeps what it gets.
+    let (open, opened) = mpsc::channel::<()>();
+    let other = thread::spawn({
+        let set = set.clone();
+        move || {
+            let acquired = set.acquire(()).unwrap();
+            opened.recv().unwrap();
+            drop(acquired);
+        }
+    });
+    eventually(|| waiting() == 2);
+    drop(held);
+    assert_eq!(declared.result().unwrap(), 1);
+    open.send(()).unwrap();
+    other.join().unwrap();
 }

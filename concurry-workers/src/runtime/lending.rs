@@ -65,6 +65,10 @@ impl<W: Worker + Send + Sync> Slot<W> {
             let guard = Arc::clone(&self.worker).try_write_owned().ok()?;
             Guard::Exclusive(ExclusiveGuard::new(guard, &self.crashed))
         } else {
+            if self.lent.is_none() {
+                let guard = Arc::clone(&self.worker).try_read_owned().ok()?;
+                self.lent = Some(Arc::new(Lent::new(guard, &self.crashed)));
+            }
             Guard::Shared(SharedGuard::new(Arc::clone(self.lent.as_ref()?)))
         };
         Some(guard).filter(|_| !self.crashed.load(Ordering::SeqCst))
