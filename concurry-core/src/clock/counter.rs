@@ -14,6 +14,10 @@ pub(super) struct Counter {
 
 impl Counter {
     pub(super) fn new() -> Self {
+        // Miri has none.
+        if cfg!(miri) {
+            return Self { clock: quanta::Clock::mock().0, scale: None };
+        }
         let clock = quanta::Clock::new();
         let mut counter = Self { clock, scale: None };
         // The counter that was measured is the one that is read here, if it tells what is between two readings of this one.
@@ -30,7 +34,7 @@ impl Counter {
 
     /// What it tells now; of use only where there is a [`scale`](Self::scale).
     #[inline]
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     #[expect(clippy::unused_self, reason = "elsewhere it is asked")]
     pub(super) fn ticks(&self) -> u64 {
         // SAFETY: it reads a register that every x86-64 has, and changes nothing. A program that has forbidden it to itself, which Linux
@@ -40,7 +44,7 @@ impl Counter {
 
     /// What it tells now; of use only where there is a [`scale`](Self::scale).
     #[inline]
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(any(not(target_arch = "x86_64"), miri))]
     pub(super) fn ticks(&self) -> u64 {
         self.clock.raw()
     }

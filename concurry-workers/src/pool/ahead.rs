@@ -267,7 +267,9 @@ impl<M: Queued> Queue<M> {
         let ages: Vec<u64> = calls.iter().map(Taken::age).collect();
         state.lets_go(number, &ages, free, false);
         if state.stopped {
+            let notes: Vec<_> = ages.iter().map(|age| state.leaves(*age)).collect();
             tell(state);
+            drop(notes);
             return calls.into_iter().map(|call| call.message).collect();
         }
         // Those that wait for limits are not looked through for who was cancelled; and its cancellation found no such call.

@@ -18,9 +18,10 @@ type Constructor = unsafe extern "C" fn(c_int, *const *const u8, *const *const u
 #[used]
 #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func,mod_init_funcs"))]
 #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
-static ENTRY: Constructor = before_main;
+static ENTRY: extern "C" fn() = before_main;
 
-unsafe extern "C" fn before_main(_: c_int, _: *const *const u8, _: *const *const u8) {
+/// It looks at no arguments, and so can be called with any.
+extern "C" fn before_main() {
     super::hook::before_main();
 }
 

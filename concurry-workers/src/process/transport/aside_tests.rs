@@ -84,7 +84,7 @@ fn a_look_ends_when_nothing_comes_and_while_another_has_the_turn() {
 /// Several threads look, one listens, and the pool says more than there is room for.
 #[test]
 fn all_that_is_said_is_read_once_and_in_order_whoever_reads_it() {
-    const COUNT: u64 = 3_000;
+    const COUNT: u64 = if cfg!(miri) { 20 } else { 3_000 };
     let Ends { said, aside, .. } = ends();
     let (tell, told) = mpsc::channel();
     let is_over = Arc::new(AtomicBool::new(false));

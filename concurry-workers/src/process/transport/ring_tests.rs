@@ -62,7 +62,7 @@ fn length(id: u64) -> usize {
 
 #[test]
 fn frames_of_any_size_arrive_whole_and_in_order_in_both_directions() {
-    const COUNT: u64 = 5_000;
+    const COUNT: u64 = if cfg!(miri) { 5 } else { 5_000 };
     let Ends { mut incoming, calls, mut sink, mut source, watcher, life, .. } = ends();
     let child = thread::spawn(move || {
         for id in 0..COUNT {
@@ -216,16 +216,17 @@ fn owned(mut incoming: RingIncoming) -> mpsc::Receiver<String> {
 
 #[test]
 fn who_waits_for_an_answer_reads_it_and_leaves_the_owner_asleep() {
+    const ROUNDS: u64 = if cfg!(miri) { 3 } else { 100 };
     let Ends { incoming, mut sink, stands_in, life, watcher, .. } = ends();
     let (heard, mut read) = (owned(incoming), Vec::new());
-    for id in 0..100 {
+    for id in 0..ROUNDS {
         let act = || (0..3).for_each(|other| sink.send(&frame(10 * id + other, 30)).unwrap());
         stand_in(&*stands_in, act, |frame| {
             read.push(frame.id);
             if frame.id % 10 == 2 { Took::Awaited } else { Took::Other }
         });
     }
-    assert_eq!(read, (0..100).flat_map(|id| (0..3).map(move |other| 10 * id + other)).collect::<Vec<_>>());
+    assert_eq!(read, (0..ROUNDS).flat_map(|id| (0..3).map(move |other| 10 * id + other)).collect::<Vec<_>>());
     drop(life);
     watcher.join().unwrap();
     assert_eq!(heard.into_iter().collect::<Vec<_>>(), ["gone"], "nothing was left for it");
