@@ -83,6 +83,8 @@ pub mod __private {
         Attempts, MethodRetry, NoAttempts, Predicates, Recipe, SubmitsAttempts, ask, ask_one, ask_two,
     };
     pub use concurry_workers::runtime::{Start, block_on};
-    pub use concurry_workers::worker::{Access, ExclusiveGuard, Handle, Job, Message, SharedGuard, Worker};
+    pub use concurry_workers::worker::{
+        Access, ExclusiveGuard, Handle, Job, Message, Optioned, SharedGuard, Worker,
+    };
     pub use concurry_workers::{BoxError, submit};
 }

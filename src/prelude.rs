@@ -2,7 +2,7 @@
 
 /// `options` of a worker whose struct lacks `#[worker]`, so that this is all that the compiler says of it.
 #[doc(hidden)]
-pub use crate::__private::Worker as _;
+pub use crate::__private::Optioned as _;
 pub use crate::{
     Admission, Attempt, AttemptEnd, AttemptVerdict, Call, CallError, CallLimit, Cancellation, Config,
     ConnectLimits, ExecutionMode, Explanation, Feedback, InitError, LimitError, LimitPool,

@@ -262,3 +262,25 @@ pub trait Worker: Sized + 'static {
     /// When the bytes are not the encoding of a call of that method.
     fn decode(method: u16, bytes: &[u8]) -> Result<(Self::Message, Box<dyn Answer>), NotSent>;
 }
+
+/// `options` of a worker, for the prelude: of [`Worker`] itself no method may be in scope, since traits of the user's have methods of
+/// the same names.
+pub trait Optioned: Worker {
+    /// [`Worker::options`].
+    fn options(
+        mode: ExecutionMode,
+        limits: impl IntoLimits,
+        max_workers: impl Into<Workers>,
+    ) -> <Self as Worker>::Options;
+}
+
+#[diagnostic::do_not_recommend]
+impl<W: Worker> Optioned for W {
+    fn options(
+        mode: ExecutionMode,
+        limits: impl IntoLimits,
+        max_workers: impl Into<Workers>,
+    ) -> <Self as Worker>::Options {
+        <W as Worker>::options(mode, limits, max_workers)
+    }
+}

@@ -32,6 +32,7 @@ pub mod literals;
 pub mod method_names;
 pub mod methods_under_cfg;
 pub mod other_items;
+pub mod own_traits;
 pub mod places;
 pub mod retries;
 pub mod strict_lints;
@@ -55,7 +56,7 @@ macro_rules! run {
 
 run! {
     argument_patterns attributes by_fragments constructors limited literals method_names methods_under_cfg
-    other_items places retries task_under_cfg unsendable_worker user_names user_traits visibilities
+    other_items own_traits places retries task_under_cfg unsendable_worker user_names user_traits visibilities
 }
 
 #[test]
