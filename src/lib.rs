@@ -21,8 +21,8 @@ pub mod guide;
 pub mod prelude;
 
 pub use concurry_core::batch::{
-    AsCompleted, Gather, GatherError, Gatherable, Progress, ProgressUpdate, ReturnWhen, SubmitAll, Unordered,
-    as_completed, gather, submit_all, wait, wait_async,
+    AsCompleted, Gather, GatherError, GatherResults, Gatherable, Progress, ProgressUpdate, ReturnWhen,
+    SubmitAll, Unordered, as_completed, gather, submit_all, wait, wait_async,
 };
 pub use concurry_core::call::{
     AttemptEnd, AttemptVerdict, Call, CallError, Cancellation, Explanation, FailedAttempt, HeldBy,

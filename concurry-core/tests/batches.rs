@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use std::sync::{Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use concurry_core::batch::{Gather, ReturnWhen, as_completed, gather, wait, wait_async};
+use concurry_core::batch::{Gather, GatherError, ReturnWhen, as_completed, gather, wait, wait_async};
 use concurry_core::call::{Call, CallError, Outcome, Promise, channel};
 use concurry_core::park::block_on;
 use futures_core::Stream;
@@ -62,7 +63,8 @@ fn the_error_of_a_tuple_tells_its_part() {
     assert_eq!(error.place(), Some(2));
     assert!(!error.is_timeout());
     assert_eq!(error.to_string(), "part 2 of the tuple: number 7");
-    assert!(matches!(error.part::<CallError<Number>>(), Some(CallError::Failed(Number(7)))));
+    assert!(matches!(error.failed::<Number>(), Some(Number(7))));
+    assert!(error.source().is_some_and(<dyn Error>::is::<Number>), "its source is the method's own");
     let error = error.into_part::<CallError>().unwrap_err();
     assert!(error.into_part::<CallError<Number>>().is_ok());
 
@@ -70,6 +72,47 @@ fn the_error_of_a_tuple_tells_its_part() {
     let error = gather((done(1), never)).timeout(Duration::ZERO).result().unwrap_err();
     assert!(error.is_timeout() && error.place().is_none());
     assert!(kept.is_open(), "it goes on");
+}
+
+#[test]
+fn a_part_of_a_tuple_may_fail_with_a_text() {
+    fn both(text: Call<u32, String>, number: Call<u32, Number>) -> Result<(u32, u32), Box<dyn Error>> {
+        Ok(gather((text, number)).result()?)
+    }
+    let text = |end| {
+        let (promise, call) = channel::<u32, String>();
+        promise.complete(end);
+        call
+    };
+    let number = |end| {
+        let (promise, call) = channel::<u32, Number>();
+        promise.complete(end);
+        call
+    };
+    assert_eq!(both(text(Ok(1)), number(Ok(2))).unwrap(), (1, 2));
+    let error = both(text(Err(CallError::Failed("no such file".to_owned()))), number(Ok(2))).unwrap_err();
+    assert_eq!(error.to_string(), "part 0 of the tuple: no such file");
+    let boxed: Call<u32, Box<dyn Error + Send + Sync>> =
+        number(Err(CallError::Failed(Number(3)))).map_err(Into::into);
+    let literal = text(Err(CallError::Cancelled)).map_err(|_| "a literal");
+    let error = gather((boxed, literal)).result().unwrap_err();
+    assert!(matches!(error.failed::<Number>(), Some(Number(3))));
+    let inner = (text(Ok(1)), number(Err(CallError::Failed(Number(4)))));
+    let error = gather((done(0), inner)).result().unwrap_err();
+    assert_eq!(error.to_string(), "part 1 of the tuple: part 1 of the tuple: number 4");
+    assert!(matches!(error.failed::<Number>(), Some(Number(4))));
+    let error = error.into_part::<GatherError>().unwrap();
+    assert!(matches!(error.into_part::<CallError<Number>>(), Ok(CallError::Failed(Number(4)))));
+}
+
+#[test]
+fn the_outcomes_of_a_tuple_take_any_error() {
+    struct Odd;
+    let (promise, odd) = channel::<u32, Odd>();
+    promise.complete(Err(CallError::Failed(Odd)));
+    let (odd, one) = gather((odd, done(1))).outcomes();
+    assert!(matches!(odd, Err(CallError::Failed(Odd))));
+    assert_eq!(one.unwrap(), 1);
 }
 
 #[test]

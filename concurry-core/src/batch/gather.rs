@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gatherable::Gatherable;
+use super::gatherable::{GatherResults, Gatherable};
 use super::latch::{Latch, Until};
 use super::progress::{Progress, ProgressUpdate, Reporter};
 use super::waiting::{End, Waiting};
@@ -91,7 +91,10 @@ impl<C: Gatherable> Gather<C> {
     ///
     /// The error of the first call to fail, as soon as it fails; [`CallError::Timeout`](crate::call::CallError::Timeout)
     /// when the timeout ends the wait. Of a tuple, a [`GatherError`](super::GatherError) around it.
-    pub fn result(self) -> Result<C::Results, C::Error> {
+    pub fn result(self) -> Result<C::Results, C::Error>
+    where
+        C: GatherResults,
+    {
         let (waiting, calls) = self.start(Until::Failure);
         let end = waiting.block();
         // The wait is over: nobody is told of what ends while the results are gathered.
@@ -143,7 +146,7 @@ impl<C: Gatherable> Gather<C> {
     }
 }
 
-fn conclude<C: Gatherable>(calls: C, end: End) -> Result<C::Results, C::Error> {
+fn conclude<C: GatherResults>(calls: C, end: End) -> Result<C::Results, C::Error> {
     match end {
         End::Done => calls.into_results(),
         End::Failed(index) => Err(calls.into_error(index)),
@@ -153,7 +156,7 @@ fn conclude<C: Gatherable>(calls: C, end: End) -> Result<C::Results, C::Error> {
 
 impl<C> IntoFuture for Gather<C>
 where
-    C: Gatherable + Send + 'static,
+    C: GatherResults + Send + 'static,
 {
     type Output = Result<C::Results, C::Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;

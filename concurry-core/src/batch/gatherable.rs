@@ -44,12 +44,8 @@ use crate::call::{Call, CallError, Outcome, Watch};
     note = "an iterator of calls is collected into a Vec first"
 )]
 pub trait Gatherable: Sized {
-    /// All results: the collection with results in the place of calls.
-    type Results;
     /// All outcomes: the collection with outcomes in the place of calls.
     type Outcomes;
-    /// The error of one call.
-    type Error;
 
     /// How many calls there are.
     fn count(&self) -> usize;
@@ -57,6 +53,32 @@ pub trait Gatherable: Sized {
     fn watch(&self, watch: &Arc<dyn Watch>, first: usize);
     /// The outcomes; a call that is not done counts as timed out.
     fn into_outcomes(self) -> Self::Outcomes;
+}
+
+/// What [`gather`](super::gather) can give the results of, with one error for all: every collection of calls, except for a tuple
+/// with an error of a method that cannot become a `Box<dyn Error + Send + Sync>`.
+///
+/// # Examples
+///
+/// ```
+/// use concurry_core::batch::{GatherResults, gather};
+///
+/// fn wait_for<C: GatherResults>(calls: C) -> Option<C::Results> {
+///     gather(calls).result().ok()
+/// }
+/// assert_eq!(wait_for(Vec::<concurry_core::call::Call<u64>>::new()), Some(vec![]));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a collection of calls with results of one error",
+    label = "expected a Vec, an array, a map or a tuple of calls",
+    note = "an iterator of calls is collected into a Vec first"
+)]
+pub trait GatherResults: Gatherable {
+    /// All results: the collection with results in the place of calls.
+    type Results;
+    /// The error of one call.
+    type Error;
+
     /// The results of calls that are all done.
     ///
     /// # Errors
@@ -70,9 +92,7 @@ pub trait Gatherable: Sized {
 }
 
 impl<T, E> Gatherable for Call<T, E> {
-    type Results = T;
     type Outcomes = Outcome<T, E>;
-    type Error = CallError<E>;
 
     fn count(&self) -> usize {
         1
@@ -85,6 +105,11 @@ impl<T, E> Gatherable for Call<T, E> {
     fn into_outcomes(self) -> Self::Outcomes {
         self.take_whole().unwrap_or_else(|_| Err(CallError::Timeout))
     }
+}
+
+impl<T, E> GatherResults for Call<T, E> {
+    type Results = T;
+    type Error = CallError<E>;
 
     fn into_results(self) -> Result<Self::Results, Self::Error> {
         self.into_outcomes()
@@ -112,7 +137,7 @@ fn watch_all<'a, G: Gatherable + 'a>(
 }
 
 /// The error of the call at `index` of all calls of `parts`.
-fn error_of<G: Gatherable>(parts: impl IntoIterator<Item = G>, mut index: usize) -> G::Error {
+fn error_of<G: GatherResults>(parts: impl IntoIterator<Item = G>, mut index: usize) -> G::Error {
     for part in parts {
         let count = part.count();
         if index < count {
@@ -127,9 +152,7 @@ fn error_of<G: Gatherable>(parts: impl IntoIterator<Item = G>, mut index: usize)
 macro_rules! gatherable_list {
     ([$($size:tt)*] $list:ty) => {
         impl<G: Gatherable, $($size)*> Gatherable for $list {
-            type Results = Vec<G::Results>;
             type Outcomes = Vec<G::Outcomes>;
-            type Error = G::Error;
 
             fn count(&self) -> usize {
                 self.iter().map(G::count).sum()
@@ -142,6 +165,11 @@ macro_rules! gatherable_list {
             fn into_outcomes(self) -> Self::Outcomes {
                 self.into_iter().map(G::into_outcomes).collect()
             }
+        }
+
+        impl<G: GatherResults, $($size)*> GatherResults for $list {
+            type Results = Vec<G::Results>;
+            type Error = G::Error;
 
             fn into_results(self) -> Result<Self::Results, Self::Error> {
                 self.into_iter().map(G::into_results).collect()
@@ -165,9 +193,7 @@ gatherable_list!([const N: usize] [G; N]);
 macro_rules! gatherable_map {
     ([$($generics:tt)*] $map:ident<$($extra:ident)?> where $($bounds:tt)*) => {
         impl<K, G: Gatherable, $($generics)*> Gatherable for $map<K, G $(, $extra)?> where $($bounds)* {
-            type Results = $map<K, G::Results $(, $extra)?>;
             type Outcomes = $map<K, G::Outcomes $(, $extra)?>;
-            type Error = G::Error;
 
             fn count(&self) -> usize {
                 self.values().map(G::count).sum()
@@ -180,6 +206,11 @@ macro_rules! gatherable_map {
             fn into_outcomes(self) -> Self::Outcomes {
                 self.into_iter().map(|(key, part)| (key, part.into_outcomes())).collect()
             }
+        }
+
+        impl<K, G: GatherResults, $($generics)*> GatherResults for $map<K, G $(, $extra)?> where $($bounds)* {
+            type Results = $map<K, G::Results $(, $extra)?>;
+            type Error = G::Error;
 
             fn into_results(self) -> Result<Self::Results, Self::Error> {
                 self.into_iter().map(|(key, part)| Ok((key, part.into_results()?))).collect()

@@ -24,7 +24,7 @@ mod waiting;
 
 pub use as_completed::{AsCompleted, as_completed};
 pub use gather::{Gather, gather};
-pub use gatherable::Gatherable;
+pub use gatherable::{GatherResults, Gatherable};
 pub use progress::{Progress, ProgressUpdate};
 pub use submit_all::{SubmitAll, submit_all};
 pub use tuples::GatherError;

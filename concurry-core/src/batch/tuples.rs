@@ -1,12 +1,20 @@
 //! Tuples of different calls, and the error that can be any of theirs.
 
+use std::any::TypeId;
+use std::convert::Infallible;
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
-use super::gatherable::Gatherable;
+use super::gatherable::{GatherResults, Gatherable};
 use crate::call::{CallError, Watch};
 
+type BoxError = Box<dyn Error + Send + Sync>;
+
 /// Which part of a tuple failed, and how. The parts may have different errors, so theirs is boxed here.
+///
+/// A method's error may be whatever becomes a box of an error: all that is one, `String`, `&str`, `anyhow::Error`. Who wants the calls'
+/// own errors by type, or has others, takes [`outcomes`](super::Gather::outcomes).
 ///
 /// # Examples
 ///
@@ -21,22 +29,49 @@ use crate::call::{CallError, Watch};
 ///
 /// let error = gather((first, second)).result().unwrap_err();
 /// assert_eq!(error.place(), Some(1));
+/// assert_eq!(error.failed::<io::Error>().unwrap().kind(), io::ErrorKind::NotFound);
 /// let CallError::Failed(own) = error.into_part::<CallError<io::Error>>().unwrap() else { panic!() };
 /// assert_eq!(own.kind(), io::ErrorKind::NotFound);
 /// ```
-#[derive(Debug, thiserror::Error)]
-#[error("{}{part}", place.map_or_else(String::new, |place| format!("part {place} of the tuple: ")))]
+#[derive(Debug)]
 pub struct GatherError {
     place: Option<usize>,
-    #[source]
-    part: Box<dyn Error + Send + Sync>,
+    part: Part,
+}
+
+/// The error of a part.
+#[derive(Debug)]
+#[doc(hidden)]
+pub enum Part {
+    /// Of a call, or of a collection of calls, whose own error was of type `own`.
+    Call { error: CallError<Own>, own: TypeId },
+    /// Of a tuple.
+    Tuple(Box<GatherError>),
+}
+
+/// A method's own error. It may be one that is no [`Error`] until it is boxed, so it is kept as that.
+#[doc(hidden)]
+pub struct Own(BoxError);
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Own {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
 }
 
 impl GatherError {
-    fn new(place: usize, part: impl Error + Send + Sync + 'static) -> Self {
-        Self { place: Some(place), part: Box::new(part) }
-    }
-
     /// The place in the tuple of what failed, from 0; `None` when the wait as a whole timed out.
     pub fn place(&self) -> Option<usize> {
         self.place
@@ -47,32 +82,111 @@ impl GatherError {
         self.place.is_none()
     }
 
-    /// The error of the part, if it is of this type: of a call a [`CallError`].
-    pub fn part<P: Error + 'static>(&self) -> Option<&P> {
-        self.part.downcast_ref()
+    /// The error that the part's method returned, if that is what happened and it is of this type. Of a tuple in the tuple, its
+    /// part's.
+    pub fn failed<E: Error + 'static>(&self) -> Option<&E> {
+        match &self.part {
+            Part::Call { error: CallError::Failed(own), .. } => own.0.downcast_ref(),
+            Part::Call { .. } => None,
+            Part::Tuple(error) => error.failed(),
+        }
     }
 
-    /// The error of the part, if it is of this type.
+    /// The error of the part, if it is of this type: of a call the [`CallError`] of its method's error, of a tuple another
+    /// `GatherError`.
     ///
     /// # Errors
     ///
     /// `self`, if it is of another.
-    pub fn into_part<P: Error + 'static>(self) -> Result<P, Self> {
+    pub fn into_part<P: FromPart>(self) -> Result<P, Self> {
         let place = self.place;
-        self.part.downcast().map(|part| *part).map_err(|part| Self { place, part })
+        P::from_part(self.part).map_err(|part| Self { place, part })
     }
+}
+
+impl fmt::Display for GatherError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place {
+            write!(f, "part {place} of the tuple: ")?;
+        }
+        match &self.part {
+            Part::Call { error, .. } => error.fmt(f),
+            Part::Tuple(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for GatherError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.part {
+            // Itself, so that who looks for its type among the sources finds it.
+            Part::Call { error: CallError::Failed(own), .. } => Some(own.0.as_ref()),
+            Part::Call { error, .. } => Some(error),
+            Part::Tuple(error) => Some(error),
+        }
+    }
+}
+
+/// What the error of a part is taken out as.
+#[doc(hidden)]
+pub trait FromPart: Sized {
+    fn from_part(part: Part) -> Result<Self, Part>;
+}
+
+impl<E: Error + Send + Sync + 'static> FromPart for CallError<E> {
+    fn from_part(part: Part) -> Result<Self, Part> {
+        match part {
+            Part::Call { error, own } if own == TypeId::of::<E>() => Ok(error.map_failed(|own| {
+                // An error becomes a box by being put into one.
+                own.0.downcast().map_or_else(|_| unreachable!("the error was boxed as another"), |own| *own)
+            })),
+            other => Err(other),
+        }
+    }
+}
+
+impl FromPart for GatherError {
+    fn from_part(part: Part) -> Result<Self, Part> {
+        match part {
+            Part::Tuple(error) => Ok(*error),
+            call @ Part::Call { .. } => Err(call),
+        }
+    }
+}
+
+/// What can be the error of a part.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` of a part of a tuple cannot become the error of the whole",
+    label = "a method's error in it is neither an `Error` nor a `String`, `&str` or `anyhow::Error`",
+    note = "`outcomes()` takes any error; `map_err` of a call makes its error another"
+)]
+#[doc(hidden)]
+pub trait PartError {
+    fn into_part(self) -> Part;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<BoxError> + 'static> PartError for CallError<E> {
+    fn into_part(self) -> Part {
+        Part::Call { error: self.map_failed(|own| Own(own.into())), own: TypeId::of::<E>() }
+    }
+}
+
+impl PartError for GatherError {
+    fn into_part(self) -> Part {
+        Part::Tuple(Box::new(self))
+    }
+}
+
+fn failed(place: usize, part: impl PartError) -> GatherError {
+    GatherError { place: Some(place), part: part.into_part() }
 }
 
 /// A tuple of parts, each named with its place.
 macro_rules! gatherable_tuple {
     ($($part:ident $place:tt),+) => {
-        impl<$($part),+> Gatherable for ($($part,)+)
-        where
-            $($part: Gatherable, $part::Error: Error + Send + Sync + 'static,)+
-        {
-            type Results = ($($part::Results,)+);
+        impl<$($part: Gatherable),+> Gatherable for ($($part,)+) {
             type Outcomes = ($($part::Outcomes,)+);
-            type Error = GatherError;
 
             fn count(&self) -> usize {
                 [$(self.$place.count()),+].iter().sum()
@@ -90,9 +204,17 @@ macro_rules! gatherable_tuple {
             fn into_outcomes(self) -> Self::Outcomes {
                 ($(self.$place.into_outcomes(),)+)
             }
+        }
+
+        impl<$($part),+> GatherResults for ($($part,)+)
+        where
+            $($part: GatherResults, $part::Error: PartError,)+
+        {
+            type Results = ($($part::Results,)+);
+            type Error = GatherError;
 
             fn into_results(self) -> Result<Self::Results, Self::Error> {
-                Ok(($(self.$place.into_results().map_err(|part| GatherError::new($place, part))?,)+))
+                Ok(($(self.$place.into_results().map_err(|part| failed($place, part))?,)+))
             }
 
             fn into_error(self, index: usize) -> Self::Error {
@@ -100,7 +222,7 @@ macro_rules! gatherable_tuple {
                 $(
                     let count = self.$place.count();
                     if index - before < count {
-                        return GatherError::new($place, self.$place.into_error(index - before));
+                        return failed($place, self.$place.into_error(index - before));
                     }
                     before += count;
                 )+
@@ -109,7 +231,7 @@ macro_rules! gatherable_tuple {
             }
 
             fn timed_out() -> Self::Error {
-                GatherError { place: None, part: Box::new(CallError::<std::convert::Infallible>::Timeout) }
+                GatherError { place: None, part: CallError::<Infallible>::Timeout.into_part() }
             }
         }
     };
