@@ -69,9 +69,9 @@ pub mod __private {
     pub use concurry_workers::attempt::{Ran, block, block_admitted, cancellation, run, run_admitted};
     pub use concurry_workers::construct::constructing;
     pub use concurry_workers::probe::{
-        Clones, Dull, IntoJob, MethodResult, NeverAsync, NeverCloned, NeverSync, NoJob, Probe,
-        SendableFuture, Shows, Started, StartsAsync, StartsSync, Stays, Travel, Travels, UnsendableFuture,
-        future_of, no_answer, no_method, wrong_kind,
+        Clones, Dull, IntoJob, NeverAsync, NeverCloned, NeverSync, NoJob, Probe, SendableFuture, Shows,
+        Started, StartsAsync, StartsSync, Stays, Travel, Travels, UnsendableFuture, future_of, no_answer,
+        no_method, wrong_kind,
     };
     pub use concurry_workers::process::registry::Registration;
     pub use concurry_workers::process::{
@@ -82,6 +82,7 @@ pub mod __private {
     pub use concurry_workers::retry::{
         Attempts, MethodRetry, NoAttempts, Predicates, Recipe, SubmitsAttempts, ask, ask_one, ask_two,
     };
+    pub use concurry_workers::returned::{Fails, Kind, NoResult, Returned, ValueAnswers};
     pub use concurry_workers::runtime::{Start, block_on};
     pub use concurry_workers::worker::{
         Access, ExclusiveGuard, Handle, Job, Message, Optioned, SharedGuard, Worker,

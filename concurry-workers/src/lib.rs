@@ -12,6 +12,7 @@
 //! * [`probe`]: what a worker's types can do (travel, be sent), found out by method resolution.
 //! * [`pool`]: queue, handle, statistics.
 //! * [`refusal`]: calls that are answered without being run.
+//! * [`returned`]: whether a method returns a `Result`.
 //! * [`retry`]: calls that are tried again.
 //! * [`runtime`]: a file a mode.
 //! * [`tasks`]: closures and futures as tasks.
@@ -35,6 +36,7 @@ pub mod probe;
 pub mod process;
 pub mod refusal;
 pub mod retry;
+pub mod returned;
 pub mod runtime;
 pub mod tasks;
 pub mod worker;

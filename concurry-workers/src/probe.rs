@@ -287,34 +287,6 @@ impl<F, T, E> NoJob for &Started<F, T, E> {
     }
 }
 
-/// The result type of a fallible method, taken apart: for aliases such as `io::Result<T>`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is named like a result but is none",
-    label = "a type whose name ends in `Result` must be one",
-    note = "return `std::result::Result`, an alias of it, or a type with another name"
-)]
-pub trait MethodResult {
-    /// The type of success.
-    type Ok;
-    /// The type of failure.
-    type Err;
-    /// The result itself.
-    ///
-    /// # Errors
-    ///
-    /// Its own.
-    fn into_result(self) -> Result<Self::Ok, Self::Err>;
-}
-
-impl<T, E> MethodResult for Result<T, E> {
-    type Ok = T;
-    type Err = E;
-
-    fn into_result(self) -> Self {
-        self
-    }
-}
-
 /// What an attempt is when its message belongs to another kind of method; the runtimes never let that happen.
 pub fn wrong_kind() -> Ran {
     tracing::error!("a call was given to a runner of another kind of method; it is answered as stopped");

@@ -35,6 +35,7 @@ pub mod other_items;
 pub mod own_traits;
 pub mod places;
 pub mod retries;
+pub mod returned_types;
 pub mod strict_lints;
 pub mod task_under_cfg;
 pub mod unsendable_worker;
@@ -56,7 +57,7 @@ macro_rules! run {
 
 run! {
     argument_patterns attributes by_fragments constructors limited literals method_names methods_under_cfg
-    other_items own_traits places retries task_under_cfg unsendable_worker user_names user_traits visibilities
+    other_items own_traits places retries returned_types task_under_cfg unsendable_worker user_names user_traits visibilities
 }
 
 #[test]

@@ -48,21 +48,40 @@ pub(super) fn call_types(returns: &Returns) -> (TokenStream, TokenStream) {
     match returns {
         Returns::Plain(ty) => (quote!(#ty), quote!(::core::convert::Infallible)),
         Returns::Result { ok, err } => (quote!(#ok), quote!(#err)),
-        Returns::Alias(ty) => taken_apart(&checked_alias(ty)),
+        Returns::Asked(ty) => {
+            let returned = returned(ty);
+            (quote!(<#returned>::Ok), quote!(<#returned>::Err))
+        }
     }
 }
 
-/// The types of success and failure of an alias of a result.
-pub(super) fn taken_apart(alias: &TokenStream) -> (TokenStream, TokenStream) {
-    (
-        quote!(<#alias as ::concurry::__private::MethodResult>::Ok),
-        quote!(<#alias as ::concurry::__private::MethodResult>::Err),
-    )
+/// What the compiler finds out about a type that may be a result by another name.
+pub(super) fn returned(ty: &Type) -> TokenStream {
+    let kind = kind(ty);
+    emit!(#kind as ::concurry::__private::Returned<#ty>)
 }
 
-/// An alias of a result, if it is one.
-pub(super) fn checked_alias(ty: &Type) -> TokenStream {
-    on_condition(&quote!(#ty), &quote_spanned!(at(ty)=> __asked::is_result::<#ty>();))
+/// Whether a type is a result, as a type.
+pub(super) fn kind(ty: &Type) -> TokenStream {
+    emit! {
+        ::concurry::__private::Kind<{
+            #[allow(unused_imports)]
+            use ::concurry::__private::NoResult as _;
+            ::concurry::__private::Probe::<#ty>::__IS_RESULT
+        }>
+    }
+}
+
+/// Whether a method can fail, for code that may ask its type.
+pub(super) fn can_fail(returns: &Returns) -> TokenStream {
+    match returns {
+        Returns::Plain(_) => emit!(false),
+        Returns::Result { .. } => emit!(true),
+        Returns::Asked(ty) => {
+            let returned = returned(ty);
+            emit!(<#returned>::IS_RESULT)
+        }
+    }
 }
 
 /// The traits and functions that ask. They stand in a module, where their names are no user's.
@@ -73,7 +92,7 @@ pub(super) fn expand() -> TokenStream {
             pub const fn sent<T: ::core::marker::Send + 'static>() {}
             pub const fn kept<T: ::core::clone::Clone + ::core::marker::Send + 'static>() {}
             pub const fn cloned<T: ::core::clone::Clone>() {}
-            pub const fn is_result<T: ::concurry::__private::MethodResult>() {}
+            pub const fn judged<T: ::concurry::__private::Fails>() {}
 
             #[diagnostic::on_unimplemented(
                 message = "`{Self}` cannot be the error of a constructor",

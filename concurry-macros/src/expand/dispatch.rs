@@ -233,9 +233,9 @@ fn as_result(returns: &Returns, value: &TokenStream) -> TokenStream {
     match returns {
         Returns::Plain(_) => emit!(::core::result::Result::Ok(#value)),
         Returns::Result { .. } => value.clone(),
-        Returns::Alias(ty) => {
-            let alias = checks::checked_alias(ty);
-            emit!(<#alias as ::concurry::__private::MethodResult>::into_result(#value))
+        Returns::Asked(ty) => {
+            let returned = checks::returned(ty);
+            emit!(<#returned>::into_result(#value))
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
+use syn::{Type, TypePath};
 
 use super::{checks, dispatch, retry};
-use crate::model::{Method, Returns, Stub, WorkerImpl};
+use crate::model::{Method, Returns, Stub, WorkerImpl, bare};
 
 pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
     let (handle, lints) = (model.handle(), model.lints());
@@ -26,10 +27,12 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
             #submit
             call
         };
-        let Returns::Alias(ty) = returns else { return emit!(#real { #body }) };
-        // The check of an alias is nothing to read in the documentation.
-        let (ok, err) = checks::taken_apart(&quote!(#ty));
-        let documented = signature(ok, err);
+        let Returns::Asked(ty) = returns else { return emit!(#real { #body }) };
+        if is_named_result(ty) {
+            return emit!(#real { #body });
+        }
+        // The question is nothing to read in the documentation, and its answer almost always this one.
+        let documented = signature(quote!(#ty), quote!(::core::convert::Infallible));
         emit! {
             #[cfg(not(doc))]
             #real { #body }
@@ -57,4 +60,10 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
             #(#stubs)*
         }
     }
+}
+
+/// Whether a type is most likely a result.
+fn is_named_result(ty: &Type) -> bool {
+    matches!(bare(ty), Type::Path(TypePath { path, .. })
+        if path.segments.last().is_some_and(|last| last.ident.to_string().ends_with("Result")))
 }

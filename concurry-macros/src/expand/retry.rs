@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use super::{at, checks, limited};
 use crate::model::{Method, Returns, WorkerImpl, bare_expr};
 
-/// Whether calls of a method may be tried again: when it can fail, or says so.
+/// Whether calls of a method may be tried again: when it can fail, or its type is yet to be asked, or it says so.
 pub(super) fn is_retried(method: &Method) -> bool {
     method.retry.is_some() || !matches!(method.returns, Returns::Plain(_))
 }
@@ -35,8 +35,18 @@ pub(super) fn submit(model: &WorkerImpl, method: &Method, number: u16) -> TokenS
     if !is_retried(method) {
         return once;
     }
+    let rule = emit!(::concurry::PoolHandle::retry(<#handle>::__pool(self), #number));
+    let rule = match (&method.returns, &method.retry) {
+        // One that cannot fail asks for nothing: this is known before the program runs.
+        (Returns::Asked(_), None) => {
+            let can_fail = checks::can_fail(&method.returns);
+            emit!(if #can_fail { #rule } else { ::core::option::Option::None })
+        }
+        _ => rule,
+    };
     emit! {
-        if let ::core::option::Option::Some(retry) = ::concurry::PoolHandle::retry(<#handle>::__pool(self), #number) {
+        let rule = #rule;
+        if let ::core::option::Option::Some(retry) = rule {
             use ::concurry::__private::{NoAttempts as _, SubmitsAttempts as _};
             let (pool, ends) = (<#handle>::__pool(self), (promise, &call));
             (&::concurry::__private::Attempts::new(pool, retry, ends, (#(#names,)*), <#worker>::#recipe())).__submit();
@@ -104,10 +114,21 @@ pub(super) fn recipes(model: &WorkerImpl) -> TokenStream {
 
 fn predicates(method: &Method, ok: &TokenStream, err: &TokenStream) -> TokenStream {
     let args = method.retry.as_ref();
-    let on = predicate(args.and_then(|args| args.on.as_ref()), err, &emit!(bool));
+    let judged = |predicate: Option<&Expr>| match (&method.returns, predicate) {
+        // Of a type with a mistake in it the compiler does not say that the predicate takes another.
+        (Returns::Asked(ty), Some(predicate)) => {
+            let kind = checks::kind(ty);
+            let check = quote_spanned!(at(predicate)=> __asked::judged::<#kind>(););
+            checks::on_condition(err, &check)
+        }
+        _ => err.clone(),
+    };
+    let (judged_by_on, judged_by_after) =
+        (judged(args.and_then(|args| args.on.as_ref())), judged(args.and_then(|args| args.after.as_ref())));
+    let on = predicate(args.and_then(|args| args.on.as_ref()), &judged_by_on, &emit!(bool));
     let until = predicate(args.and_then(|args| args.until.as_ref()), ok, &emit!(bool));
     let wait = emit!(::core::option::Option<::core::time::Duration>);
-    let after = predicate(args.and_then(|args| args.after.as_ref()), err, &wait);
+    let after = predicate(args.and_then(|args| args.after.as_ref()), &judged_by_after, &wait);
     emit! {
         ::concurry::__private::Predicates {
             on: #on,
@@ -138,11 +159,12 @@ pub(super) fn retries(model: &WorkerImpl) -> TokenStream {
         let (name, cfgs, types) = (method.text(), method.cfgs(), &method.types);
         let overrides = overrides(method);
         let has_until = method.retry.as_ref().is_some_and(|args| args.until.is_some());
-        let can_fail = !matches!(method.returns, Returns::Plain(_));
+        let can_fail = checks::can_fail(&method.returns);
+        let has_retry = method.retry.is_some();
         let place = format!("of `{name}`");
         emit! {
             #(#cfgs)*
-            {
+            if #has_retry || #can_fail {
                 #[allow(unused_mut)]
                 let mut not_clone = ::std::vec::Vec::new();
                 #(if !(&::concurry::__private::Probe::<#types>::NEW).__is_clone() {

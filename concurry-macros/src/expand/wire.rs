@@ -3,7 +3,7 @@
 use std::slice;
 
 use proc_macro2::TokenStream;
-use quote::quote_spanned;
+use quote::{quote, quote_spanned};
 use syn::{GenericArgument, Ident, PathArguments, Type, TypePath};
 
 use super::dispatch::{future_fn, plain_result};
@@ -167,11 +167,19 @@ fn uses(types: &[Type]) -> TokenStream {
 
 /// The traits that make both ends of an answer, and the type that they are asked about.
 fn answers(method: &Method) -> (TokenStream, TokenStream) {
-    let whole = method.returns.whole();
+    let whole = match &method.returns {
+        Returns::Plain(ty) => quote!(#ty),
+        Returns::Result { ok, err } => quote!(::core::result::Result<#ok, #err>),
+        Returns::Asked(ty) => {
+            let returned = checks::returned(ty);
+            quote!(<#returned>::Whole)
+        }
+    };
     let uses = match method.returns {
         _ if method.returns.parts().into_iter().any(has_reference) => emit!(NoAnswers as _),
         Returns::Plain(_) => emit!(NoAnswers as _, PlainAnswers as _),
-        _ => emit!(IoAnswers as _, NoAnswers as _, ResultAnswers as _),
+        Returns::Result { .. } => emit!(IoAnswers as _, NoAnswers as _, ResultAnswers as _),
+        Returns::Asked(_) => emit!(IoAnswers as _, NoAnswers as _, ResultAnswers as _, ValueAnswers as _),
     };
     let uses = emit! { use ::concurry::__private::{#uses}; };
     (uses, whole)

@@ -95,7 +95,7 @@ fn returns(signature: &Signature, worker: &Path, errors: &mut Errors) -> Made {
         ResultShape::Both(ok, error) if is_worker(ok, worker) => {
             Made::Result(Some(Box::new(without_self(error.clone(), worker))))
         }
-        ResultShape::Alias if names_worker(ty, worker) => Made::Result(None),
+        ResultShape::Unknown if names_worker(ty, worker) => Made::Result(None),
         _ => {
             errors.at(ty, format!("{WANTED}, not `{}`", ty.to_token_stream()));
             Made::Worker

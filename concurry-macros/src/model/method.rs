@@ -1,7 +1,7 @@
 //! One method of the handle.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::{
     Attribute, FnArg, Ident, ImplItemFn, Pat, Path, Receiver, ReceiverKind, ReturnType, Safety, Type,
@@ -84,8 +84,8 @@ pub(crate) enum Returns {
     Plain(Type),
     /// A result with both types written.
     Result { ok: Box<Type>, err: Box<Type> },
-    /// An alias of a result, taken apart by a trait.
-    Alias(Type),
+    /// A result by another name, or a plain value: its type is asked.
+    Asked(Type),
 }
 
 impl Returns {
@@ -96,23 +96,15 @@ impl Returns {
             ResultShape::Both(ok, err) => {
                 Self::Result { ok: Box::new(ok.clone()), err: Box::new(err.clone()) }
             }
-            ResultShape::Alias => Self::Alias(ty),
+            ResultShape::Unknown => Self::Asked(ty),
             ResultShape::None => Self::Plain(ty),
-        }
-    }
-
-    /// The whole type, as written.
-    pub(crate) fn whole(&self) -> TokenStream {
-        match self {
-            Self::Plain(ty) | Self::Alias(ty) => quote!(#ty),
-            Self::Result { ok, err } => quote!(::core::result::Result<#ok, #err>),
         }
     }
 
     /// The types that must be able to travel, each by itself, so that an error names the right one.
     pub(crate) fn parts(&self) -> Vec<&Type> {
         match self {
-            Self::Plain(ty) | Self::Alias(ty) => vec![ty],
+            Self::Plain(ty) | Self::Asked(ty) => vec![ty],
             Self::Result { ok, err } => vec![ok, err],
         }
     }

@@ -175,18 +175,30 @@ pub(super) fn without_self(mut ty: Type, worker: &Path) -> Type {
     ty
 }
 
-/// The types of a `Result<T, E>`: `Some((ok, err))` when both are written, `Some` of nothing for an alias such as
-/// `io::Result<T>`, `None` when the type is not named like a result.
+/// What can be seen of a type that may be a `Result`.
 pub(super) enum ResultShape<'a> {
+    /// One with both types written.
     Both(&'a Type, &'a Type),
-    Alias,
+    /// An alias, as `io::Result<T>` is one, or no result, as `QueryResult` may be: the compiler knows.
+    Unknown,
+    /// None, as it is written.
     None,
 }
 
+/// Types of one word that everybody knows.
+const KNOWN: &[&str] = &[
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+    "u128", "usize", "Arc", "Box", "Option", "String", "Vec",
+];
+
 pub(super) fn result_shape(ty: &Type) -> ResultShape<'_> {
-    let Type::Path(TypePath { qself: None, path, .. }) = bare(ty) else { return ResultShape::None };
+    let path = match bare(ty) {
+        Type::Path(TypePath { qself: None, path, .. }) => path,
+        Type::Path(_) | Type::Macro(_) => return ResultShape::Unknown,
+        _ => return ResultShape::None,
+    };
     let Some(last) = path.segments.last() else { return ResultShape::None };
-    if !last.ident.to_string().ends_with("Result") {
+    if path.segments.len() == 1 && KNOWN.iter().any(|known| last.ident == known) {
         return ResultShape::None;
     }
     if last.ident == "Result"
@@ -204,7 +216,7 @@ pub(super) fn result_shape(ty: &Type) -> ResultShape<'_> {
             return ResultShape::Both(ok, err);
         }
     }
-    ResultShape::Alias
+    ResultShape::Unknown
 }
 
 /// Whether a type is `Self` or the worker's own name.
