@@ -125,7 +125,7 @@ fn insert(options: &mut Dict, path: &[&str], value: Value) -> Result<(), usize> 
 
 impl Config {
     /// What `concurry.toml` says (of the current folder, or of the nearest one above that has it; there may be none), and over that the
-    /// environment (`CONCURRY_POOL__MAX_WORKERS=4`). Give it to [`Config::global`]`().set(…)`. What neither says is left to what holds
+    /// environment (`CONCURRY_POOL__MAX_WORKERS=4`). It holds once it is given to [`Config::global`]`().set(…)`: loading alone changes nothing. What neither says is left to what holds
     /// below: in the end to the [library's defaults](Config::defaults).
     ///
     /// # Errors

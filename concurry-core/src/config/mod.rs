@@ -81,6 +81,7 @@ pub use pool::{PoolConfig, RestartLimit};
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[must_use = "a configuration holds once it is given to `Config::global().set(…)`, or to `with_config`"]
 #[non_exhaustive]
 pub struct Config {
     /// Pools of all modes.
