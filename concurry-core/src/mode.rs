@@ -33,7 +33,7 @@ pub enum ExecutionMode {
     Async,
     /// A process a worker.
     Process,
-    /// An actor a worker on a Ray cluster.
+    /// An actor a worker on a Ray cluster. This version has no Ray runtime: `init` fails, says so, and names process mode.
     Ray,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for ExecutionMode {
     }
 }
 
-/// A text that names no [`ExecutionMode`].
+/// A text that names no [`ExecutionMode`]. Its message names all of them, `ray` too, for which this version has no runtime.
 ///
 /// # Examples
 ///

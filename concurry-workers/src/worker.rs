@@ -263,8 +263,8 @@ pub trait Worker: Sized + 'static {
     fn decode(method: u16, bytes: &[u8]) -> Result<(Self::Message, Box<dyn Answer>), NotSent>;
 }
 
-/// `options` of a worker, for the prelude: of [`Worker`] itself no method may be in scope, since traits of the user's have methods of
-/// the same names.
+/// `options` of a worker, for the prelude: of [`Worker`] itself no method may be in scope, since traits of the user's have
+/// methods of the same names.
 pub trait Optioned: Worker {
     /// [`Worker::options`].
     fn options(

@@ -13,8 +13,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Which part of a tuple failed, and how. The parts may have different errors, so theirs is boxed here.
 ///
-/// A method's error may be whatever becomes a box of an error: all that is one, `String`, `&str`, `anyhow::Error`. Who wants the calls'
-/// own errors by type, or has others, takes [`outcomes`](super::Gather::outcomes).
+/// A method's error may be whatever becomes a box of an error: all that is one, `String`, `&str`, `anyhow::Error`. Who wants
+/// the calls' own errors by type, or has others, takes [`outcomes`](super::Gather::outcomes).
 ///
 /// # Examples
 ///
