@@ -29,6 +29,24 @@ mod rewrite;
 /// `&mut LimitSetAcquisition` gets what was acquired. One of type `&Cancellation`, of a method that is not async, tells whether
 /// the call was cancelled. Neither is an argument of the handle's method.
 ///
+/// A call that ends with `Err` has failed: it is told as `CallError::Failed`, counted as failed, and tried again if there is a
+/// retry. Whether a method returns a `Result` is decided by its type, not by the name: `io::Result<T>` and `type Fetched =
+/// Result<Page, E>` are results, and a struct `QueryResult` is a value like any other. In the documentation of the handle an
+/// alias without `Result` at the end of its name is shown as the value.
+///
+/// The handle is a `PoolHandle` with these methods added. One that is named as one of those, `stop`, `drain`, `stats`,
+/// `workers`, `resize`, `affinity`, takes its place on the handle; the other is called as `concurry::PoolHandle::stop(&llm)`. A
+/// method that is missing on the handle is most often one without `pub`; who then finds a `submit`, `retry` or `channel` with
+/// other arguments has found one of those that the emitted code calls.
+///
+/// Of what is derived for the struct, below `#[worker]`, `Debug`, `Clone` and `Default` include `limits`; serde's traits leave
+/// it out, and what is read has `LimitPool::default()`, the empty set. `PartialEq`, `Eq`, `PartialOrd`, `Ord`, `Hash` and
+/// `Copy` cannot be derived, since limits have none of them.
+///
+/// A type with a lifetime in it, as `&'static str` or `Part<'static>` (a `Cow` apart), stays in its process: with it, `init` of
+/// process mode fails. With `#[worker(process)]`, `Part<'static>` travels if it is read without borrowing. An alias hides its
+/// lifetime: what `type Name = &'static str` is must be written out, or the compiler tells of a lifetime in what is emitted.
+///
 /// `#[worker(process)]` on the `impl` block makes it a compile error, at the type, when an argument or result cannot travel
 /// to another process. Without it that is an error of `init` in process mode.
 #[proc_macro_attribute]

@@ -15,8 +15,12 @@ pub(super) fn expand(model: &WorkerImpl, args: &Args) -> TokenStream {
     let args_type = checks::on_condition(&quote!((#(#types,)*)), &checks::of_constructor(model));
     let (checks, message, runners, futures) =
         (checks::expand(), dispatch::message(model), dispatch::runners(model), dispatch::future_fns(model));
-    let (wire, handle, options, construct) =
-        (wire::expand(model), handle::expand(model), options(model), construct(model));
+    let (wire, handle, options, construct) = (
+        wire::expand(model, args.process.is_some()),
+        handle::expand(model),
+        options(model),
+        construct(model),
+    );
     let is_limited = model.methods.iter().any(|method| method.limited.is_some());
     let (recipes, retries) = (retry::recipes(model), retry::retries(model));
     let must_travel = if args.process.is_some() { wire::must_travel(model) } else { TokenStream::new() };

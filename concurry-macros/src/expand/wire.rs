@@ -8,21 +8,27 @@ use syn::{GenericArgument, Ident, PathArguments, Type, TypePath};
 
 use super::dispatch::{future_fn, plain_result};
 use super::{at, checks, limited};
-use crate::model::{Method, Returns, WorkerImpl, bare, has_reference};
+use crate::model::{Method, Returns, WorkerImpl, bare, has_reference, may_borrow};
 
 /// How the place of a result begins.
 const RETURNED: &str = "returned by";
 
-/// The functions of the trait that encode and decode, and those that tell what the types can do.
-pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
-    let (probes, message) = (probes(model), model.message());
+/// Which types are not asked whether they travel.
+type Borrows = fn(&Type) -> bool;
+
+/// The functions of the trait that encode and decode, and those that tell what the types can do. Where all `must_travel`, a
+/// lifetime is the user's word that the type does not borrow, which the compiler checks; elsewhere such a type stays in its
+/// process.
+pub(super) fn expand(model: &WorkerImpl, must_travel: bool) -> TokenStream {
+    let borrows: Borrows = if must_travel { has_reference } else { may_borrow };
+    let (probes, message) = (probes(model, borrows), model.message());
     let numbered = || model.methods.iter().zip(0u16..);
-    let encode = numbered().map(|(method, number)| encode_arm(&message, method, number));
-    let complete = model.methods.iter().map(|method| complete_arm(&message, method));
-    let serve = numbered().filter_map(|(method, number)| serve_arm(model, method, number));
-    let decode = numbered().map(|(method, number)| decode_arm(&message, method, number));
+    let encode = numbered().map(|(method, number)| encode_arm(&message, method, number, borrows));
+    let complete = model.methods.iter().map(|method| complete_arm(&message, method, borrows));
+    let serve = numbered().filter_map(|(method, number)| serve_arm(model, method, number, borrows));
+    let decode = numbered().map(|(method, number)| decode_arm(&message, method, number, borrows));
     let args = &model.constructor.args;
-    let uses = uses(args);
+    let uses = uses(args, borrows);
     emit! {
         #probes
 
@@ -77,9 +83,9 @@ pub(super) fn expand(model: &WorkerImpl) -> TokenStream {
 }
 
 /// The arm of `encode` for one method.
-fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
+fn encode_arm(message: &Ident, method: &Method, number: u16, borrows: Borrows) -> TokenStream {
     let Method { name, types, .. } = method;
-    let (cfgs, what, uses) = (method.cfgs(), arguments_of(method), uses(types));
+    let (cfgs, what, uses) = (method.cfgs(), arguments_of(method), uses(types, borrows));
     emit! {
         #(#cfgs)*
         #message::#name { ref args, ref promise, .. } => ::concurry::__private::Encoded::of(#number, promise, || {
@@ -90,10 +96,10 @@ fn encode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
 }
 
 /// The arm of `complete` for one method.
-fn complete_arm(message: &Ident, method: &Method) -> TokenStream {
+fn complete_arm(message: &Ident, method: &Method, borrows: Borrows) -> TokenStream {
     let Method { name, .. } = method;
     let (cfgs, text) = (method.cfgs(), method.text());
-    let (uses_answers, whole) = answers(method);
+    let (uses_answers, whole) = answers(method, borrows);
     emit! {
         #(#cfgs)*
         #message::#name { args, promise, .. } => {
@@ -105,11 +111,11 @@ fn complete_arm(message: &Ident, method: &Method) -> TokenStream {
 }
 
 /// The arm of `serve` for a method that needs nothing but its worker.
-fn serve_arm(model: &WorkerImpl, method: &Method, number: u16) -> Option<TokenStream> {
+fn serve_arm(model: &WorkerImpl, method: &Method, number: u16, borrows: Borrows) -> Option<TokenStream> {
     let Method { names, types, .. } = method;
     let result = plain_result(model, method, &emit!(self))?;
     let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
-    let (uses, (uses_answers, whole)) = (uses(types), answers(method));
+    let (uses, (uses_answers, whole)) = (uses(types, borrows), answers(method, borrows));
     let (ok, err) = checks::call_types(&method.returns);
     Some(emit! {
         #(#cfgs)*
@@ -132,10 +138,10 @@ fn serve_arm(model: &WorkerImpl, method: &Method, number: u16) -> Option<TokenSt
 }
 
 /// The arm of `decode` for one method.
-fn decode_arm(message: &Ident, method: &Method, number: u16) -> TokenStream {
+fn decode_arm(message: &Ident, method: &Method, number: u16, borrows: Borrows) -> TokenStream {
     let Method { name, types, .. } = method;
     let (cfgs, what, text) = (method.cfgs(), arguments_of(method), method.text());
-    let (uses, (uses_answers, whole)) = (uses(types), answers(method));
+    let (uses, (uses_answers, whole)) = (uses(types, borrows), answers(method, borrows));
     let absent = limited::absent(method);
     emit! {
         #(#cfgs)*
@@ -157,8 +163,8 @@ fn arguments_of(method: &Method) -> String {
 }
 
 /// The traits that are asked whether these types travel.
-fn uses(types: &[Type]) -> TokenStream {
-    if types.iter().any(has_reference) {
+fn uses(types: &[Type], borrows: Borrows) -> TokenStream {
+    if types.iter().any(borrows) {
         emit! { use ::concurry::__private::Stays as _; }
     } else {
         emit! { use ::concurry::__private::{Stays as _, Travels as _}; }
@@ -166,7 +172,7 @@ fn uses(types: &[Type]) -> TokenStream {
 }
 
 /// The traits that make both ends of an answer, and the type that they are asked about.
-fn answers(method: &Method) -> (TokenStream, TokenStream) {
+fn answers(method: &Method, borrows: Borrows) -> (TokenStream, TokenStream) {
     let whole = match &method.returns {
         Returns::Plain(ty) => quote!(#ty),
         Returns::Result { ok, err } => quote!(::core::result::Result<#ok, #err>),
@@ -176,7 +182,7 @@ fn answers(method: &Method) -> (TokenStream, TokenStream) {
         }
     };
     let uses = match method.returns {
-        _ if method.returns.parts().into_iter().any(has_reference) => emit!(NoAnswers as _),
+        _ if method.returns.parts().into_iter().any(borrows) => emit!(NoAnswers as _),
         Returns::Plain(_) => emit!(NoAnswers as _, PlainAnswers as _),
         Returns::Result { .. } => emit!(IoAnswers as _, NoAnswers as _, ResultAnswers as _),
         Returns::Asked(_) => emit!(IoAnswers as _, NoAnswers as _, ResultAnswers as _, ValueAnswers as _),
@@ -186,16 +192,20 @@ fn answers(method: &Method) -> (TokenStream, TokenStream) {
 }
 
 /// What the worker's types can do.
-fn probes(model: &WorkerImpl) -> TokenStream {
+fn probes(model: &WorkerImpl, borrows: Borrows) -> TokenStream {
     let worker = &model.worker;
     let (argument, result) =
         (|name: &str| format!("of `{name}`"), |name: &str| format!("{RETURNED} `{name}`"));
-    let constructor =
-        model.constructor.args.iter().map(|ty| travels(ty, &argument("new"))).collect::<TokenStream>();
+    let constructor = model
+        .constructor
+        .args
+        .iter()
+        .map(|ty| travels(ty, &argument("new"), borrows))
+        .collect::<TokenStream>();
     let methods = model.methods.iter().map(|method| {
         let (name, cfgs) = (method.text(), method.cfgs());
-        let arguments = method.types.iter().map(|ty| travels(ty, &argument(&name)));
-        let results = method.returns.parts().into_iter().map(|ty| travels(ty, &result(&name)));
+        let arguments = method.types.iter().map(|ty| travels(ty, &argument(&name), borrows));
+        let results = method.returns.parts().into_iter().map(|ty| travels(ty, &result(&name), borrows));
         emit!(#(#cfgs)* { #(#arguments)* #(#results)* })
     });
     let futures = model.methods.iter().filter(|method| method.is_async).map(|method| {
@@ -236,8 +246,8 @@ fn probes(model: &WorkerImpl) -> TokenStream {
     }
 }
 
-fn travels(ty: &Type, place: &str) -> TokenStream {
-    let uses = uses(slice::from_ref(ty));
+fn travels(ty: &Type, place: &str, borrows: Borrows) -> TokenStream {
+    let uses = uses(slice::from_ref(ty), borrows);
     let as_io = if place.starts_with(RETURNED) {
         emit!(
             use ::concurry::__private::TravelsAsIo as _;

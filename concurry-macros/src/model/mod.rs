@@ -30,4 +30,4 @@ pub(crate) use method::{Injected, Method, Returns, Stub};
 pub(crate) use retry::RetryArgs;
 pub(crate) use structs::{WorkerStruct, handle_name};
 pub(crate) use task::{TaskFn, TaskKind};
-pub(crate) use types::{bare, bare_expr, has_reference, is_same};
+pub(crate) use types::{bare, bare_expr, has_reference, is_same, may_borrow};

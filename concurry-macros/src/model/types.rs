@@ -4,8 +4,8 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Expr, GenericArgument, GenericParam, Ident, Lifetime, Path, PathArguments, ReturnType,
-    TraitBound, Type, TypeImplTrait, TypeInfer, TypePath, TypeReference,
+    Attribute, Expr, GenericArgument, GenericParam, Ident, Lifetime, Path, PathArguments, PathSegment,
+    ReturnType, TraitBound, Type, TypeImplTrait, TypeInfer, TypeParamBound, TypePath, TypeReference,
 };
 
 use crate::errors::Errors;
@@ -24,7 +24,28 @@ pub(super) fn check_returned(output: &ReturnType, role: &str, errors: &mut Error
             format!("{role} must be a value: of `!` there is none, and stable Rust knows no call of it; use Infallible"),
         );
     }
+    if is_boxed_future(ty) {
+        errors.at(ty, format!("{role} must be a value, not a future: {ASYNC}"));
+        return;
+    }
     check_owned(ty, role, errors);
+}
+
+const ASYNC: &str = "write `async fn`, and return what it gives";
+
+/// Whether a type is written `Pin<Box<dyn Future<…>>>`.
+fn is_boxed_future(ty: &Type) -> bool {
+    struct Find(bool);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_trait_bound(&mut self, bound: &'ast TraitBound) {
+            self.0 |= bound.path.segments.last().is_some_and(|last| last.ident == "Future");
+        }
+    }
+    let is_pin = matches!(bare(ty), Type::Path(TypePath { path, .. })
+        if path.segments.last().is_some_and(|last| last.ident == "Pin"));
+    let mut find = Find(false);
+    find.visit_type(ty);
+    is_pin && find.0
 }
 
 /// A type without what is put around it where it comes from a fragment of a `macro_rules!` macro, or by hand.
@@ -49,8 +70,37 @@ pub(crate) fn bare_expr(mut expression: &Expr) -> &Expr {
     }
 }
 
-/// Whether a reference stands in a type, which can only be a `&'static` one. It never travels, but whether serde's traits
-/// hold for it cannot be asked: the answer depends on the lifetime, and comes as an error.
+/// Whether a reference stands in a type, or a lifetime, which can only be `'static`. Whether serde's traits hold for such a type
+/// cannot be asked: the answer depends on the lifetime, and comes as an error. A `Cow` is known to travel.
+pub(crate) fn may_borrow(ty: &Type) -> bool {
+    struct Find(bool);
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_lifetime(&mut self, _: &'ast Lifetime) {
+            self.0 = true;
+        }
+
+        fn visit_type_reference(&mut self, _: &'ast TypeReference) {
+            self.0 = true;
+        }
+
+        fn visit_path_segment(&mut self, segment: &'ast PathSegment) {
+            match &segment.arguments {
+                PathArguments::AngleBracketed(arguments) if segment.ident == "Cow" => {
+                    let is_lifetime =
+                        |argument: &&GenericArgument| matches!(argument, GenericArgument::Lifetime(_));
+                    let others = arguments.args.iter().filter(|argument| !is_lifetime(argument));
+                    others.for_each(|argument| self.visit_generic_argument(argument));
+                }
+                _ => visit::visit_path_segment(self, segment),
+            }
+        }
+    }
+    let mut find = Find(false);
+    find.visit_type(ty);
+    find.0
+}
+
+/// Whether a reference stands in a type: a `&'static` one, which never travels.
 pub(crate) fn has_reference(ty: &Type) -> bool {
     struct Find(bool);
     impl<'ast> Visit<'ast> for Find {
@@ -129,6 +179,13 @@ impl<'ast> Visit<'ast> for Check<'_> {
     }
 
     fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
+        let is_future = |bound: &TypeParamBound| {
+            matches!(bound, TypeParamBound::Trait(bound)
+                if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
+        };
+        if ty.bounds.iter().any(is_future) {
+            return self.mistake(ty, format!("{} must be a value, not a future: {ASYNC}", self.role));
+        }
         self.mistake(ty, format!("{} must be a concrete type: name it, or use a Box<dyn …>", self.role));
     }
 
