@@ -27,6 +27,8 @@ pub mod argument_patterns;
 pub mod attributes;
 pub mod by_fragments;
 pub mod constructors;
+pub mod derives;
+pub mod lifetimes;
 pub mod limited;
 pub mod literals;
 pub mod method_names;
@@ -56,7 +58,7 @@ macro_rules! run {
 }
 
 run! {
-    argument_patterns attributes by_fragments constructors limited literals method_names methods_under_cfg
+    argument_patterns attributes by_fragments constructors derives lifetimes limited literals method_names methods_under_cfg
     other_items own_traits places retries returned_types task_under_cfg unsendable_worker user_names user_traits visibilities
 }
 

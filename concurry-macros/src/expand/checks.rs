@@ -5,7 +5,7 @@
 //! type on a condition: the length of an array, in whose computation each of the user's types is asked by itself. The
 //! error shows there, at the user's own type, and of a type with a wrong length in it the compiler says no more.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
 
@@ -57,13 +57,13 @@ pub(super) fn call_types(returns: &Returns) -> (TokenStream, TokenStream) {
 
 /// What the compiler finds out about a type that may be a result by another name.
 pub(super) fn returned(ty: &Type) -> TokenStream {
-    let kind = kind(ty);
+    let kind = kind(ty, Span::mixed_site());
     emit!(#kind as ::concurry::__private::Returned<#ty>)
 }
 
-/// Whether a type is a result, as a type.
-pub(super) fn kind(ty: &Type) -> TokenStream {
-    emit! {
+/// Whether a type is a result, as a type; an error about the answer shows at `place`.
+pub(super) fn kind(ty: &Type, place: Span) -> TokenStream {
+    quote_spanned! {place=>
         ::concurry::__private::Kind<{
             #[allow(unused_imports)]
             use ::concurry::__private::NoResult as _;

@@ -53,7 +53,7 @@ pub(crate) fn worker(args: TokenStream, tokens: TokenStream) -> TokenStream {
                 errors.at(process, "`process` stands on the `impl` block, where the types are");
             }
             let mut model = WorkerStruct::new(item, errors);
-            rewrite::inject_field(&mut model.item);
+            rewrite::inject_field(&mut model.item, model.has_serde);
             structs::expand(&model)
         }
         Item::Impl(item) => match Block::new(item, errors) {

@@ -13,7 +13,8 @@ pub(super) fn is_retried(method: &Method) -> bool {
     method.retry.is_some() || !matches!(method.returns, Returns::Plain(_))
 }
 
-/// Its method of the handle submits the call, with the retry that the pool has for it.
+/// Its method of the handle submits the call, with the retry that the pool has for it. Where a pool has none, looking for it
+/// costs a method that can fail one load: the length of the pool's list of them, which is empty.
 pub(super) fn submit(model: &WorkerImpl, method: &Method, number: u16) -> TokenStream {
     let (handle, message, worker) = (model.handle(), model.message(), &model.worker);
     let (Method { name, names, .. }, recipe) = (method, recipe_fn(&method.name));
@@ -117,7 +118,7 @@ fn predicates(method: &Method, ok: &TokenStream, err: &TokenStream) -> TokenStre
     let judged = |predicate: Option<&Expr>| match (&method.returns, predicate) {
         // Of a type with a mistake in it the compiler does not say that the predicate takes another.
         (Returns::Asked(ty), Some(predicate)) => {
-            let kind = checks::kind(ty);
+            let kind = checks::kind(ty, at(predicate));
             let check = quote_spanned!(at(predicate)=> __asked::judged::<#kind>(););
             checks::on_condition(err, &check)
         }

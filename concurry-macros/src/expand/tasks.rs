@@ -51,7 +51,7 @@ fn worker(visibility: &Visibility, name: &Ident, errors: &mut Errors) -> TokenSt
         #visibility struct #name {}
     };
     let mut model = WorkerStruct::new(item, errors);
-    rewrite::inject_field(&mut model.item);
+    rewrite::inject_field(&mut model.item, model.has_serde);
     structs::expand(&model)
 }
 

@@ -69,6 +69,24 @@ pub(crate) fn is_limited(attribute: &Attribute) -> bool {
 }
 
 impl LimitedArgs {
+    /// Notes amounts that name a part of an argument: they are computed from the arguments as they are given, so that those can
+    /// be sent on.
+    pub(super) fn check_parts(&self, parts: &[Ident], errors: &mut Errors) {
+        struct Find<'a>(&'a [Ident], &'a mut Errors);
+        impl<'ast> Visit<'ast> for Find<'_> {
+            fn visit_expr_path(&mut self, path: &'ast ExprPath) {
+                if let Some(name) = self.0.iter().find(|name| path.path.is_ident(*name)) {
+                    let message = format!(
+                        "`{name}` is a part of an argument: give that a name, use it here, and take it apart in the body"
+                    );
+                    self.1.at(path, message);
+                }
+            }
+        }
+        let mut find = Find(parts, errors);
+        self.amounts.iter().for_each(|(_, amount)| find.visit_expr(amount));
+    }
+
     /// What the attributes of a method say.
     pub(super) fn of(attributes: &[Attribute], errors: &mut Errors) -> Option<Self> {
         let mut found = attributes.iter().filter(|attribute| is_limited(attribute));

@@ -3,11 +3,13 @@
 use proc_macro2::{Span, TokenStream};
 use quote::format_ident;
 use syn::ext::IdentExt;
+use syn::visit::{self, Visit};
 use syn::{
-    Attribute, FnArg, Ident, ImplItemFn, Pat, Path, Receiver, ReceiverKind, ReturnType, Safety, Type,
-    Visibility,
+    Attribute, FnArg, Ident, ImplItemFn, Pat, PatIdent, Path, Receiver, ReceiverKind, ReturnType, Safety,
+    Type, Visibility,
 };
 
+use super::limited::is_limited;
 use super::types::{
     ResultShape, bare, check_owned, check_returned, check_unconditional, is_worker, result_shape,
     without_self,
@@ -136,7 +138,10 @@ impl Method {
             );
         }
         let limited = LimitedArgs::of(&function.attrs, &mut errors);
-        let Arguments { names, types, injected } = Arguments::of(function, worker, &mut errors);
+        let Arguments { names, types, injected, parts } = Arguments::of(function, worker, &mut errors);
+        if let Some(limited) = &limited {
+            limited.check_parts(&parts.0, &mut errors);
+        }
         check_injected(function, limited.is_some(), &mut errors);
         check_returned(&signature.output, "the result of a worker's method", &mut errors);
         let returns = Returns::of(&signature.output, worker);
@@ -186,7 +191,7 @@ impl Stub {
                 .sig
                 .inputs
                 .iter()
-                .filter(|input| matches!(input, FnArg::Typed(input) if Injected::of(&input.ty).is_none()))
+                .filter(|input| matches!(input, FnArg::Typed(input) if is_given(function, &input.ty)))
                 .count(),
             mistake: errors.into_type().unwrap_or_default(),
         }
@@ -213,12 +218,25 @@ struct Arguments {
     names: Vec<Ident>,
     types: Vec<Type>,
     injected: Vec<(usize, Injected)>,
+    parts: Parts,
+}
+
+/// The names of what patterns take apart.
+#[derive(Default)]
+struct Parts(Vec<Ident>);
+
+impl<'ast> Visit<'ast> for Parts {
+    fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
+        self.0.push(pattern.ident.clone());
+        visit::visit_pat_ident(self, pattern);
+    }
 }
 
 impl Arguments {
     fn of(function: &ImplItemFn, worker: &Path, errors: &mut Errors) -> Self {
         const ROLE: &str = "an argument of a worker's method";
-        let mut arguments = Self { names: Vec::new(), types: Vec::new(), injected: Vec::new() };
+        let mut arguments =
+            Self { names: Vec::new(), types: Vec::new(), injected: Vec::new(), parts: Parts::default() };
         for (index, input) in function.sig.inputs.iter().enumerate() {
             let FnArg::Typed(input) = input else { continue };
             if let Some(injected) = Injected::of(&input.ty) {
@@ -229,10 +247,20 @@ impl Arguments {
                 continue;
             }
             check_unconditional(&input.attrs, ROLE, errors);
+            if !is_given(function, &input.ty) {
+                errors.at(
+                    &input.ty,
+                    "what was acquired is known by the name of its type: write `&mut LimitSetAcquisition`, not another name of it",
+                );
+                continue;
+            }
             check_owned(&input.ty, ROLE, errors);
             arguments.names.push(match &*input.pat {
                 Pat::Ident(pattern) => pattern.ident.clone(),
-                _ => format_ident!("argument_{index}", span = Span::mixed_site()),
+                pattern => {
+                    arguments.parts.visit_pat(pattern);
+                    format_ident!("argument_{index}", span = Span::mixed_site())
+                }
             });
             arguments.types.push(without_self((*input.ty).clone(), worker));
         }
@@ -243,6 +271,12 @@ impl Arguments {
         }
         arguments
     }
+}
+
+/// Whether a parameter of this type is an argument of the handle's method: not what a method is given beside those, nor what
+/// was meant to be that.
+fn is_given(function: &ImplItemFn, ty: &Type) -> bool {
+    Injected::of(ty).is_none() && !(is_mutable(ty) && function.attrs.iter().any(is_limited))
 }
 
 fn is_mutable(ty: &Type) -> bool {

@@ -2,7 +2,8 @@
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
-use syn::{Fields, Ident, ItemStruct, Type, Visibility};
+use syn::punctuated::Punctuated;
+use syn::{Fields, Ident, ItemStruct, Path, Token, Type, Visibility, parse_quote};
 
 use crate::errors::Errors;
 
@@ -11,6 +12,40 @@ pub(crate) struct WorkerStruct {
     pub(crate) item: ItemStruct,
     /// The mistake of being generic, as a type.
     pub(crate) generic: Option<TokenStream>,
+    /// serde's traits are derived for it.
+    pub(crate) has_serde: bool,
+}
+
+/// What of `derive` cannot be made of the field `limits`.
+const NOT_DERIVED: &[&str] = &["Copy", "PartialEq", "Eq", "PartialOrd", "Ord", "Hash"];
+
+/// Whether serde's traits are derived. Notes what cannot be, and takes it off: it would be an error once more, of a field that
+/// nobody wrote.
+fn read_derives(item: &mut ItemStruct, errors: &mut Errors) -> bool {
+    let mut has_serde = false;
+    for attribute in item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
+        let Ok(traits) = attribute.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated) else {
+            continue;
+        };
+        let (mut kept, mut wrong) = (Vec::new(), Vec::new());
+        for path in traits {
+            let Some(name) = path.segments.last().map(|last| last.ident.to_string()) else { continue };
+            has_serde |= name == "Serialize" || name == "Deserialize";
+            if NOT_DERIVED.contains(&name.as_str()) { wrong.push((path, name)) } else { kept.push(path) }
+        }
+        if wrong.is_empty() {
+            continue;
+        }
+        for (path, name) in wrong {
+            let message = format!(
+                "`{name}` cannot be derived for a worker: #[worker] adds the field `limits: LimitPool`, which has none; \
+                 write it by hand, or derive it for a struct of its own that the worker holds"
+            );
+            errors.at(path, message);
+        }
+        *attribute = parse_quote!(#[derive(#(#kept),*)]);
+    }
+    has_serde
 }
 
 /// The name of a worker's handle. That of a task, whose name is a function's, is in camel case like any type.
@@ -54,7 +89,8 @@ impl WorkerStruct {
             ),
             Fields::Unit => {}
         }
-        Self { item, generic: generic.into_type() }
+        let has_serde = read_derives(&mut item, errors);
+        Self { item, generic: generic.into_type(), has_serde }
     }
 
     pub(crate) fn ident(&self) -> &Ident {

@@ -20,7 +20,7 @@ mod limits;
 mod macros;
 
 /// The struct with its field `limits`; a tuple struct, which is a mistake, stays as it is.
-pub(crate) fn inject_field(item: &mut ItemStruct) {
+pub(crate) fn inject_field(item: &mut ItemStruct, has_serde: bool) {
     let fields: Vec<_> = match &item.fields {
         Fields::Named(fields) => fields.named.iter().cloned().collect(),
         Fields::Unit => Vec::new(),
@@ -32,8 +32,11 @@ pub(crate) fn inject_field(item: &mut ItemStruct) {
         TokenStream::new()
     } else {
         let visibility = visibility_of_limits(item);
+        // It is no part of what is stored: whoever reads a worker gives it limits.
+        let skip = has_serde.then(|| quote!(#[serde(skip)]));
         quote! {
             /// The limits of this worker: its own pool over the shared sets.
+            #skip
             #visibility limits: ::concurry::LimitPool,
         }
     };
@@ -61,8 +64,14 @@ fn visibility_of_limits(item: &ItemStruct) -> Visibility {
 /// The `impl` block with literals and patterns that know of the field. The literals are of the type `literal`: the worker by
 /// another name, of which it may depend whether there is such a type. Whether there was anything to be changed.
 pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&Ident>) -> bool {
-    let mut literals =
-        Literals { worker, literal, self_is_worker: true, names_are_values: true, changed: false };
+    let mut literals = Literals {
+        worker,
+        literal,
+        self_is_worker: true,
+        names_are_values: true,
+        is_const: false,
+        changed: false,
+    };
     visit_mut::visit_item_impl_mut(&mut literals, item);
     let changed = literals.changed;
     for item in &mut item.items {
@@ -82,6 +91,8 @@ struct Literals<'a> {
     self_is_worker: bool,
     /// Whether the worker's name where a value may stand is one, and not a type or a pattern; not so in most macros.
     names_are_values: bool,
+    /// What is computed by the compiler, where no limits are put into a worker.
+    is_const: bool,
     changed: bool,
 }
 
@@ -97,13 +108,48 @@ impl Literals<'_> {
             |name| Ident::new(&name.to_string(), Span::call_site().located_at(path.span())).into(),
         )
     }
+
+    /// The value of the field, at the user's literal.
+    fn limits(&self, path: &Path) -> Expr {
+        let span = Span::call_site().located_at(path.span());
+        if self.is_const {
+            let message = "a worker cannot be made in a `const`: it gets the limits of its pool; use a function that is not const, \
+                           or put what is constant into a struct of its own";
+            return parse_quote_spanned!(span=> ::core::compile_error!(#message));
+        }
+        parse_quote_spanned!(span=> ::concurry::__private::constructing())
+    }
+
+    fn within(&mut self, is_const: bool, visit: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.is_const, is_const);
+        visit(self);
+        self.is_const = outer;
+    }
 }
 
 impl VisitMut for Literals<'_> {
     fn visit_item_mut(&mut self, item: &mut Item) {
         let outer = std::mem::replace(&mut self.self_is_worker, false);
-        visit_mut::visit_item_mut(self, item);
+        let is_const = match item {
+            Item::Const(_) | Item::Static(_) => true,
+            Item::Fn(function) => function.sig.constness.is_some(),
+            _ => false,
+        };
+        self.within(is_const, |literals| visit_mut::visit_item_mut(literals, item));
         self.self_is_worker = outer;
+    }
+
+    fn visit_impl_item_mut(&mut self, item: &mut ImplItem) {
+        let is_const = match item {
+            ImplItem::Const(_) => true,
+            ImplItem::Fn(function) => function.sig.constness.is_some(),
+            _ => false,
+        };
+        self.within(is_const, |literals| visit_mut::visit_impl_item_mut(literals, item));
+    }
+
+    fn visit_expr_const_mut(&mut self, block: &mut syn::ExprConst) {
+        self.within(true, |literals| visit_mut::visit_expr_const_mut(literals, block));
     }
 
     fn visit_expr_struct_mut(&mut self, literal: &mut ExprStruct) {
@@ -118,9 +164,8 @@ impl VisitMut for Literals<'_> {
                 literal.fields.push_punct(Token![,](Span::call_site()));
             }
             let span = Span::call_site().located_at(literal.path.span());
-            literal
-                .fields
-                .push_value(parse_quote_spanned!(span=> limits: ::concurry::__private::constructing()));
+            let limits = self.limits(&literal.path);
+            literal.fields.push_value(parse_quote_spanned!(span=> limits: #limits));
             literal.path = self.literal(&literal.path);
             self.changed = true;
         }
@@ -134,9 +179,8 @@ impl VisitMut for Literals<'_> {
             && self.is_worker(path)
         {
             let span = Span::call_site().located_at(path.span());
-            let path = self.literal(path);
-            *expression =
-                parse_quote_spanned!(span=> #path { limits: ::concurry::__private::constructing() });
+            let (path, limits) = (self.literal(path), self.limits(path));
+            *expression = parse_quote_spanned!(span=> #path { limits: #limits });
             self.changed = true;
         }
     }
