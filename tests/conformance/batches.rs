@@ -88,7 +88,7 @@ every_mode! {
         assert_eq!((one, odd, many), (1, 3, vec![4, 5]));
         let error = gather((echo.echo(1), echo.odd(2))).result().unwrap_err();
         assert_eq!(error.place(), Some(1));
-        assert!(matches!(error.part(), Some(CallError::Failed(TestError::Own(text))) if text == "2"));
+        assert!(matches!(error.failed(), Some(TestError::Own(text)) if text == "2"));
     }
 
     fn calls_that_are_done_come_out_once_each(mode: ExecutionMode) {

@@ -44,34 +44,34 @@ impl Insider {
     pub fn nothing(&mut self) {}
 
     /// Waits for calls of its own pool in one of many ways; says how that ended.
-    pub fn wait_for_own(&mut self, own: InsiderHandle, how: Way) -> Outcome {
-        how(&own)
+    pub fn wait_for_own(&mut self, own: InsiderHandle, how: Way) -> (Outcome,) {
+        (how(&own),)
     }
 
-    pub async fn await_own(&mut self, own: InsiderHandle) -> Outcome {
-        own.nothing().await
+    pub async fn await_own(&mut self, own: InsiderHandle) -> (Outcome,) {
+        (own.nothing().await,)
     }
 
     /// Blocks its thread for a call of its own pool, in its first step or in a later one.
-    pub async fn block_for_own(&mut self, own: InsiderHandle, later: bool) -> Outcome {
+    pub async fn block_for_own(&mut self, own: InsiderHandle, later: bool) -> (Outcome,) {
         if later {
             tokio::task::yield_now().await;
         }
-        own.nothing().result()
+        (own.nothing().result(),)
     }
 
     /// The same, beside others.
-    pub async fn block_for_own_beside(&self, own: InsiderHandle, later: bool) -> Outcome {
+    pub async fn block_for_own_beside(&self, own: InsiderHandle, later: bool) -> (Outcome,) {
         if later {
             tokio::task::yield_now().await;
         }
-        own.nothing().result()
+        (own.nothing().result(),)
     }
 
     /// Waits for a call of its own pool once `all` of its kind have come so far.
-    pub fn wait_together(&mut self, own: InsiderHandle, all: Arc<Barrier>) -> Outcome {
+    pub fn wait_together(&mut self, own: InsiderHandle, all: Arc<Barrier>) -> (Outcome,) {
         all.wait();
-        own.nothing().result()
+        (own.nothing().result(),)
     }
 
     pub fn wait_on(&mut self, all: Arc<Barrier>) {
@@ -79,8 +79,8 @@ impl Insider {
     }
 
     /// Waits for what another pool does.
-    pub fn wait_for_other(&mut self, other: InsiderHandle, all: Arc<Barrier>) -> Outcome {
-        other.wait_on(all).result()
+    pub fn wait_for_other(&mut self, other: InsiderHandle, all: Arc<Barrier>) -> (Outcome,) {
+        (other.wait_on(all).result(),)
     }
 
     /// Blocks its thread for a call of another pool, which sleeps a little.
@@ -130,11 +130,11 @@ impl Insider {
         own: InsiderHandle,
         told: mpsc::Sender<()>,
         gate: LimitSet,
-    ) -> Outcome {
+    ) -> (Outcome,) {
         let call = own.nothing();
         told.send(()).unwrap();
         drop(gate.acquire_async(()).await);
-        call.await
+        (call.await,)
     }
 
     /// Looks for what is done, once, and then waits for another pool.
@@ -160,18 +160,18 @@ impl Insider {
     }
 
     /// As [`await_own`](Self::await_own), beside others.
-    pub async fn await_own_beside(&self, own: InsiderHandle) -> Outcome {
-        own.nothing().await
+    pub async fn await_own_beside(&self, own: InsiderHandle) -> (Outcome,) {
+        (own.nothing().await,)
     }
 
     /// As [`wait_for_own`](Self::wait_for_own), beside others.
-    pub fn wait_for_own_beside(&self, own: InsiderHandle, how: Way) -> Outcome {
-        how(&own)
+    pub fn wait_for_own_beside(&self, own: InsiderHandle, how: Way) -> (Outcome,) {
+        (how(&own),)
     }
 
     /// Waits for what runs beside others, though one that does not may stand before it.
-    pub async fn await_what_runs_beside(&self, own: InsiderHandle) -> Outcome {
-        own.beside().await
+    pub async fn await_what_runs_beside(&self, own: InsiderHandle) -> (Outcome,) {
+        (own.beside().await,)
     }
 
     pub async fn beside(&self) {}
@@ -193,6 +193,7 @@ impl Nested {
     }
 }
 
+/// How a wait within a method ended. In a tuple it is a value: a method that returns a result would fail with it, and be tried again.
 type Outcome = Result<(), CallError>;
 type Way = fn(&InsiderHandle) -> Outcome;
 
@@ -227,11 +228,11 @@ tests_in! { [thread: Thread, in_async: Async]
     fn a_worker_that_waits_for_what_only_it_could_run_is_told_so(mode: ExecutionMode) {
         let own = Insider::options(mode, (), 1).retry(Retry::fixed(3)).init().unwrap();
         for (name, how) in WAYS {
-            let outcome = own.wait_for_own(own.clone(), how).result().unwrap();
+            let outcome = own.wait_for_own(own.clone(), how).result().unwrap().0;
             assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{name}: {outcome:?}");
             own.nothing().result().unwrap();
         }
-        assert!(matches!(own.await_own(own.clone()).result().unwrap(), Err(CallError::WouldDeadlock)));
+        assert!(matches!(own.await_own(own.clone()).result().unwrap().0, Err(CallError::WouldDeadlock)));
         eventually(|| own.stats().queued == 0 && own.stats().running == 0);
     }
 
@@ -240,14 +241,14 @@ tests_in! { [thread: Thread, in_async: Async]
         for later in [false, true] {
             let outcomes = [own.block_for_own(own.clone(), later), own.block_for_own_beside(own.clone(), later)];
             for (outcome, name) in outcomes.into_iter().zip(["alone", "beside"]) {
-                let outcome = outcome.result().unwrap();
+                let outcome = outcome.result().unwrap().0;
                 assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{name}, {later}: {outcome:?}");
             }
             own.nothing().result().unwrap();
         }
         let two = Insider::options(mode, (), 2).init().unwrap();
         for later in [false, true] {
-            two.block_for_own(two.clone(), later).result().unwrap().expect("the other one runs it");
+            two.block_for_own(two.clone(), later).result().unwrap().0.expect("the other one runs it");
         }
         eventually(|| own.stats().queued == 0 && own.stats().running == 0);
     }
@@ -257,8 +258,8 @@ tests_in! { [thread: Thread, in_async: Async]
         let all = Arc::new(Barrier::new(3));
         let calls: Vec<_> = (0..3).map(|_| own.wait_together(own.clone(), Arc::clone(&all))).collect();
         let outcomes = gather(calls).result().unwrap();
-        let told = outcomes.iter().filter(|outcome| matches!(outcome, Err(CallError::WouldDeadlock))).count();
-        assert_eq!((told, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (1, 2), "{outcomes:?}");
+        let told = outcomes.iter().filter(|(outcome,)| matches!(outcome, Err(CallError::WouldDeadlock))).count();
+        assert_eq!((told, outcomes.iter().filter(|(outcome,)| outcome.is_ok()).count()), (1, 2), "{outcomes:?}");
     }
 
     fn who_waits_for_one_that_waits_in_vain_has_that_one_told(mode: ExecutionMode) {
@@ -268,9 +269,9 @@ tests_in! { [thread: Thread, in_async: Async]
             eventually(|| own.stats().queued == 1);
             // It falls asleep meanwhile; if not, it is the last one to do so.
             (0..20_000).for_each(|_| std::thread::yield_now());
-            other.result()?
+            other.result()?.0
         };
-        let outcome = own.wait_for_own(own.clone(), how).result().unwrap();
+        let outcome = own.wait_for_own(own.clone(), how).result().unwrap().0;
         assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
     }
 
@@ -286,7 +287,7 @@ tests_in! { [thread: Thread, in_async: Async]
             assert!(!one.is_done() && rest.iter().all(|call| !call.is_done()));
             Ok(())
         };
-        own.wait_for_own(own.clone(), how).result().unwrap().unwrap();
+        own.wait_for_own(own.clone(), how).result().unwrap().0.unwrap();
     }
 
     fn a_worker_that_waits_for_another_pool_is_left_to_wait(mode: ExecutionMode) {
@@ -297,15 +298,15 @@ tests_in! { [thread: Thread, in_async: Async]
         let unrelated = own.nothing();
         eventually(|| own.stats().running == 1);
         all.wait();
-        gather([waits.map(Result::unwrap), unrelated]).result().unwrap();
+        gather([waits.map(|(outcome,)| outcome.unwrap()), unrelated]).result().unwrap();
     }
 
     fn a_call_that_is_for_the_worker_that_waits_for_it_is_in_vain_though_others_are_idle(mode: ExecutionMode) {
         let own = Insider::options(mode, (), 4).init().unwrap();
         let routed = own.affinity("me");
-        let outcome = routed.wait_for_own(routed.clone(), |own| own.nothing().result()).result().unwrap();
+        let outcome = routed.wait_for_own(routed.clone(), |own| own.nothing().result()).result().unwrap().0;
         assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
-        let outcome = routed.wait_for_own(own.clone(), |own| own.nothing().result()).result().unwrap();
+        let outcome = routed.wait_for_own(own.clone(), |own| own.nothing().result()).result().unwrap().0;
         assert!(outcome.is_ok(), "another one has run it: {outcome:?}");
     }
 
@@ -318,7 +319,7 @@ tests_in! { [thread: Thread, in_async: Async]
         own.resize(1).unwrap();
         all.wait();
         busy.result().unwrap();
-        assert!(matches!(waits.result().unwrap(), Err(CallError::WouldDeadlock)));
+        assert!(matches!(waits.result().unwrap().0, Err(CallError::WouldDeadlock)));
         own.nothing().result().unwrap();
     }
 }
@@ -327,12 +328,12 @@ tests_in! { [thread: Thread, in_async: Async]
 fn a_method_that_runs_beside_others_and_waits_for_one_that_does_not_is_told_so() {
     let own = Insider::options(ExecutionMode::Async, (), 1).retry(Retry::fixed(3)).init().unwrap();
     for _ in 0..3 {
-        let outcome = own.await_own_beside(own.clone()).result().unwrap();
+        let outcome = own.await_own_beside(own.clone()).result().unwrap().0;
         assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
-        own.await_what_runs_beside(own.clone()).result().unwrap().unwrap();
+        own.await_what_runs_beside(own.clone()).result().unwrap().0.unwrap();
     }
     for (name, how) in WAYS {
-        let outcome = own.wait_for_own_beside(own.clone(), how).result().unwrap();
+        let outcome = own.wait_for_own_beside(own.clone(), how).result().unwrap().0;
         assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{name}: {outcome:?}");
         own.nothing().result().unwrap();
     }
@@ -361,7 +362,7 @@ fn what_ends_late_beside_others_takes_nothing_from_what_runs_alone() {
     beside.result().unwrap();
     eventually(|| second.stats().limits[0].waiting == 1 && own.stats().running == 1);
     drop(second_closed);
-    let outcome = alone.result().unwrap();
+    let outcome = alone.result().unwrap().0;
     assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{outcome:?}");
 }
 
@@ -397,8 +398,8 @@ fn a_worker_that_waits_for_what_another_one_will_run_is_left_to_wait() {
         eventually(|| own.stats().queued == 1);
         (0..20_000).for_each(|_| std::thread::yield_now());
         all.wait();
-        busy.result().unwrap().unwrap();
-        let outcome = waits.result().unwrap();
+        busy.result().unwrap().0.unwrap();
+        let outcome = waits.result().unwrap().0;
         assert!(outcome.is_ok(), "{mode}: {outcome:?}");
     }
 }
@@ -542,9 +543,9 @@ async fn on_a_runtime_of_one_thread_who_blocks_it_is_told_whoever_else_is_there(
     let own = Insider::options(ExecutionMode::Async, (), 2).init().unwrap();
     let nested = Nested::options(ExecutionMode::Sync, (), 1).init().unwrap();
     for later in [false, true] {
-        let outcome = own.block_for_own(own.clone(), later).await.unwrap();
+        let outcome = own.block_for_own(own.clone(), later).await.unwrap().0;
         assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "{later}: {outcome:?}");
-        let outcome = own.block_for_own_beside(own.clone(), later).await.unwrap();
+        let outcome = own.block_for_own_beside(own.clone(), later).await.unwrap().0;
         assert!(matches!(outcome, Err(CallError::WouldDeadlock)), "beside, {later}: {outcome:?}");
     }
     own.nothing().await.unwrap();

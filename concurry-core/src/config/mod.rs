@@ -224,7 +224,6 @@ impl Config {
     }
 
     /// This level over the one below: the value of a mode there gives way to the general one here.
-    #[must_use]
     pub(crate) fn over(&self, below: &Self) -> Self {
         let mode = |mine: &PoolConfig, below: &PoolConfig| mine.over(&below.without(&self.pool));
         Self {

@@ -69,7 +69,7 @@ pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&
         literal,
         self_is_worker: true,
         names_are_values: true,
-        is_const: false,
+        runs: Runs::Later,
         changed: false,
     };
     visit_mut::visit_item_impl_mut(&mut literals, item);
@@ -84,6 +84,21 @@ pub(crate) fn rewrite_impl(item: &mut ItemImpl, worker: &Path, literal: Option<&
     changed
 }
 
+/// When code is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    /// Perhaps by the compiler, where no limits are put into a worker.
+    Const,
+    /// In the program.
+    Later,
+}
+
+impl Runs {
+    fn of(is_const: bool) -> Self {
+        if is_const { Self::Const } else { Self::Later }
+    }
+}
+
 struct Literals<'a> {
     worker: &'a Path,
     literal: Option<&'a Ident>,
@@ -91,8 +106,7 @@ struct Literals<'a> {
     self_is_worker: bool,
     /// Whether the worker's name where a value may stand is one, and not a type or a pattern; not so in most macros.
     names_are_values: bool,
-    /// What is computed by the compiler, where no limits are put into a worker.
-    is_const: bool,
+    runs: Runs,
     changed: bool,
 }
 
@@ -112,7 +126,7 @@ impl Literals<'_> {
     /// The value of the field, at the user's literal.
     fn limits(&self, path: &Path) -> Expr {
         let span = Span::call_site().located_at(path.span());
-        if self.is_const {
+        if self.runs == Runs::Const {
             let message = "a worker cannot be made in a `const`: it gets the limits of its pool; use a function that is not const, \
                            or put what is constant into a struct of its own";
             return parse_quote_spanned!(span=> ::core::compile_error!(#message));
@@ -121,9 +135,9 @@ impl Literals<'_> {
     }
 
     fn within(&mut self, is_const: bool, visit: impl FnOnce(&mut Self)) {
-        let outer = std::mem::replace(&mut self.is_const, is_const);
+        let outer = std::mem::replace(&mut self.runs, Runs::of(is_const));
         visit(self);
-        self.is_const = outer;
+        self.runs = outer;
     }
 }
 
