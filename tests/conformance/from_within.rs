@@ -193,7 +193,7 @@ impl Nested {
     }
 }
 
-/// How a wait within a method ended. In a tuple it is a value: a method that returns a result would fail with it, and be tried again.
+/// How a wait within a method ended. In a tuple it is a value: returned as such it would be the method's own failure.
 type Outcome = Result<(), CallError>;
 type Way = fn(&InsiderHandle) -> Outcome;
 
