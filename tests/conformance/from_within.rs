@@ -597,5 +597,5 @@ fn in_sync_mode_a_method_within_a_chain_of_calls_has_chains_of_its_own_run_here_
             mapped.result()
         })
     });
-    chained.result().unwrap().unwrap();
+    chained.result().unwrap().0.unwrap();
 }
