@@ -186,6 +186,7 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
         }
         codec::put_aside(answer.body);
         if ran == Ran::Panicked {
+            lock(&outbox).is_busy();
             discard(worker);
             // A constructor that fails now is run again by the parent in a new process, which then reports why.
             let Ok(made) = construct(|| args.clone(), limits.clone()) else { return 1 };

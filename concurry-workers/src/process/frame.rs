@@ -24,7 +24,7 @@ use super::options::ProcessOptions;
 
 /// Counts up when frames change; the two ends must agree before anything else is read. That they are of one build says a
 /// fingerprint as well.
-pub(crate) const PROTOCOL: u32 = 9;
+pub(crate) const PROTOCOL: u32 = 10;
 
 pub(crate) const HEADER: usize = 17;
 

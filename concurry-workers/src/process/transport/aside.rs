@@ -39,7 +39,7 @@ impl Turn {
         let mut has_read = false;
         while self.reader.has_more() {
             let frame = self.reader.read()?;
-            if self.reader.publish() {
+            if self.reader.publish() && self.reader.is_waited_for() {
                 self.owner.ring();
             }
             if let Some(frame) = frame {

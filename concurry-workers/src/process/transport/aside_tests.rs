@@ -9,7 +9,7 @@ use crate::process::frame::Kind;
 use crate::process::transport::bell::Bell;
 use crate::process::transport::outflow::Outflow;
 
-const PLACE: Place = Place { tail: 0, head: 128, bytes: 4096, capacity: 4096 };
+const PLACE: Place = Place { tail: 0, head: 128, waits: 512, bytes: 4096, capacity: 4096 };
 const LISTENER: usize = 256;
 const OWNER: usize = 384;
 

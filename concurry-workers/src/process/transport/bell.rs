@@ -15,6 +15,13 @@ use rustix::thread::futex::{self, Timespec};
 
 use crate::process::memory::Memory;
 
+/// Nobody is to be woken.
+const AWAKE: u32 = 0;
+/// Somebody is.
+const ASLEEP: u32 = 1;
+/// Somebody is, for whom others have read of late.
+const READ_FOR: u32 = 2;
+
 /// One sleeper's bell, in memory that both sides share.
 #[derive(Clone)]
 pub(super) struct Bell {
@@ -40,20 +47,44 @@ impl Bell {
     /// Wakes the sleeper, if there is one. What it is to see was written before.
     pub(super) fn ring(&self) {
         fence(Ordering::SeqCst);
-        if self.sleeps().load(Ordering::Relaxed) != 0 && self.sleeps().swap(0, Ordering::SeqCst) != 0 {
+        if self.is_armed() && self.sleeps().swap(AWAKE, Ordering::SeqCst) != AWAKE {
             self.force();
         }
     }
 
+    /// The same, unless somebody is likely to read it for the sleeper: whether that is so, and whoever rings is to look for it.
+    pub(super) fn ring_unless_read(&self) -> bool {
+        fence(Ordering::SeqCst);
+        let is_likely = self.sleeps().load(Ordering::Relaxed) == READ_FOR;
+        if !is_likely {
+            self.ring();
+        }
+        is_likely
+    }
+
+    /// Whether the sleeper is to be woken by what is said.
+    pub(super) fn is_armed(&self) -> bool {
+        self.sleeps().load(Ordering::Relaxed) != AWAKE
+    }
+
     /// Has the sleeper woken by what is said from now on; what was said before must be looked for after this.
     pub(super) fn arm(&self) {
-        self.sleeps().store(1, Ordering::SeqCst);
+        self.arm_as(ASLEEP);
+    }
+
+    /// The same, where somebody is likely to read for the sleeper again.
+    pub(super) fn arm_as_read_for(&self) {
+        self.arm_as(READ_FOR);
+    }
+
+    fn arm_as(&self, how: u32) {
+        self.sleeps().store(how, Ordering::SeqCst);
         fence(Ordering::SeqCst);
     }
 
     /// Somebody looks, so that nobody needs to be woken.
     pub(super) fn disarm(&self) {
-        self.sleeps().store(0, Ordering::SeqCst);
+        self.sleeps().store(AWAKE, Ordering::SeqCst);
     }
 
     /// Sleeps, unless it was rung since `count` was read.

@@ -109,7 +109,11 @@ impl Desk {
     }
 
     /// Reads a frame for one who looks; whether it is to look no more.
-    fn read_for(&self, turn: &mut Turn, take: &mut dyn FnMut(Frame) -> Took) -> bool {
+    fn read_for(
+        &self,
+        Borrowed { turn, has_read, .. }: &mut Borrowed<'_>,
+        take: &mut dyn FnMut(Frame) -> Took,
+    ) -> bool {
         if turn.left.is_some() || self.needs_owner() {
             return true;
         }
@@ -120,7 +124,10 @@ impl Desk {
             Ok(None) => return false,
             Ok(Some(frame)) => match take(frame) {
                 Took::Other => return false,
-                Took::Awaited => return true,
+                Took::Awaited => {
+                    *has_read = true;
+                    return true;
+                }
                 Took::Left(left) => left,
             },
             Err(error) => Err(error),
@@ -133,7 +140,7 @@ impl Desk {
     fn borrow(&self) -> Option<Borrowed<'_>> {
         let turn = self.turn.try_lock().ok()?;
         self.signs.owner.disarm();
-        Some(Borrowed { desk: self, turn })
+        Some(Borrowed { desk: self, turn, has_read: false })
     }
 }
 
@@ -141,12 +148,18 @@ impl Desk {
 struct Borrowed<'a> {
     desk: &'a Desk,
     turn: MutexGuard<'a, Turn>,
+    /// It has read what it looked for, and so is likely to come again.
+    has_read: bool,
 }
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         let owner = &self.desk.signs.owner;
-        owner.arm();
+        if self.has_read {
+            owner.arm_as_read_for();
+        } else {
+            owner.arm();
+        }
         // What came just before has woken nobody.
         if self.turn.has_more() || self.desk.needs_owner() {
             owner.ring();
@@ -156,28 +169,35 @@ impl Drop for Borrowed<'_> {
 
 impl StandsIn for Desk {
     fn stand_in(&self, is_due: &dyn Fn() -> bool, take: &mut dyn FnMut(Frame) -> Took, look: Look<'_>) {
-        let (mut mine, mut is_over) = (None, false);
-        self.signs.wanted.store(true, Ordering::SeqCst);
+        let (mut mine, mut is_over, mut looks_on) = (None, false, false);
         look(&mut || {
             if is_over {
                 return false;
             }
             if mine.is_none() {
                 // The owner may have read meanwhile what is waited for.
-                let Some(borrowed) = self.borrow() else { return false };
+                let Some(borrowed) = self.borrow() else {
+                    // Not before: for one who does not look on, the owner is to do so.
+                    if std::mem::replace(&mut looks_on, true) {
+                        self.signs.wanted.store(true, Ordering::Relaxed);
+                    }
+                    return false;
+                };
                 is_over = !is_due();
                 if is_over {
                     return false;
                 }
                 mine = Some(borrowed);
             }
-            is_over = mine.as_mut().is_some_and(|mine| self.read_for(&mut mine.turn, take));
+            is_over = mine.as_mut().is_some_and(|mine| self.read_for(mine, take));
             if is_over {
                 mine = None;
             }
             is_over
         });
-        self.signs.wanted.store(false, Ordering::SeqCst);
+        if looks_on {
+            self.signs.wanted.store(false, Ordering::Relaxed);
+        }
         drop(mine);
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn read_socket(bytes: &[u8]) -> Vec<Frame> {
 }
 
 /// A small ring, so that what is read goes round.
-const RING: Place = Place { tail: 0, head: 8, bytes: 64, capacity: 256 };
+const RING: Place = Place { tail: 0, head: 8, waits: 32, bytes: 64, capacity: 256 };
 
 /// The frames in a ring whose writer has written these bytes in pieces: of each the first byte says how long it is. The last
 /// piece, which is cut off, is where the writer says that it is.

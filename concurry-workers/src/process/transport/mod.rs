@@ -45,6 +45,8 @@ pub(crate) use socket::{SocketSink, SocketSource, WriteBoth, send_both};
 pub(crate) trait Sink: Send {
     /// Sends one frame; returns when the transport has taken it.
     fn send(&mut self, frame: &Frame) -> io::Result<()>;
+    /// An answer was sent, and the next call is not asked for soon: it is to be seen without that.
+    fn is_busy(&mut self) {}
 }
 
 /// The receiving half.

@@ -77,7 +77,7 @@ impl Outflow {
                 codec::put_aside(frame.body);
             } else {
                 out.waiting.push_back((frame, written));
-                self.is_stuck.store(true, Ordering::Relaxed);
+                self.set_stuck(&out, true);
                 waits = true;
             }
             is_broken |= whole.is_err();
@@ -112,9 +112,15 @@ impl Outflow {
                 break;
             }
         }
-        self.is_stuck.store(!out.waiting.is_empty(), Ordering::Relaxed);
+        self.set_stuck(&out, !out.waiting.is_empty());
         drop(out);
         self.written(is_broken);
+    }
+
+    /// The child is told as well: it wakes nobody for room that nobody waits for.
+    fn set_stuck(&self, out: &Out, is_stuck: bool) {
+        self.is_stuck.store(is_stuck, Ordering::Relaxed);
+        out.writer.set_waits(is_stuck);
     }
 
     fn written(&self, is_broken: bool) {

@@ -9,6 +9,7 @@
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use concurry_core::spin::Spin;
 
@@ -18,7 +19,7 @@ use super::desk::{Desk, RingIncoming, Signs};
 use super::outflow::Outflow;
 use super::stream::{Place, Reader, Writer};
 use super::{Nudge, Sink, StandsIn};
-use crate::process::frame::Frame;
+use crate::process::frame::{Frame, Kind};
 use crate::process::memory::Memory;
 
 /// The bytes of calls that may be on their way, and of what the child says.
@@ -34,12 +35,24 @@ const WORDS: usize = 4096;
 pub(in crate::process) const SIZE: usize = WORDS + 2 * CAPACITY + LITTLE;
 
 /// Calls, to the child.
-const DOWN: Place = Place { tail: APART, head: 2 * APART, bytes: WORDS, capacity: CAPACITY };
-/// All that the child says.
-const UP: Place = Place { tail: 3 * APART, head: 4 * APART, bytes: WORDS + CAPACITY, capacity: CAPACITY };
+const DOWN: Place =
+    Place { tail: APART, head: 2 * APART, waits: 11 * APART, bytes: WORDS, capacity: CAPACITY };
+/// All that the child says. It has a bell of its own where it waits for room.
+const UP: Place = Place {
+    tail: 3 * APART,
+    head: 4 * APART,
+    waits: 12 * APART,
+    bytes: WORDS + CAPACITY,
+    capacity: CAPACITY,
+};
 /// To the child, what does not wait for the call that runs.
-const ASIDE: Place =
-    Place { tail: 8 * APART, head: 9 * APART, bytes: WORDS + 2 * CAPACITY, capacity: LITTLE };
+const ASIDE: Place = Place {
+    tail: 8 * APART,
+    head: 9 * APART,
+    waits: 13 * APART,
+    bytes: WORDS + 2 * CAPACITY,
+    capacity: LITTLE,
+};
 /// The owner of the connection sleeps here: until something comes, there is room for what goes, or somebody nudges it.
 const OWNER: usize = 5 * APART;
 /// The child's worker: until a call comes.
@@ -83,6 +96,7 @@ pub(in crate::process) fn pool_end(
 pub(in crate::process) struct RingSink {
     writer: Writer,
     owner: Bell,
+    put_off: Arc<AtomicBool>,
     room: Bell,
     spin: Spin,
 }
@@ -91,6 +105,8 @@ pub(in crate::process) struct RingSink {
 pub(in crate::process) struct RingSource {
     reader: Reader,
     owner: Bell,
+    /// The owner was not woken for an answer that somebody is likely to read.
+    put_off: Arc<AtomicBool>,
     child: Bell,
     spin: Spin,
 }
@@ -105,15 +121,18 @@ pub(in crate::process) struct ChildEnd {
 /// The child's end of a ring.
 pub(in crate::process) fn child_end(memory: &Arc<Memory>) -> ChildEnd {
     let owner = || Bell::new(memory, OWNER);
+    let put_off = Arc::new(AtomicBool::new(false));
     let sink = RingSink {
         writer: Writer::new(memory, UP),
         owner: owner(),
+        put_off: Arc::clone(&put_off),
         room: Bell::new(memory, ROOM),
         spin: Spin::new(),
     };
     let source = RingSource {
         reader: Reader::new(memory, DOWN),
         owner: owner(),
+        put_off,
         child: Bell::new(memory, CHILD),
         spin: Spin::new(),
     };
@@ -125,6 +144,11 @@ impl Sink for RingSink {
         let mut written = 0;
         loop {
             let is_whole = self.writer.write(frame, &mut written)?;
+            if is_whole && frame.kind == Kind::Answer {
+                // By the one who sends it, before anything else.
+                self.put_off.store(self.owner.ring_unless_read(), Ordering::Relaxed);
+                return Ok(());
+            }
             self.owner.ring();
             if is_whole {
                 return Ok(());
@@ -133,15 +157,37 @@ impl Sink for RingSink {
             room.wait(spin, || writer.has_room())?;
         }
     }
+
+    fn is_busy(&mut self) {
+        if self.put_off.swap(false, Ordering::Relaxed) {
+            self.owner.ring();
+        }
+    }
 }
 
 impl RingSource {
+    /// Wakes the owner for an answer, unless somebody reads by now, or very soon where there is nothing else to do.
+    fn see_it_read(&self, is_busy: bool) {
+        // A microsecond or two: it takes as long to wake somebody.
+        const LOOKS: usize = 64;
+        let is_read = |_| {
+            std::hint::spin_loop();
+            !self.owner.is_armed() || self.reader.has_more()
+        };
+        if is_busy || !(0..LOOKS).any(is_read) || self.reader.has_more() {
+            self.owner.ring();
+        }
+    }
+
     /// Waits for the next frame.
     pub(in crate::process) fn receive(&mut self) -> io::Result<Frame> {
         loop {
             let frame = self.reader.read()?;
-            if self.reader.publish() {
+            if self.reader.publish() && self.reader.is_waited_for() {
                 self.owner.ring();
+            }
+            if self.put_off.swap(false, Ordering::Relaxed) {
+                self.see_it_read(frame.is_some());
             }
             if let Some(frame) = frame {
                 return Ok(frame);

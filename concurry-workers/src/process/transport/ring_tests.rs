@@ -278,6 +278,70 @@ fn the_owner_hears_what_comes_when_nobody_waits_for_it_any_more() {
     assert_eq!(heard.recv().unwrap(), "gone");
 }
 
+#[test]
+fn an_answer_that_somebody_is_likely_to_read_wakes_the_owner_if_nobody_does() {
+    let Ends { incoming, calls, mut sink, mut source, stands_in, life, watcher, memory, .. } = ends();
+    let heard = owned(incoming);
+    let answer = |id| Frame::new(Kind::Answer, id, 0, Vec::new());
+    let is_read = |sink: &mut RingSink| {
+        stand_in(&*stands_in, || sink.send(&answer(0)).unwrap(), |_| Took::Awaited);
+    };
+    let rings = || memory.half(OWNER).load(Ordering::SeqCst);
+    is_read(&mut sink);
+    let before = rings();
+    sink.send(&answer(1)).unwrap();
+    assert_eq!(rings(), before, "somebody is likely to read it");
+    let child = thread::spawn(move || (source.receive().unwrap().id, source));
+    assert_eq!(heard.recv().unwrap(), "1", "nobody has, and the child has nothing else to do");
+    while memory.half(OWNER + 4).load(Ordering::SeqCst) == 0 {
+        thread::yield_now();
+    }
+    sink.send(&answer(2)).unwrap();
+    assert_eq!(heard.recv().unwrap(), "2", "nobody is likely to read it");
+    calls.send(frame(7, 5));
+    let (id, mut source) = child.join().unwrap();
+    assert_eq!(id, 7);
+    is_read(&mut sink);
+    sink.send(&answer(3)).unwrap();
+    calls.send(frame(8, 5));
+    assert_eq!(source.receive().unwrap().id, 8);
+    assert_eq!(heard.recv().unwrap(), "3", "the next call may take long");
+    is_read(&mut sink);
+    sink.send(&answer(4)).unwrap();
+    sink.is_busy();
+    assert_eq!(heard.recv().unwrap(), "4");
+    drop(life);
+    watcher.join().unwrap();
+}
+
+#[test]
+fn the_owner_sleeps_on_while_the_child_reads_and_nothing_waits_for_room() {
+    let Ends { incoming, calls, mut source, stands_in, life, watcher, memory, .. } = ends();
+    let heard = owned(incoming);
+    // Nobody reads for it, and it sleeps.
+    stand_in(&*stands_in, || life.shutdown(std::net::Shutdown::Write).unwrap(), |_| Took::Other);
+    assert_eq!(heard.recv().unwrap(), "gone");
+    memory.half(OWNER + 4).store(1, Ordering::SeqCst);
+    let before = memory.half(OWNER).load(Ordering::SeqCst);
+    for id in 0..3 {
+        calls.send(frame(id, 5));
+        assert_eq!(source.receive().unwrap().id, id);
+    }
+    assert_eq!(memory.half(OWNER).load(Ordering::SeqCst), before, "nothing waits");
+    calls.send(frame(3, 3 * CAPACITY));
+    memory.half(OWNER + 4).store(1, Ordering::SeqCst);
+    let before = memory.half(OWNER).load(Ordering::SeqCst);
+    let child = thread::spawn(move || source.receive().unwrap().id);
+    while memory.half(OWNER).load(Ordering::SeqCst) == before {
+        thread::yield_now();
+    }
+    while !calls.is_flowing() {
+        calls.flow();
+    }
+    assert_eq!(child.join().unwrap(), 3);
+    watcher.join().unwrap();
+}
+
 proptest! {
     /// A child can write what it wants: it is an error, or frames, or nothing; never a panic, and never without end.
     #[test]

@@ -8,7 +8,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 use crate::process::codec;
 use crate::process::frame::{Frame, HEADER};
@@ -19,6 +19,8 @@ use crate::process::memory::Memory;
 pub(super) struct Place {
     pub(super) tail: usize,
     pub(super) head: usize,
+    /// Where the writer says that it waits for room.
+    pub(super) waits: usize,
     pub(super) bytes: usize,
     /// A power of two.
     pub(super) capacity: usize,
@@ -95,6 +97,11 @@ impl Writer {
         *written += piece;
         self.memory.word(self.place.tail).store(self.tail, Ordering::Release);
         Ok(*written == whole)
+    }
+
+    /// Says whether it waits for room. It is to look for that once more after this: the reader may have made some just before.
+    pub(super) fn set_waits(&self, waits: bool) {
+        self.memory.half(self.place.waits).store(waits.into(), Ordering::SeqCst);
     }
 
     /// Copies bytes for which there is room, without publishing them.
@@ -189,6 +196,12 @@ impl Reader {
             self.memory.word(self.place.head).store(self.head, Ordering::Release);
         }
         is_due
+    }
+
+    /// Whether the writer waits for room, which was just published. One that has something to say without it is left asleep.
+    pub(super) fn is_waited_for(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.memory.half(self.place.waits).load(Ordering::Relaxed) != 0
     }
 
     /// Copies the next bytes, which are there.
