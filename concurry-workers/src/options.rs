@@ -233,6 +233,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             clock: self.clock,
             limits: limits.clone(),
             names: Names { pool: name.clone(), mode: self.mode },
+            helps: self.mode == ExecutionMode::Process && processes.may_stand_in(),
         });
         let setup = Setup {
             mode: self.mode,

@@ -243,6 +243,11 @@ impl<M: Queued> Queue<M> {
         Outlook::Fine
     }
 
+    /// Whether a call waits that no worker has taken.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.state().lanes.is_empty()
+    }
+
     /// Calls of these ages that worker `number` had at hand have ended, `free` of them of those that any worker could run; and
     /// what was noted of them.
     pub(crate) fn settled(&self, number: usize, ages: &[u64], free: usize, noted: Vec<Noted>) {

@@ -52,6 +52,8 @@ pub(crate) struct QueueOptions {
     /// What calls with `#[limited]` are admitted by.
     pub(crate) limits: LimitPool,
     pub(crate) names: Names,
+    /// Who waits for a call may help to end it.
+    pub(crate) helps: bool,
 }
 
 #[cfg(test)]
@@ -59,7 +61,7 @@ impl QueueOptions {
     pub(super) fn of(capacity: usize, clock: Arc<dyn Clock>) -> Self {
         let (when_full, balancing, limits) = Default::default();
         let names = Names { pool: "test".to_owned(), mode: ExecutionMode::Thread };
-        Self { capacity, when_full, balancing, staffing: Staffing::of(1), clock, limits, names }
+        Self { capacity, when_full, balancing, staffing: Staffing::of(1), clock, limits, names, helps: false }
     }
 }
 
@@ -94,7 +96,6 @@ impl<M: Queued> Queue<M> {
         let notes = Notes::new(Arc::clone(&options.clock));
         let inbox = Arc::new(Inbox::new(notes.mask()));
         let presence = Arc::default();
-        let helps = options.names.mode == ExecutionMode::Process;
         let is_plain = options.balancing == LoadBalancing::SharedQueue && options.staffing.idle.is_none();
         let state = State {
             lanes: Lanes::new(),
@@ -117,7 +118,7 @@ impl<M: Queued> Queue<M> {
             observers: Vec::new(),
         };
         Arc::new_cyclic(|me: &Weak<Self>| Self {
-            registered: Registered::new(Weak::clone(me) as Weak<dyn Explains>, helps),
+            registered: Registered::new(Weak::clone(me) as Weak<dyn Explains>, options.helps),
             state: Apart(Mutex::new(state)),
             inbox,
             presence,

@@ -150,6 +150,14 @@ fn transport(asked: Option<Transport>, is_process: bool) -> Result<Transport, In
     }
 }
 
+impl Settings {
+    /// Whether who waits for a call may read its answer: what a process says can be read by others than its owner, who need not look
+    /// after each answer whether it is to give way.
+    pub(crate) fn may_stand_in(&self) -> bool {
+        self.transport == Transport::Ring && self.recycling.is_off()
+    }
+}
+
 impl Recycling {
     /// Whether there is nothing to look for.
     pub(crate) fn is_off(&self) -> bool {

@@ -23,19 +23,18 @@ pub(crate) struct StandIn {
 }
 
 impl StandIn {
-    /// Has `look` look for the answer to the call of this id, which `takes` it, with how long the call has waited for limits, before
-    /// anything else is read. Nothing is read unless it `is_due` once nobody else reads.
+    /// Has `look` look for the answer to the call of this id, which `takes` it or gives it back, with how long the call has waited for
+    /// limits, before anything else is read. Nothing is read unless it `is_due` once nobody else reads.
     pub(crate) fn look(
         &self,
         id: u64,
         is_due: &dyn Fn() -> bool,
-        takes: &mut dyn FnMut(Frame, Duration),
+        takes: &mut dyn FnMut(Frame, Duration) -> Option<Frame>,
         look: Look<'_>,
     ) {
         let mut take = |frame: Frame| match frame.kind {
             Kind::Answer if frame.id == id && !has_panicked(&frame) => {
-                takes(frame, self.limits.take_waited());
-                Took::Awaited
+                takes(frame, self.limits.take_waited()).map_or(Took::Awaited, |frame| Took::Left(Ok(frame)))
             }
             _ => match about_limits(&self.limits, frame) {
                 Ok(None) => Took::Other,

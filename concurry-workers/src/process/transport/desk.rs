@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use concurry_core::call::Look;
 use concurry_core::clock;
@@ -25,15 +25,15 @@ use crate::process::frame::Frame;
 pub(super) struct Signs {
     nudged: AtomicBool,
     gone: AtomicBool,
-    /// Somebody would read while the owner sleeps.
-    wanted: AtomicBool,
+    /// How many would read while the owner sleeps.
+    wanted: AtomicUsize,
     owner: Bell,
 }
 
 impl Signs {
     pub(super) fn new(owner: Bell) -> Arc<Self> {
         let sign = || AtomicBool::new(false);
-        Arc::new(Self { nudged: sign(), gone: sign(), wanted: sign(), owner })
+        Arc::new(Self { nudged: sign(), gone: sign(), wanted: AtomicUsize::new(0), owner })
     }
 
     /// The child is gone.
@@ -69,6 +69,8 @@ struct Turn {
     spin: Spin,
     /// What was read for the owner.
     left: Option<io::Result<Frame>>,
+    /// The owner sleeps in the middle of a frame. It may have put off what it has read before, for the rest to wake it.
+    is_owners: bool,
 }
 
 impl Turn {
@@ -95,7 +97,7 @@ impl Desk {
         [calls, aside]: [Arc<Outflow>; 2],
         signs: Arc<Signs>,
     ) -> Arc<Self> {
-        let turn = Turn { reader, room, spin: Spin::new(), left: None };
+        let turn = Turn { reader, room, spin: Spin::new(), left: None, is_owners: false };
         Arc::new(Self { turn: Arc::new(Mutex::new(turn)), calls, aside, signs })
     }
 
@@ -136,11 +138,15 @@ impl Desk {
         true
     }
 
-    /// Takes the turn of an owner that sleeps.
-    fn borrow(&self) -> Option<Borrowed<'_>> {
-        let turn = self.turn.try_lock().ok()?;
+    /// Whether one who has the turn of an owner that sleeps may read: the owner was not told of anything, and has left nothing undone.
+    fn may_read(&self, turn: &Turn) -> bool {
+        turn.left.is_none() && !turn.is_owners && !self.needs_owner()
+    }
+
+    /// From here on the owner is not woken by what comes.
+    fn borrow<'a>(&'a self, turn: MutexGuard<'a, Turn>) -> Borrowed<'a> {
         self.signs.owner.disarm();
-        Some(Borrowed { desk: self, turn, has_read: false })
+        Borrowed { desk: self, turn, has_read: false }
     }
 }
 
@@ -169,25 +175,26 @@ impl Drop for Borrowed<'_> {
 
 impl StandsIn for Desk {
     fn stand_in(&self, is_due: &dyn Fn() -> bool, take: &mut dyn FnMut(Frame) -> Took, look: Look<'_>) {
-        let (mut mine, mut is_over, mut looks_on) = (None, false, false);
+        let (mut mine, mut is_over, mut looks) = (None, false, 0u64);
         look(&mut || {
             if is_over {
                 return false;
             }
             if mine.is_none() {
-                // The owner may have read meanwhile what is waited for.
-                let Some(borrowed) = self.borrow() else {
-                    // Not before: for one who does not look on, the owner is to do so.
-                    if std::mem::replace(&mut looks_on, true) {
-                        self.signs.wanted.store(true, Ordering::Relaxed);
+                let Ok(turn) = self.turn.try_lock() else {
+                    // Said at the second look: for one who does not look on, the owner is to do so.
+                    looks += 1;
+                    if looks == 2 {
+                        self.signs.wanted.fetch_add(1, Ordering::Relaxed);
                     }
                     return false;
                 };
-                is_over = !is_due();
+                // The owner may have read meanwhile what is waited for, or be about to.
+                is_over = !self.may_read(&turn) || !is_due();
                 if is_over {
                     return false;
                 }
-                mine = Some(borrowed);
+                mine = Some(self.borrow(turn));
             }
             is_over = mine.as_mut().is_some_and(|mine| self.read_for(mine, take));
             if is_over {
@@ -195,8 +202,8 @@ impl StandsIn for Desk {
             }
             is_over
         });
-        if looks_on {
-            self.signs.wanted.store(false, Ordering::Relaxed);
+        if looks >= 2 {
+            self.signs.wanted.fetch_sub(1, Ordering::Relaxed);
         }
         drop(mine);
     }
@@ -221,14 +228,17 @@ impl RingIncoming {
         let clock = clock::system();
         let start = clock.now();
         let here = turn_of(desk, turn);
-        let mut spin = std::mem::take(&mut here.spin);
+        let mut spin = here.spin.clone();
         let is_called = || here.has_more() || desk.needs_owner();
-        let looked = spin.until(&*clock, start, || is_called() || signs.wanted.load(Ordering::Relaxed));
-        if looked && is_called() {
+        let looked = spin.until(&*clock, start, || is_called() || signs.wanted.load(Ordering::Relaxed) > 0);
+        let is_called = is_called();
+        // Of a look that ended for the sake of others nothing is learned.
+        if is_called || !looked {
             here.spin = spin;
+        }
+        if is_called {
             return Ok(true);
         }
-        here.spin = spin;
         let until = until();
         loop {
             let count = signs.owner.count().load(Ordering::SeqCst);
@@ -240,10 +250,14 @@ impl RingIncoming {
                 signs.owner.disarm();
                 return Ok(!is_over || here.has_more() || desk.needs_owner());
             }
+            here.is_owners = here.reader.has_begun();
             *turn = None;
             signs.owner.sleep_for(count, left)?;
             let here = turn_of(desk, turn);
+            here.is_owners = false;
             if here.has_more() || desk.needs_owner() {
+                // One who stood in may have armed it.
+                signs.owner.disarm();
                 if !looked {
                     here.spin.waited(clock.now() - start);
                 }

@@ -342,6 +342,34 @@ fn the_owner_sleeps_on_while_the_child_reads_and_nothing_waits_for_room() {
     watcher.join().unwrap();
 }
 
+#[test]
+fn nobody_reads_the_rest_of_what_the_owner_has_begun_to_read() {
+    let Ends { incoming, stands_in, life, watcher, memory, .. } = ends();
+    let heard = owned(incoming);
+    let (frame, bell) = (frame(1, 100), Bell::new(&memory, OWNER));
+    let bytes = [&frame.header().unwrap()[..], &frame.body].concat();
+    let write = |from: usize, to: usize| {
+        memory.write(UP.bytes + from, &bytes[from..to]);
+        memory.word(UP.tail).store(to as u64, Ordering::SeqCst);
+        bell.force();
+    };
+    write(0, 60);
+    let has_begun = || memory.word(UP.head).load(Ordering::SeqCst) == 60;
+    while !(has_begun() && memory.half(OWNER + 4).load(Ordering::SeqCst) == 1) {
+        thread::yield_now();
+    }
+    let unread = &mut |_| -> Took { panic!("it is the owner's") };
+    for _ in 0..100 {
+        stands_in.stand_in(&|| panic!("it is not to be read"), unread, &mut |step| {
+            assert!((0..100).all(|_| !step()));
+        });
+    }
+    write(60, bytes.len());
+    assert_eq!(heard.recv().unwrap(), "1");
+    drop(life);
+    watcher.join().unwrap();
+}
+
 proptest! {
     /// A child can write what it wants: it is an error, or frames, or nothing; never a panic, and never without end.
     #[test]

@@ -148,6 +148,11 @@ impl Reader {
         }
     }
 
+    /// Whether it is in the middle of a frame.
+    pub(super) fn has_begun(&self) -> bool {
+        self.partial.is_some()
+    }
+
     /// How many bytes are known to be there.
     fn seen(&self) -> io::Result<usize> {
         between(self.head, self.tail, self.place.capacity)

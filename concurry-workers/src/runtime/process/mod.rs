@@ -62,9 +62,8 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
     driver.connected(link);
     let mut recycler = Recycler::new(&driver, &connection);
     loop {
-        let is_over = own(&driver, &mut connection, &mut recycler);
-        driver.wait_for_answers();
-        if is_over {
+        if own(&driver, &mut connection, &mut recycler) {
+            driver.wait_for_answers();
             driver.disconnected();
             connection.close();
             return Ok(());
@@ -73,6 +72,7 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
         let was_ended = driver.died(died, connection.take_waited());
         drop(connection);
         if !shared.queue.needs(index) {
+            driver.wait_for_answers();
             return Ok(());
         }
         let connect = || recycler.replacement().map_or_else(|| connect(shared, index, &drop), Ok);

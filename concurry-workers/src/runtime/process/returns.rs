@@ -61,6 +61,8 @@ impl<W: Worker> Driver<W> {
             return Ok(());
         }
         let mut calls = Vec::with_capacity(count);
+        // The owner is awake, and asks anew how long it may sleep.
+        lock(&self.flight).is_unwatched = false;
         self.take_out(answers, ended, &mut calls);
         let known = calls.len();
         for (call, (frame, waited)) in calls.into_iter().zip(answers.drain(..)) {
@@ -78,7 +80,6 @@ impl<W: Worker> Driver<W> {
         calls: &mut Vec<Taken<W::Message>>,
     ) {
         let mut flight = lock(&self.flight);
-        flight.is_unwatched = false;
         let now = || self.shared.queue.clock().now();
         calls.extend(answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now)));
         ended.left = flight.sent.len();
@@ -126,6 +127,13 @@ impl<W: Worker> Driver<W> {
 
     /// Tells the queue which calls have ended, and answers those that are not run.
     pub(super) fn settle(&self, ended: &mut Ended) {
+        if self.settle_ended(ended) {
+            self.answer_refused();
+        }
+    }
+
+    /// Tells the queue which calls have ended; whether there are some that are not run, and that the owner is to answer.
+    pub(super) fn settle_ended(&self, ended: &mut Ended) -> bool {
         let Ended { calls, free, answered, noted, .. } = std::mem::take(ended);
         let has_refused = {
             let mut flight = lock(&self.flight);
@@ -138,9 +146,7 @@ impl<W: Worker> Driver<W> {
             !flight.refused.is_empty()
         };
         self.shared.queue.settled(self.number, &calls, free, noted);
-        if has_refused {
-            self.answer_refused();
-        }
+        has_refused
     }
 
     /// Answers the calls that are not run.

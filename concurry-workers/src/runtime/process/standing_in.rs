@@ -1,12 +1,14 @@
 //! The answer to a call that is waited for, read by who waits for it.
 //!
 //! Only while it is the only call that the child has: what comes then is its answer, or about limits. So no other caller's code runs on
-//! that thread but what it would run anyhow, by releasing a limit or by submitting a call.
+//! that thread but what it would run anyhow, by releasing a limit or by submitting a call. In pools whose processes give way to new
+//! ones the owner looks after each answer whether it is time, and so nobody stands in for it.
 
 use std::sync::Arc;
 
 use concurry_core::call::Look;
 use concurry_core::sync::lock;
+use concurry_core::waits;
 
 use super::driver::Driver;
 use super::flight::Gate;
@@ -17,30 +19,30 @@ use crate::worker::{Message, Worker};
 impl<W: Worker> Driver<W> {
     /// Has `look` look for the answer to this call while the owner sleeps, if the child has no other; whether that was so.
     pub(super) fn stand_in(self: &Arc<Self>, call: usize, look: Look<'_>) -> bool {
-        // The owner looks after each answer whether its child is to give way.
-        if !self.shared.processes.recycling.is_off() {
-            return false;
-        }
         let Some((stand_in, id)) = self.has_only(call) else { return false };
+        let _serving = self.shared.serve();
         let is_due =
             || self.has_only(call).is_some_and(|(now, now_id)| Arc::ptr_eq(&now, &stand_in) && now_id == id);
-        let (mut ended, mut calls, mut answer, mut answering) = (Ended::default(), Vec::new(), None, None);
-        stand_in.look(
-            id,
-            &is_due,
-            &mut |frame, waited| {
-                answering = Some(Answering::begin(self));
-                let read = [(frame, waited)];
-                self.take_out(&read, &mut ended, &mut calls);
-                answer = Some(read);
-            },
-            look,
-        );
-        let (Some([(frame, waited)]), Some(call)) = (answer, calls.pop()) else { return true };
-        let _serving = self.shared.serve();
-        self.has_answer(call, frame, waited, &mut ended);
-        self.settle(&mut ended);
-        self.pump();
+        let (mut ended, mut answered, mut answering) = (Ended::default(), None, None);
+        let mut takes = |frame, waited| {
+            let (read, mut calls) = ([(frame, waited)], Vec::new());
+            self.take_out(&read, &mut ended, &mut calls);
+            let [(frame, _)] = read;
+            // It may have been taken back meanwhile: what its answer means then, the owner says.
+            let Some(call) = calls.pop() else { return Some(frame) };
+            answering = Some(Answering::begin(self));
+            answered = Some((call, frame, waited));
+            None
+        };
+        stand_in.look(id, &is_due, &mut takes, look);
+        let Some((call, frame, waited)) = answered else { return true };
+        // What this thread has waited for is its own call's.
+        waits::apart(|| {
+            self.has_answer(call, frame, waited, &mut ended);
+            // Callbacks of calls that are not run are the owner's, which was told of them; and so are calls that wait.
+            self.settle_ended(&mut ended);
+            if self.shared.queue.has_waiting() { self.nudge() } else { self.pump() }
+        });
         drop(answering);
         true
     }
