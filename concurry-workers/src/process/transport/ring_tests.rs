@@ -287,15 +287,19 @@ fn an_answer_that_somebody_is_likely_to_read_wakes_the_owner_if_nobody_does() {
         stand_in(&*stands_in, || sink.send(&answer(0)).unwrap(), |_| Took::Awaited);
     };
     let rings = || memory.half(OWNER).load(Ordering::SeqCst);
+    let falls_asleep = || {
+        while memory.half(OWNER + 4).load(Ordering::SeqCst) == 0 {
+            thread::yield_now();
+        }
+    };
+    falls_asleep();
     is_read(&mut sink);
     let before = rings();
     sink.send(&answer(1)).unwrap();
     assert_eq!(rings(), before, "somebody is likely to read it");
     let child = thread::spawn(move || (source.receive().unwrap().id, source));
     assert_eq!(heard.recv().unwrap(), "1", "nobody has, and the child has nothing else to do");
-    while memory.half(OWNER + 4).load(Ordering::SeqCst) == 0 {
-        thread::yield_now();
-    }
+    falls_asleep();
     sink.send(&answer(2)).unwrap();
     assert_eq!(heard.recv().unwrap(), "2", "nobody is likely to read it");
     calls.send(frame(7, 5));
