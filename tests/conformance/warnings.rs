@@ -49,7 +49,7 @@ impl Subscriber for Listener {
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        tracing::subscriber::set_global_default(Listener(|event| event.record(&mut Log))).unwrap()
+        tracing::subscriber::set_global_default(Listener(|event| event.record(&mut Log))).unwrap();
     });
 }
 

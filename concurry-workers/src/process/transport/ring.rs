@@ -201,3 +201,7 @@ impl RingSource {
 #[cfg(test)]
 #[path = "ring_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod desk_tests;
