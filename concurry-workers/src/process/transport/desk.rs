@@ -110,6 +110,11 @@ impl Desk {
             || self.aside.needs_owner()
     }
 
+    /// Whether there is something for the owner, who has the turn or is given it.
+    fn calls_owner(&self, turn: &Turn) -> bool {
+        turn.has_more() || self.needs_owner()
+    }
+
     /// Reads a frame for one who looks; whether it is to look no more.
     fn read_for(
         &self,
@@ -167,7 +172,7 @@ impl Drop for Borrowed<'_> {
             owner.arm();
         }
         // What came just before has woken nobody.
-        if self.turn.has_more() || self.desk.needs_owner() {
+        if self.desk.calls_owner(&self.turn) {
             owner.ring();
         }
     }
@@ -229,7 +234,7 @@ impl RingIncoming {
         let start = clock.now();
         let here = turn_of(desk, turn);
         let mut spin = here.spin.clone();
-        let is_called = || here.has_more() || desk.needs_owner();
+        let is_called = || desk.calls_owner(here);
         let looked = spin.until(&*clock, start, || is_called() || signs.wanted.load(Ordering::Relaxed) > 0);
         let is_called = is_called();
         // Of a look that ended for the sake of others nothing is learned.
@@ -246,16 +251,17 @@ impl RingIncoming {
             let left = until.map(|until| until - clock.now());
             let is_over = left.is_some_and(|left| left.is_zero());
             let here = turn_of(desk, turn);
-            if here.has_more() || desk.needs_owner() || is_over {
+            let is_called = desk.calls_owner(here);
+            if is_called || is_over {
                 signs.owner.disarm();
-                return Ok(!is_over || here.has_more() || desk.needs_owner());
+                return Ok(is_called);
             }
             here.is_owners = here.reader.has_begun();
             *turn = None;
             signs.owner.sleep_for(count, left)?;
             let here = turn_of(desk, turn);
             here.is_owners = false;
-            if here.has_more() || desk.needs_owner() {
+            if desk.calls_owner(here) {
                 // One who stood in may have armed it.
                 signs.owner.disarm();
                 if !looked {

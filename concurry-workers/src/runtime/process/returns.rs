@@ -61,32 +61,23 @@ impl<W: Worker> Driver<W> {
             return Ok(());
         }
         let mut calls = Vec::with_capacity(count);
-        // The owner is awake, and asks anew how long it may sleep.
-        lock(&self.flight).is_unwatched = false;
-        self.take_out(answers, ended, &mut calls);
+        {
+            let mut flight = lock(&self.flight);
+            // The owner is awake, and asks anew how long it may sleep.
+            flight.is_unwatched = false;
+            let now = || self.shared.queue.clock().now();
+            calls.extend(answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now)));
+            ended.left = flight.sent.len();
+            // The child says nothing more before it has its worker, so it is the last one.
+            if answers.last().is_some_and(|(frame, _)| has_panicked(frame)) {
+                flight.has_panicked();
+            }
+        }
         let known = calls.len();
         for (call, (frame, waited)) in calls.into_iter().zip(answers.drain(..)) {
             self.has_answer(call, frame, waited, ended);
         }
         if known < count { Err("it has answered a call that it does not run") } else { Ok(()) }
-    }
-
-    /// Takes the calls out that were answered, up to the first one that the child does not run. Nobody else may read what it says
-    /// before that, since they are taken out in the order of its answers.
-    pub(super) fn take_out(
-        &self,
-        answers: &[(Frame, Duration)],
-        ended: &mut Ended,
-        calls: &mut Vec<Taken<W::Message>>,
-    ) {
-        let mut flight = lock(&self.flight);
-        let now = || self.shared.queue.clock().now();
-        calls.extend(answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now)));
-        ended.left = flight.sent.len();
-        // The child says nothing more before it has its worker, so it is the last one.
-        if answers.last().is_some_and(|(frame, _)| has_panicked(frame)) {
-            flight.has_panicked();
-        }
     }
 
     /// Answers a call that was taken out; it has `waited` for limits in the child for so long.

@@ -13,7 +13,7 @@ use concurry_core::waits;
 use super::driver::Driver;
 use super::flight::Gate;
 use super::returns::Ended;
-use crate::process::StandIn;
+use crate::process::{Frame, StandIn};
 use crate::worker::{Message, Worker};
 
 impl<W: Worker> Driver<W> {
@@ -23,21 +23,23 @@ impl<W: Worker> Driver<W> {
         let _serving = self.shared.serve();
         let is_due =
             || self.has_only(call).is_some_and(|(now, now_id)| Arc::ptr_eq(&now, &stand_in) && now_id == id);
-        let (mut ended, mut answered, mut answering) = (Ended::default(), None, None);
-        let mut takes = |frame, waited| {
-            let (read, mut calls) = ([(frame, waited)], Vec::new());
-            self.take_out(&read, &mut ended, &mut calls);
-            let [(frame, _)] = read;
+        let mut answered = None;
+        let mut takes = |frame: Frame, waited| {
+            let mut flight = lock(&self.flight);
             // It may have been taken back meanwhile: what its answer means then, the owner says.
-            let Some(call) = calls.pop() else { return Some(frame) };
-            answering = Some(Answering::begin(self));
-            answered = Some((call, frame, waited));
+            let Some(call) = flight.answered(frame.id, || self.shared.queue.clock().now()) else {
+                return Some(frame);
+            };
+            // Before the owner can read anything again, the child's end included.
+            flight.answering += 1;
+            answered = Some((call, frame, waited, Answering(self)));
             None
         };
         stand_in.look(id, &is_due, &mut takes, look);
-        let Some((call, frame, waited)) = answered else { return true };
+        let Some((call, frame, waited, answering)) = answered else { return true };
         // What this thread has waited for is its own call's.
         waits::apart(|| {
+            let mut ended = Ended::default();
             self.has_answer(call, frame, waited, &mut ended);
             // Callbacks of calls that are not run are the owner's, which was told of them; and so are calls that wait.
             self.settle_ended(&mut ended);
@@ -64,16 +66,8 @@ impl<W: Worker> Driver<W> {
     }
 }
 
-/// Somebody else than the owner answers a call of the child.
+/// Somebody else than the owner answers a call of the child, and was counted.
 struct Answering<'a, W: Worker>(&'a Driver<W>);
-
-impl<'a, W: Worker> Answering<'a, W> {
-    /// Before the owner can read anything again, the child's end included.
-    fn begin(driver: &'a Driver<W>) -> Self {
-        lock(&driver.flight).answering += 1;
-        Self(driver)
-    }
-}
 
 impl<W: Worker> Drop for Answering<'_, W> {
     fn drop(&mut self) {
