@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
-use super::counter::Counter;
+use super::counter::{Counter, Scale};
 use super::exact::Exact;
 use super::timer::{TimerList, WakeGuard};
 use super::{Clock, Timestamp};
@@ -52,18 +52,26 @@ const CARRIED: u64 = 100_000;
 struct Reading {
     /// What the counter told then.
     at: Cell<u64>,
-    /// In nanoseconds.
-    time: Cell<u64>,
     /// For so many ticks the counter carries it on.
     ticks: Cell<u64>,
-    /// The nanoseconds of 2^32 ticks.
-    scale: Cell<u64>,
+    /// Of the counter.
+    scale: Cell<Scale>,
+    /// What the time is ahead of the counter's.
+    ahead: Cell<u64>,
+}
+
+impl Reading {
+    /// The time when the counter tells so many ticks, carried on.
+    #[inline]
+    fn time_at(&self, ticks: u64) -> u64 {
+        self.ahead.get().wrapping_add(self.scale.get().nanos(ticks))
+    }
 }
 
 thread_local! {
     /// The last reading on this thread; one that is not carried on before the first.
     static READING: Reading =
-        const { Reading { at: Cell::new(0), time: Cell::new(0), ticks: Cell::new(0), scale: Cell::new(0) } };
+        const { Reading { at: Cell::new(0), ticks: Cell::new(0), scale: Cell::new(Scale::NONE), ahead: Cell::new(0) } };
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -99,9 +107,9 @@ impl SystemClock {
     pub fn carried(&self) -> Option<Timestamp> {
         let carry = |last: &Reading| {
             // A counter that goes back has the system asked as well.
-            let ticks = self.counter.ticks().wrapping_sub(last.at.get());
-            let is_carried = ticks < last.ticks.get();
-            is_carried.then(|| Timestamp::from_nanos(last.time.get() + ((ticks * last.scale.get()) >> 32)))
+            let ticks = self.counter.ticks();
+            let is_carried = ticks.wrapping_sub(last.at.get()) < last.ticks.get();
+            is_carried.then(|| Timestamp::from_nanos(last.time_at(ticks)))
         };
         READING.try_with(carry).ok().flatten()
     }
@@ -115,15 +123,15 @@ impl SystemClock {
         let look = |last: &Reading| {
             // The counter, carrying the last reading on, has told as much as this meanwhile; time does not go back.
             let passed = self.counter.ticks().saturating_sub(last.at.get()).min(last.ticks.get());
-            let told = last.time.get() + ((passed * last.scale.get()) >> 32);
+            let told = last.time_at(last.at.get() + passed);
             let read = read();
             let time = read.max(told);
-            last.time.set(time);
-            last.scale.set(scale);
             // Where it was ahead, time stands still until the system's clock has come as far.
-            last.ticks.set(if read < told { 0 } else { (CARRIED << 32) / scale });
+            last.ticks.set(if read < told { 0 } else { scale.ticks(CARRIED) });
             // Read after the time: a thread that is held up in between is late for a moment, and never early.
             last.at.set(self.counter.ticks());
+            last.scale.set(scale);
+            last.ahead.set(time.wrapping_sub(scale.nanos(last.at.get())));
             time
         };
         // A thread that is being torn down may have no thread-local left; it asks the system each time.

@@ -1,10 +1,12 @@
 //! What is used of a limit, as one word: the arithmetic of a [lane](super::lane) and of a [ledger](super::ledger).
 //!
-//! * Held: `admissions since the opening (44 bits) | held (20)`.
-//! * Paced: `admissions since the opening (10) | generation (2) | theoretical arrival time (52)`. The time is in units of
+//! * Held: `admissions (44 bits) | held (20)`.
+//! * Paced: `admissions (10) | generation (2) | theoretical arrival time (52)`. The time is in units of
 //!   which `rate` make a nanosecond and `cell` an amount of 1, both whole, after `base`. When it no longer fits, a word is
 //!   made with a later base and the next generation, so that who read the word of a lane before fails: it would have to
 //!   sleep through four of those, half an hour each at least, between two instructions, and find the same numbers.
+//!
+//! The admissions are those since the word was made, or they were last taken out of it.
 //!
 //! Each function takes a word and says the next one, or nothing when that is not to be told here: then the limit's own
 //! state is asked. No word has all bits set.
@@ -19,7 +21,8 @@ use crate::sync::{AtomicU64, Ordering};
 const HELD_BITS: u32 = 20;
 const HELD: u64 = (1 << HELD_BITS) - 1;
 
-const TIME_BITS: u32 = 52;
+/// In a model there is soon no room for another admission.
+const TIME_BITS: u32 = if cfg!(loom) { 60 } else { 52 };
 const TIME: u64 = (1 << TIME_BITS) - 1;
 const GENERATION: u64 = 1 << TIME_BITS;
 const GENERATIONS: u64 = 3;
@@ -129,6 +132,14 @@ impl Count {
         }
     }
 
+    /// The admissions of a word that has no room for another one, and the word without them.
+    #[inline]
+    pub(super) fn collect(&self, word: u64) -> Option<(u64, u64)> {
+        let admitted = word >> ADMISSION_SHIFT;
+        let is_full = !self.is_held() && admitted == u64::MAX >> ADMISSION_SHIFT;
+        is_full.then_some((admitted, word - admitted * ADMISSION))
+    }
+
     /// What the word has counted by `now`.
     pub(super) fn counted(&self, word: u64, now: Timestamp) -> Counted {
         match self {
@@ -211,7 +222,11 @@ impl Pace {
         let used = word & TIME;
         let admitted = (word - used).checked_add(ADMISSION)?;
         let now = self.units(now)?;
-        let time = used.max(now) + cost;
+        if used <= now {
+            // All is free, and no cost is above that.
+            return Some(admitted + (now + cost));
+        }
+        let time = used + cost;
         (time - now <= self.full).then_some(admitted + time)
     }
 

@@ -262,13 +262,27 @@ impl Engine {
     /// As [`take_in_lane`](Self::take_in_lane), by its cost.
     #[inline]
     pub(super) fn take_alone(&self, cost: u64) -> bool {
-        self.lane.as_ref().is_some_and(|lane| lane.take(cost, || self.now()))
+        let take = |lane: &Lane| lane.take(cost, || self.now());
+        self.lane.as_ref().is_some_and(|lane| take(lane) || self.makes_room(lane) && take(lane))
+    }
+
+    /// Whether there was no room for another admission, and is now. The others find the lane open all the time.
+    #[cold]
+    #[inline(never)]
+    fn makes_room(&self, lane: &Lane) -> bool {
+        let is_full = lane.is_full();
+        if is_full {
+            let mut locked = lock(&self.locked);
+            locked.board.slots[0].admitted += lane.collect();
+        }
+        is_full
     }
 
     /// The same, if that takes no call at all and nobody else is about.
     #[inline]
-    pub(super) fn take_at_once(&self, cost: u64) -> Option<bool> {
-        self.lane.as_ref()?.take_at_once(cost, || self.system.as_ref()?.carried())
+    pub(super) fn take_at_once(&self, cost: u64) -> bool {
+        let taken = |lane: &Lane| lane.take_at_once(cost, || self.system.as_ref()?.carried());
+        self.lane.as_ref().and_then(taken) == Some(true)
     }
 
     /// Ends a take of that cost in the lane, all of which was used, if that is possible now and nobody else is about.

@@ -6,7 +6,8 @@
 //! lock, until its holder finds that nobody waits and nothing holds the limit back, and opens the lane again.
 //!
 //! So a count is in one place at a time: in the word, or, when that is closed, in the board. An operation on the word
-//! that comes too late finds it changed and is not done.
+//! that comes too late finds it changed and is not done. The admissions alone are taken out of the word now and then, by who
+//! finds no room there for another one: under the lock too, but the lane stays open.
 
 use concurry_core::clock::Timestamp;
 
@@ -17,9 +18,9 @@ use crate::sync::{AtomicU64, Ordering};
 /// The word of a lane that is closed.
 const CLOSED: u64 = u64::MAX;
 /// How long somebody waits who met another: of the powers of two, that with which two threads did most together, measured.
-const PAUSES: u32 = 16;
+const PAUSES: u32 = 64;
 /// How long at most, who meets one after the other.
-const MOST_PAUSES: u32 = 256;
+const MOST_PAUSES: u32 = 512;
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -116,6 +117,27 @@ impl Lane {
         }
     }
 
+    /// Whether the word has no room for another admission.
+    pub(super) fn is_full(&self) -> bool {
+        let word = self.word.load(Ordering::Acquire);
+        word != CLOSED && self.count.collect(word).is_some()
+    }
+
+    /// Makes room for further admissions, under the engine's lock; those that were in the way.
+    pub(super) fn collect(&self) -> u64 {
+        let mut word = self.word.load(Ordering::Acquire);
+        while word != CLOSED
+            && let Some((admitted, rest)) = self.count.collect(word)
+        {
+            match self.word.compare_exchange_weak(word, rest, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return admitted,
+                // Something was given back.
+                Err(other) => word = other,
+            }
+        }
+        0
+    }
+
     /// Closes the lane, under the engine's lock; its word, if it was open.
     pub(super) fn close(&self) -> Option<u64> {
         Some(self.word.swap(CLOSED, Ordering::AcqRel)).filter(|word| *word != CLOSED)
@@ -134,8 +156,38 @@ impl Lane {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn pause(times: u32) {
     for _ in 0..times {
         std::hint::spin_loop();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_open_while_admissions_are_taken_out_of_its_word() {
+        let used = Tally::Paced {
+            capacity: 1_000_000,
+            window: 1_000_000,
+            refunds: true,
+            used: 0,
+            as_of: Timestamp::from_nanos(0),
+        };
+        let lane = Lane::new(&used).unwrap();
+        lane.open(&used);
+        let take = || lane.take(1, || Timestamp::from_nanos(0));
+        let taken = (0..5_000).take_while(|_| take()).count() as u64;
+        assert!(taken > 1 && lane.is_full() && !take());
+        assert_eq!(lane.collect(), taken);
+        assert!(!lane.is_full() && lane.collect() == 0 && take());
+        // All that was used is in the word as before.
+        let counted = lane.counted(lane.close().unwrap(), Timestamp::from_nanos(0));
+        let Tally::Paced { used, .. } = counted.tally else { panic!("another kind") };
+        assert_eq!((used, counted.admitted), (u128::from(taken + 1) * 1_000_000, 1));
+        assert!(!lane.is_full() && lane.collect() == 0);
     }
 }

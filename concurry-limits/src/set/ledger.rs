@@ -29,6 +29,8 @@ struct Row {
     word: u64,
     /// What it will be, when all else is there too.
     next: u64,
+    /// The admissions that had no room in the word any more.
+    admitted: u64,
 }
 
 /// No word of a [`Count`].
@@ -55,7 +57,12 @@ impl Row {
 impl Ledger {
     /// An open ledger for `slots`, which nothing holds back.
     pub(super) fn new(slots: &mut [Slot], returns: &Returns, now: Timestamp) -> Self {
-        let rows = slots.iter_mut().map(|slot| Row { count: slot.count(now), word: ASKED, next: ASKED });
+        let rows = slots.iter_mut().map(|slot| Row {
+            count: slot.count(now),
+            word: ASKED,
+            next: ASKED,
+            admitted: 0,
+        });
         let mut ledger = Self { rows: rows.collect(), returns: returns.clone(), open: false };
         ledger.open(slots, now);
         ledger
@@ -86,14 +93,33 @@ impl Ledger {
 
     /// Whether that much is there; it is in the next word then.
     #[inline]
-    fn plan(&mut self, Step { index, cost }: Step, now: Timestamp) -> bool {
-        let Some((count, word)) = self.rows[index].counting() else { return false };
-        let next = count.take(*word, cost, now).or_else(|| {
-            *word = count.less(*word, || self.returns.fold(index))?;
-            count.take(*word, cost, now)
-        });
-        self.rows[index].next = next.unwrap_or(ASKED);
+    fn plan(&mut self, step: Step, now: Timestamp) -> bool {
+        self.plan_as_it_is(step, now) || self.makes_room(step.index) && self.plan_as_it_is(step, now)
+    }
+
+    #[inline]
+    fn plan_as_it_is(&mut self, Step { index, cost }: Step, now: Timestamp) -> bool {
+        let row = &mut self.rows[index];
+        let next = row.counting().and_then(|(count, word)| count.take(*word, cost, now));
+        row.next = next.unwrap_or(ASKED);
         next.is_some()
+    }
+
+    /// Takes out of a word what was given back meanwhile, or the admissions that have no room any more; whether there may have
+    /// been any.
+    fn makes_room(&mut self, index: usize) -> bool {
+        let row = &mut self.rows[index];
+        let Some((count, word)) = row.counting() else { return false };
+        let (admitted, rest) = match count.collect(*word) {
+            Some(collected) => collected,
+            None => match count.less(*word, || self.returns.fold(index)) {
+                Some(rest) => (0, rest),
+                None => return false,
+            },
+        };
+        *word = rest;
+        row.admitted += admitted;
+        true
     }
 
     /// As [`take_steps`](Self::take_steps), for whatever is wanted.
@@ -158,6 +184,7 @@ impl Ledger {
                 let last = std::mem::replace(word, ASKED);
                 let last = count.less(last, || self.returns.close(index)).unwrap_or(last);
                 slot.leave(&count.counted(last, now));
+                slot.admitted += std::mem::take(&mut row.admitted);
             }
         }
     }

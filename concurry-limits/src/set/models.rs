@@ -113,6 +113,27 @@ fn a_rate_admits_no_more_than_there_is_whoever_closes_the_lane() {
 }
 
 #[test]
+fn admissions_that_have_no_room_any_more_are_counted_once() {
+    model(|| {
+        let clock = Arc::new(ManualClock::new());
+        let calls = CallLimit::new(99, Window::SECOND).algorithm(RateLimitAlgorithm::Gcra);
+        let set = LimitSet::builder().clock(clock).limit(calls).build().unwrap();
+        let take = |set: &LimitSet| drop(set.try_acquire(()).expect("there is plenty"));
+        // For so many there is room in a model; each of the next finds none, or that the other has made some.
+        (0..3).for_each(|_| take(&set));
+        let other = thread::spawn({
+            let set = set.clone();
+            move || take(&set)
+        });
+        take(&set);
+        assert!((4..=5).contains(&set.stats().limits[0].admitted));
+        other.join().unwrap();
+        let calls = &set.stats().limits[0];
+        assert_eq!((calls.admitted, calls.in_use, calls.refused), (5, 5, 0));
+    });
+}
+
+#[test]
 fn a_release_reaches_who_waits_past_the_lock() {
     a_release_reaches_who_waits(door);
 }

@@ -183,15 +183,20 @@ fn rate(algorithm: RateLimitAlgorithm, capacity: u64, window: u64) -> RateLimit 
 
 #[test]
 fn a_count_of_admissions_that_outgrows_its_bits_is_carried_over() {
-    let clock = Arc::new(ManualClock::new());
-    let calls = CallLimit::new(1_000_000, Window::SECOND).algorithm(RateLimitAlgorithm::Gcra);
-    let set = LimitSet::builder().clock(clock).limit(calls).build().unwrap();
-    for _ in 0..5_000 {
-        set.try_acquire(()).unwrap().release().unwrap();
+    for way in [Way::Lane, Way::Ledger, Way::Asked] {
+        let calls = CallLimit::new(1_000_000, Window::SECOND).algorithm(RateLimitAlgorithm::Gcra);
+        let set = World::new(calls, way).set;
+        let prepared = set.prepare(()).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..5_000).for_each(|_| prepared.try_acquire().unwrap().release().unwrap()));
+            scope.spawn(|| (0..5_000).for_each(|_| set.try_acquire(()).unwrap().release().unwrap()));
+            // Who looks closes the way past the lock, and opens it.
+            scope.spawn(|| (0..100).for_each(|_| drop(set.stats())));
+        });
+        let stats = set.stats();
+        let calls = stats.limit("call_count").unwrap();
+        assert_eq!((calls.admitted, calls.in_use, calls.refused), (10_000, 10_000, 0));
     }
-    let stats = set.stats();
-    let calls = stats.limit("call_count").unwrap();
-    assert_eq!((calls.admitted, calls.in_use, calls.refused), (5_000, 5_000, 0));
 }
 
 #[test]

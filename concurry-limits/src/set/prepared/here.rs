@@ -114,10 +114,7 @@ impl Here {
     /// keeps nothing on the stack, which would have to be written before the word of a lane is.
     #[inline(never)]
     pub(super) fn take_simply(&self) -> bool {
-        match self.alone.and_then(|cost| self.engine.take_at_once(cost)) {
-            Some(taken) => taken,
-            None => self.take_with_calls(),
-        }
+        self.alone.is_some_and(|cost| self.engine.take_at_once(cost)) || self.take_with_calls()
     }
 
     #[inline(never)]
