@@ -4,8 +4,8 @@
 //! On x86-64 it is read here by its instruction, without asking each time which counter there is: that is as long as the rest of an
 //! admission.
 
-/// How long a tick is. On x86-64 it is less than a nanosecond: then the time of any number of them is half of one product, and
-/// nothing has to be shifted.
+/// How long a tick is. On x86-64 it is less than a nanosecond, or the counter is of no use: then the time of any number of them is
+/// half of one product, and nothing has to be shifted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scale(u64);
 
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_tick_that_cannot_be_told_is_of_no_use() {
         assert_eq!(Scale::of(0), None);
-        // On x86-64 none is as long as a nanosecond.
+        // On x86-64 one as long as a nanosecond is of no use.
         assert_eq!(Scale::of(1 << 32).is_some(), SHIFT == 32);
     }
 }

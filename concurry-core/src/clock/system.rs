@@ -126,10 +126,11 @@ impl SystemClock {
             let told = last.time_at(last.at.get() + passed);
             let read = read();
             let time = read.max(told);
-            // Where it was ahead, time stands still until the system's clock has come as far.
-            last.ticks.set(if read < told { 0 } else { scale.ticks(CARRIED) });
             // Read after the time: a thread that is held up in between is late for a moment, and never early.
             last.at.set(self.counter.ticks());
+            // Where it was ahead, time stands still until the system's clock has come as far. A counter that begins anew is not carried on.
+            let before_end = u64::MAX - last.at.get();
+            last.ticks.set(if read < told { 0 } else { scale.ticks(CARRIED).min(before_end) });
             last.scale.set(scale);
             last.ahead.set(time.wrapping_sub(scale.nanos(last.at.get())));
             time

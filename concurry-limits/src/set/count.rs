@@ -8,8 +8,8 @@
 //!
 //! The admissions are those since the word was made, or they were last taken out of it.
 //!
-//! Each function takes a word and says the next one, or nothing when that is not to be told here: then the limit's own
-//! state is asked. No word has all bits set.
+//! Each function takes a word and says the next one, or nothing when that is not to be told here: then there is room to be made
+//! for another admission, or the limit's own state is asked. No word has all bits set.
 
 use std::time::Duration;
 

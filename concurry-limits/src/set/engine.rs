@@ -5,7 +5,8 @@
 //! none is called under the lock; and a manual clock may fire a timer request while it is made, so none is made under the lock
 //! either.
 //!
-//! What a set of one limit can do in its [`Lane`] does not even lock, nor does giving back what is held of one of several.
+//! What a set of one limit can do in its [`Lane`] does not even lock, but to make room for further admissions now and then; nor does
+//! giving back what is held of one of several.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -278,7 +279,7 @@ impl Engine {
         is_full
     }
 
-    /// The same, if that takes no call at all and nobody else is about.
+    /// As [`take_alone`](Self::take_alone), if there is room, the clock needs not be asked and nobody else is about.
     #[inline]
     pub(super) fn take_at_once(&self, cost: u64) -> bool {
         let taken = |lane: &Lane| lane.take_at_once(cost, || self.system.as_ref()?.carried());

@@ -106,7 +106,8 @@ impl Lane {
             return Some(false);
         }
         let Some(changed) = change(word) else { return Some(false) };
-        match self.word.compare_exchange_weak(word, changed, Ordering::AcqRel, Ordering::Relaxed) {
+        // Not the weak one: who fails waits for another.
+        match self.word.compare_exchange(word, changed, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => Some(true),
             // It takes the lock, so there is nothing to wait for.
             Err(CLOSED) => Some(false),

@@ -110,8 +110,8 @@ impl Here {
         })
     }
 
-    /// Takes without the board, if that is possible now. A call, so that the guard is made where it is used; what makes no calls itself
-    /// keeps nothing on the stack, which would have to be written before the word of a lane is.
+    /// Takes without the board, if that is possible now. A call, so that the guard is made where it is used; what makes no calls where
+    /// all goes well keeps nothing on the stack, which would have to be written before the word of a lane is.
     #[inline(never)]
     pub(super) fn take_simply(&self) -> bool {
         self.alone.is_some_and(|cost| self.engine.take_at_once(cost)) || self.take_with_calls()

@@ -71,7 +71,7 @@ impl Outflow {
             let mut written = 0;
             let mut whole = Ok(false);
             if out.waiting.is_empty() {
-                whole = out.writer.write(&frame, &mut written);
+                whole = out.writer.write(&frame, &mut written, || self.reader.ring());
             }
             if matches!(whole, Ok(true)) {
                 codec::put_aside(frame.body);
@@ -103,7 +103,7 @@ impl Outflow {
         let mut out = lock(&self.out);
         let mut is_broken = false;
         while let Some((first, mut written)) = out.waiting.pop_front() {
-            let whole = out.writer.write(&first, &mut written);
+            let whole = out.writer.write(&first, &mut written, || self.reader.ring());
             if matches!(whole, Ok(true)) {
                 codec::put_aside(first.body);
             } else {

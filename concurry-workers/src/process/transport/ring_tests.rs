@@ -1,5 +1,6 @@
 //! Tests of both ends of a ring, in one process.
 
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering;
 use std::thread;
 
@@ -198,4 +199,26 @@ proptest! {
         let ends = (0..=most).any(|_| !matches!(incoming.next(&for_ever), Ok(Arrival::Frame(_) | Arrival::Nudge)));
         prop_assert!(ends);
     }
+}
+
+#[test]
+fn a_long_frame_is_read_while_it_is_written() {
+    let memory = Arc::new(Memory::create(SIZE).unwrap());
+    let (mut writer, reader) = (Writer::new(&memory, DOWN), RefCell::new(Reader::new(&memory, DOWN)));
+    let long = frame(1, CAPACITY / 2);
+    let (calls, seen) = (Cell::new(0), RefCell::new(Vec::new()));
+    let more = || {
+        calls.set(calls.get() + 1);
+        // Whoever was woken finds something at once, and takes it.
+        assert!(reader.borrow().has_more());
+        seen.borrow_mut().extend(reader.borrow_mut().read().unwrap());
+    };
+    assert!(writer.write(&long, &mut 0, more).unwrap());
+    assert!(calls.get() > 3 && seen.borrow().is_empty(), "not all had come");
+    let rest = || reader.borrow_mut().read().unwrap();
+    let whole = rest().or_else(rest).unwrap();
+    assert_eq!((whole.id, whole.body), (long.id, long.body));
+
+    // What is short is published once.
+    assert!(writer.write(&frame(2, 300), &mut 0, || unreachable!("it is one piece")).unwrap());
 }

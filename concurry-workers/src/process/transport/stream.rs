@@ -74,8 +74,9 @@ impl Writer {
         Ok(self.place.capacity - between(self.head, self.tail, self.place.capacity)?)
     }
 
-    /// Writes as much of a frame as there is room for, beyond what is `written` of it; says whether that was all.
-    pub(super) fn write(&mut self, frame: &Frame, written: &mut usize) -> io::Result<bool> {
+    /// Writes as much of a frame as there is room for, beyond what is `written` of it; says whether that was all. What is much
+    /// is published in pieces, so that the reader goes on meanwhile; `more` wakes it for all but the last.
+    pub(super) fn write(&mut self, frame: &Frame, written: &mut usize, more: impl Fn()) -> io::Result<bool> {
         let whole = HEADER + frame.body.len();
         let mut room = self.place.capacity - between(self.head, self.tail, self.place.capacity)?;
         if room < whole - *written {
@@ -92,11 +93,26 @@ impl Writer {
             room -= HEADER;
         }
         let start = *written - HEADER;
-        let piece = room.min(frame.body.len() - start);
-        self.copy(&frame.body[start..start + piece]);
-        *written += piece;
-        self.memory.word(self.place.tail).store(self.tail, Ordering::Release);
+        let there = &frame.body[start..start + room.min(frame.body.len() - start)];
+        let (most, last) = there.split_at(there.len().saturating_sub(1) / self.piece() * self.piece());
+        for piece in most.chunks_exact(self.piece()) {
+            self.copy(piece);
+            self.publish();
+            more();
+        }
+        self.copy(last);
+        self.publish();
+        *written += there.len();
         Ok(*written == whole)
+    }
+
+    /// So many bytes are published at once.
+    fn piece(&self) -> usize {
+        self.place.capacity / PIECES
+    }
+
+    fn publish(&self) {
+        self.memory.word(self.place.tail).store(self.tail, Ordering::Release);
     }
 
     /// Says whether it waits for room. It is to look for that once more after this: the reader may have made some just before.
@@ -130,7 +146,7 @@ pub(super) struct Reader {
 }
 
 /// So much of the ring, as a part of one, is given back to the writer at once.
-const PIECES: usize = 8;
+const PIECES: usize = 32;
 /// No more is reserved for a body before it comes, whatever its header says.
 const RESERVED: usize = 4 << 20;
 
