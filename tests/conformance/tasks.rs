@@ -98,6 +98,26 @@ every_mode_of_closures! {
         assert_eq!(tasks.map(0..3, |n| n).result().unwrap(), [0, 1, 2]);
     }
 
+    fn a_map_takes_ranges_of_numbers_of_any_kind(mode: ExecutionMode) {
+        let tasks = tasks(mode);
+        assert!(tasks.map(-20_000..=20_000i16, |n| n).result().unwrap().into_iter().eq(-20_000..=20_000));
+        assert!(tasks.map(0..=u8::MAX, |n| n.to_string()).result().unwrap().iter().eq(&(0..=255).map(|n: u8| n.to_string()).collect::<Vec<_>>()));
+        assert!(tasks.map((0..30_000u64).rev(), |n| n + 1).result().unwrap().into_iter().eq((1..=30_000).rev()));
+        assert_eq!(tasks.map(7..7u64, |n| n).result().unwrap(), Vec::<u64>::new());
+        assert_eq!(tasks.map(0..1_000usize, |_| ()).result().unwrap().len(), 1_000);
+    }
+
+    fn what_a_map_that_fails_has_made_is_dropped(mode: ExecutionMode) {
+        let tasks = tasks(mode);
+        let made = Arc::new(());
+        for bad in [0, 7_001, 29_999] {
+            let one = Arc::clone(&made);
+            let call = tasks.map(0..30_000, move |n| { assert!(n != bad, "on purpose"); Arc::clone(&one) });
+            assert!(matches!(call.result(), Err(CallError::Panicked(_))));
+            eventually(|| Arc::strong_count(&made) == 1);
+        }
+    }
+
     fn an_iterator_that_panics_panics_in_the_caller_and_hangs_nothing(mode: ExecutionMode) {
         let tasks = tasks(mode);
         let items = (0..1_000).inspect(|n| assert!(*n < 900, "the iterator"));

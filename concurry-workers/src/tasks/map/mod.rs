@@ -6,11 +6,15 @@
 //! nothing is left to take it ends. So a map never has more threads than the pool has workers, and a worker never waits
 //! for the iterator.
 //!
-//! * `input`: the items that wait, and how large a share is.
-//! * `output`: the results, in order, and the promise.
+//! A range of numbers is put down whole, and no item of it made before a helper does.
+//!
+//! * `input`: the items that wait, and how large a share is. `numbers`: a range.
+//! * `output`: the results, in order, and the promise. `places`: where each is written.
 
 mod input;
+mod numbers;
 mod output;
+mod places;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -18,7 +22,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 use std::time::Duration;
-use std::vec;
 
 use concurry_core::call::{Awaited, Call, CallError, Panicked, channel};
 use concurry_core::sync::lock;
@@ -29,8 +32,10 @@ use super::task::Task;
 use super::{TaskCall, TaskWorker};
 use crate::attempt::Ran;
 use crate::pool::{PoolHandle, Queue};
-use input::Input;
-use output::Output;
+use input::{Input, Items, Share};
+use numbers::Numbers;
+use output::{Output, Results};
+use places::Place;
 
 /// How long the caller goes on alone before it wakes workers: waking one takes as long as many tiny items.
 const BETWEEN_WAKES: Duration = Duration::from_micros(100);
@@ -38,7 +43,7 @@ const BETWEEN_WAKES: Duration = Duration::from_micros(100);
 /// What the caller and the helpers of one map share.
 struct Map<T, U, F> {
     f: F,
-    input: Mutex<Input<T>>,
+    input: Mutex<Input<T, U>>,
     output: Output<U>,
     queue: Weak<Queue<TaskCall>>,
     /// How many helpers are at work.
@@ -65,11 +70,36 @@ where
     let map = Arc::new(Map {
         f,
         input: Mutex::new(Input::new(expected, pool.most_workers())),
-        output: Output::new(promise, expected),
+        output: Output::new(promise),
         queue: pool.weak_queue(),
         at_work: AtomicUsize::new(0),
     });
     let mut caller = Caller(Some(&map.output));
+    let count = match Numbers::of(&mut items) {
+        Some(numbers) => {
+            let (count, items) = (numbers.len(), Items::Numbers(numbers));
+            let helpers = lock(&map.input).offer(0, items, true, true);
+            (0..helpers).for_each(|_| pool.submit(helper(&map)));
+            count
+        }
+        None => put_down_all(pool, items, &map),
+    };
+    map.output.end_at(count);
+    caller.0 = None;
+    drop(caller);
+    // It may be the last to let go of the closure.
+    panics::discard(map);
+    call
+}
+
+/// Puts down what the iterator has, in chunks that grow, as long as anybody waits for the results; how many items that were.
+fn put_down_all<I, U, F>(pool: &PoolHandle<TaskWorker>, mut items: I, map: &Arc<Map<I::Item, U, F>>) -> usize
+where
+    I: Iterator,
+    I::Item: Send + 'static,
+    U: Send + 'static,
+    F: Fn(I::Item) -> U + Send + Sync + 'static,
+{
     let clock = clock::system();
     let mut last_wake = clock.now();
     let (mut count, mut size) = (0, 1);
@@ -79,25 +109,30 @@ where
         let (taken, is_last) = (chunk.len(), chunk.len() < size);
         let now = clock.now();
         let is_time = is_last || now >= last_wake + BETWEEN_WAKES;
+        let chunk = Items::Taken(chunk.into_iter());
         let helpers = lock(&map.input).offer(count, chunk, is_last, is_time);
         count += taken;
         for _ in 0..helpers {
-            pool.submit(TaskCall(Box::new(Helper { map: Some(Arc::clone(&map)) })));
+            pool.submit(helper(map));
             last_wake = now;
         }
         if is_last || !map.is_wanted() {
-            break;
+            return count;
         }
         // Nobody waits for the end of a chunk whose items come slowly.
         let is_slow = now >= start + BETWEEN_WAKES;
         size = if is_slow { (size / 2).max(1) } else { (size * 2).min(input::most_in_chunk::<I::Item>()) };
     }
-    map.output.end_at(count);
-    caller.0 = None;
-    drop(caller);
-    // It may be the last to let go of the closure.
-    panics::discard(map);
-    call
+}
+
+/// A helper, to be submitted.
+fn helper<T, U, F>(map: &Arc<Map<T, U, F>>) -> TaskCall
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    F: Fn(T) -> U + Send + Sync + 'static,
+{
+    TaskCall(Box::new(Helper { map: Some(Arc::clone(map)) }))
 }
 
 /// The caller of a map while it takes the items: an iterator that panics ends the map.
@@ -111,7 +146,7 @@ impl<U> Drop for Caller<'_, U> {
     }
 }
 
-impl<T, U, F: Fn(T) -> U> Map<T, U, F> {
+impl<T: 'static, U, F: Fn(T) -> U> Map<T, U, F> {
     /// Whether there is anyone to give results to, and a pool that goes on.
     fn is_wanted(&self) -> bool {
         if self.queue.upgrade().is_none_or(|queue| queue.is_stopped()) {
@@ -127,8 +162,12 @@ impl<T, U, F: Fn(T) -> U> Map<T, U, F> {
                 return Ran::Returned;
             }
             let share = lock(&self.input).take();
-            let Some((first, items)) = share else { return Ran::Returned };
-            match self.map_chunk(first, items) {
+            let Some(Share { first, items, place }) = share else { return Ran::Returned };
+            let results = match items {
+                Items::Taken(items) => self.map_share(first, items, place),
+                Items::Numbers(numbers) => self.map_share(first, numbers.iter(), place),
+            };
+            match results {
                 Ok(results) => self.output.deliver(first, results),
                 Err(panic) => {
                     self.output.fail(CallError::Panicked(panic));
@@ -139,14 +178,24 @@ impl<T, U, F: Fn(T) -> U> Map<T, U, F> {
         }
     }
 
-    fn map_chunk(&self, first: usize, items: vec::IntoIter<T>) -> Result<Vec<U>, Panicked> {
+    fn map_share(
+        &self,
+        first: usize,
+        items: impl Iterator<Item = T>,
+        place: Option<Place<U>>,
+    ) -> Result<Results<U>, Panicked> {
         let index = Cell::new(first);
         let mapped = |item| {
             let result = (self.f)(item);
             index.set(index.get() + 1);
             result
         };
-        panics::catch(|| items.map(mapped).collect()).map_err(|panic| {
+        let results = items.map(mapped);
+        let map = || match place {
+            Some(place) => Results::Placed(place.fill(results)),
+            None => Results::Apart(results.collect()),
+        };
+        panics::catch(map).map_err(|panic| {
             let message = format!("item {}: {}", index.get(), panic.message());
             Panicked::new(message, panic.location().map(str::to_owned))
         })
