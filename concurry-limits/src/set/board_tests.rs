@@ -1,4 +1,5 @@
-//! Who waits in several sets, at the moment at which another set has granted it and this one has not heard.
+//! What stands in the queue: crowds, and who waits in several sets, at the moment at which another set has granted it and this
+//! one has not heard.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -10,7 +11,7 @@ use super::super::cell::{Branch, Cell};
 use super::super::demand::Demand;
 use super::super::limit_set::{LimitSet, Repr};
 use super::super::queue::Waiter;
-use super::super::{Admission, Engine};
+use super::super::{Admission, Engine, LimitSetBuilder};
 use super::Entered;
 use crate::ResourceLimit;
 
@@ -74,4 +75,25 @@ fn one_who_is_gone_is_not_counted_as_refused() {
     let (set, _held) = one_who_is_gone();
     set.set_capacity("doors", 3).expect("it is above nothing");
     assert_eq!(set.stats().limits[0].refused, 0);
+}
+
+#[test]
+fn a_walk_begins_with_one_of_each_kind_however_many_wait() {
+    let doors = |builder: LimitSetBuilder, key| builder.limit(ResourceLimit::new(key, 1));
+    let builder = ["a", "b", "c"].into_iter().fold(LimitSet::builder(), doors);
+    let set = builder.build().expect("valid limits");
+    let Repr::Local(engine) = &set.repr else { unreachable!("it was built here") };
+    let _held = set.acquire(()).expect("all are free");
+    let kinds: [&[(&str, u64)]; 3] =
+        [&[("b", 0), ("c", 0)], &[("a", 0), ("c", 0)], &[("a", 0), ("b", 1), ("c", 1)]];
+    let crowd = kinds.iter().cycle().take(3_000).map(|kind| {
+        let mut waits = Box::pin(set.acquire_async(*kind));
+        assert!(waits.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())).is_pending());
+        waits
+    });
+    let crowd: Vec<_> = crowd.collect();
+    let heads = |engine: &Engine| engine.act(|board, _, _| board.queue.heads().len());
+    assert_eq!((heads(engine), crowd.len()), (3, 3_000));
+    drop(crowd);
+    assert_eq!(heads(engine), 0);
 }

@@ -9,6 +9,7 @@ mod common;
 mod configuration;
 mod conformance;
 mod control;
+mod crowd;
 mod deadlines;
 mod elsewhere;
 mod extremes;
