@@ -29,6 +29,9 @@ pub(super) struct SlidingWindow {
     log: VecDeque<Entry>,
     /// The running total of everything that has left the window.
     gone: u64,
+    /// How many entries were looked at to see whether they have left.
+    #[cfg(test)]
+    looks: std::cell::Cell<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +43,14 @@ struct Entry {
 
 impl SlidingWindow {
     pub(super) fn new(capacity: u64, window: u64) -> Self {
-        Self { capacity, window, log: VecDeque::new(), gone: 0 }
+        Self {
+            capacity,
+            window,
+            log: VecDeque::new(),
+            gone: 0,
+            #[cfg(test)]
+            looks: std::cell::Cell::default(),
+        }
     }
 
     /// What is in the window up to and with an entry.
@@ -65,6 +75,8 @@ impl SlidingWindow {
     }
 
     fn expiry(&self, entry: Entry) -> Timestamp {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
         entry.at.saturating_add_nanos(u128::from(self.window))
     }
 
@@ -210,6 +222,20 @@ mod tests {
             assert!(dropped <= takes.len());
         }
         assert!(dropped > 2_500, "{dropped}");
+    }
+
+    #[test]
+    fn to_take_looks_at_two_entries_on_average_however_many_are_in_the_window() {
+        let takes: u64 = 200_000;
+        // In bursts that end in a pause: a part of the window leaves, or all of it, or nothing for long.
+        for (burst, pause) in [(takes, 0), (10, 7), (1_000, 300), (5_000, 20_000), (1, 99)] {
+            let mut rate = SlidingWindow::new(u64::MAX, 10_000);
+            for step in 0..takes {
+                rate.take(1, Timestamp::from_nanos(step + step / burst * pause));
+                let looks = u64::try_from(rate.looks.get()).expect("few");
+                assert!((step..=2 * step + 2).contains(&looks), "{looks} looks by {step}, bursts of {burst}");
+            }
+        }
     }
 
     #[test]
