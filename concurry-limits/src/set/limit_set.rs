@@ -286,3 +286,35 @@ impl fmt::Debug for LimitSet {
         f.debug_struct("LimitSet").field("place", &place).field("keys", &keys).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Such a set has nothing to lock.
+    fn has_no_engine(set: &LimitSet) -> bool {
+        matches!(set.repr, Repr::Empty(_))
+    }
+
+    #[test]
+    fn a_set_without_limits_has_no_engine_however_it_is_made() {
+        let builders: [fn(LimitSetBuilder) -> LimitSetBuilder; 5] = [
+            |builder| builder,
+            |builder| builder.config(serde_json::json!({"region": "eu"})),
+            LimitSetBuilder::lenient,
+            LimitSetBuilder::private,
+            |builder| builder.config(serde_json::json!(1)).clock(clock::system()).lenient().private(),
+        ];
+        let built = builders.map(|with| with(LimitSet::builder()).build().expect("nothing can be wrong"));
+        let read = ["{}", r#"{"limits": [], "config": 1, "lenient": true, "private": true}"#];
+        let read = read.map(|text| serde_json::from_str(text).expect("nothing can be wrong"));
+        for set in built.into_iter().chain(read).chain([LimitSet::empty(), LimitSet::default()]) {
+            assert!(
+                has_no_engine(&set) && has_no_engine(&set.clone()) && has_no_engine(&set.fresh()),
+                "{set:?}"
+            );
+        }
+        let door = LimitSet::builder().limit(crate::ResourceLimit::new("door", 1)).build();
+        assert!(!has_no_engine(&door.expect("a valid limit")));
+    }
+}
