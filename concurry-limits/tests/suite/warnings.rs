@@ -1,18 +1,28 @@
 //! What is logged, and what is not.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use concurry_limits::{
     Feedback, KeyedLimits, LimitSet, PreparedAcquisition, RateLimit, ResourceLimit, Window,
 };
+use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Counts warnings.
+/// The texts of warnings.
 #[derive(Clone, Default)]
-struct Warnings(Arc<AtomicUsize>);
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+/// The fields of an event as text.
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0 = format!("{}{}={value:?} ", self.0, field.name());
+    }
+}
 
 impl Subscriber for Warnings {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -29,7 +39,9 @@ impl Subscriber for Warnings {
 
     fn event(&self, event: &Event<'_>) {
         if *event.metadata().level() == Level::WARN {
-            self.0.fetch_add(1, Ordering::SeqCst);
+            let mut text = Text(String::new());
+            event.record(&mut text);
+            self.0.lock().expect("no panic").push(text.0);
         }
     }
 
@@ -38,10 +50,14 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &Id) {}
 }
 
-fn warnings_of(act: impl FnOnce()) -> usize {
+fn texts_of(act: impl FnOnce()) -> Vec<String> {
     let warnings = Warnings::default();
     tracing::subscriber::with_default(warnings.clone(), act);
-    warnings.0.load(Ordering::SeqCst)
+    std::mem::take(&mut *warnings.0.lock().expect("no panic"))
+}
+
+fn warnings_of(act: impl FnOnce()) -> usize {
+    texts_of(act).len()
 }
 
 fn tokens() -> LimitSet {
@@ -51,6 +67,31 @@ fn tokens() -> LimitSet {
 #[test]
 fn a_drop_without_a_needed_update_warns_once() {
     assert_eq!(warnings_of(|| drop(tokens().acquire([("tokens", 5)]).unwrap())), 1);
+}
+
+#[test]
+fn the_warning_of_a_drop_names_what_was_not_told_and_nothing_else() {
+    let rate = |key| RateLimit::new(key, 1_000, Window::MINUTE);
+    let builder = LimitSet::builder().limit(rate("tokens")).limit(rate("images")).limit(rate("pages"));
+    let set = builder.limit(ResourceLimit::new("doors", 9)).build().unwrap();
+    let request = [("tokens", 5), ("images", 5), ("pages", 5)];
+    let prepared = set.prepare(request).unwrap();
+    let texts = texts_of(|| {
+        set.acquire(request).unwrap().update([("images", 5)]).unwrap();
+        prepared.acquire().unwrap().update([("images", 5)]).unwrap();
+    });
+    assert_eq!(texts.len(), 2);
+    for text in texts {
+        assert!(text.contains(r#"keys=["tokens", "pages"]"#), "{text}");
+        assert!(text.contains("without an update of their usage"), "{text}");
+    }
+}
+
+#[test]
+fn the_warning_of_a_lenient_set_names_the_key() {
+    let set = LimitSet::builder().limit(ResourceLimit::new("doors", 9)).lenient().build().unwrap();
+    let texts = texts_of(|| drop(set.acquire([("walls", 1)]).unwrap()));
+    assert!(matches!(&texts[..], [text] if text.contains("walls")), "{texts:?}");
 }
 
 #[test]
