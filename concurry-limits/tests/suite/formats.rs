@@ -73,15 +73,15 @@ sets:
       - {kind: ResourceLimit, key: connections, capacity: 8}
 ";
 
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(crate) fn json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-fn toml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(crate) fn toml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| error.to_string())
 }
 
-fn yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(crate) fn yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_saphyr::from_str(text).map_err(|error| error.to_string())
 }
 
@@ -242,4 +242,90 @@ fn broken_text_is_told_with_its_place() {
 fn the_list_of_limits_must_be_a_list() {
     let error = json::<LimitSet>(r#"{"limits": 3}"#).unwrap_err();
     assert!(error.contains("expected `limits` to be a list of limits, each with its `kind`"), "{error}");
+}
+
+const BLOCKS: &str = r#"
+[[limits]]
+kind = "ResourceLimit"
+key = "doors"
+capacity = 1
+
+[[limits]]
+kind = "RateLimit"
+key = "tokens"
+capacity = 10_000
+window = "minute"
+"#;
+
+#[test]
+fn a_mistake_in_a_block_of_toml_is_told_where_that_block_begins() {
+    toml::<LimitSet>(BLOCKS).unwrap();
+    for (from, to, place, part) in [
+        ("10_000", "0", "line 7, column 1", "limit `tokens` has a capacity of 0"),
+        ("\"minute\"", "\"fortnight\"", "line 7, column 1", "`fortnight` is no window"),
+        ("\"tokens\"", "\"doors\"", "line 7, column 1", "two limits have the key `doors`"),
+        ("window", "windows", "line 7, column 1", "unknown field `windows`"),
+        ("\"RateLimit\"", "\"DoorLimit\"", "line 8, column 8", "unknown variant `DoorLimit`"),
+        ("capacity = 1\n", "capacity = -1\n", "line 2, column 1", "a whole number of at least 1"),
+    ] {
+        let error = toml::<LimitSet>(&BLOCKS.replace(from, to)).unwrap_err();
+        assert!(error.contains(place) && error.contains(part), "no `{place}` or no `{part}` in:\n{error}");
+    }
+}
+
+#[test]
+fn a_mistake_within_a_pool_is_told_with_its_place() {
+    for (in_toml, in_yaml, part) in [
+        // In the first set, in a block.
+        (
+            ("capacity = 500", "capacity = 0", "line 7, column 1"),
+            ("capacity: 500", "capacity: 0", "line 6 column 9"),
+            "limit `call_count` has a capacity of 0",
+        ),
+        (
+            ("\"90s\"", "\"fortnight\"", "line 12, column 1"),
+            ("90s", "fortnight", "line 9 column 9"),
+            "`fortnight` is no window",
+        ),
+        (
+            ("overrun = ", "colour = ", "line 12, column 1"),
+            ("overrun: ", "colour: ", "line 9 column 9"),
+            "unknown field `colour`",
+        ),
+        // In the second, in a line.
+        (
+            ("8_000", "0", "line 23, column 5"),
+            ("8000", "0", "line 17 column 9"),
+            "limit `tokens` has a capacity of 0",
+        ),
+        (
+            ("\"connections\"", "\"tokens\"", "line 24, column 5"),
+            ("connections", "tokens", "line 18 column 9"),
+            "two limits have the key `tokens`",
+        ),
+        (
+            ("\"ResourceLimit\"", "\"DoorLimit\"", "line 24, column 14"),
+            ("ResourceLimit", "DoorLimit", "line 18 column 10"),
+            "unknown variant `DoorLimit`",
+        ),
+        // Beside them.
+        (
+            ("\"earliest_available\"", "\"best\"", "line 2, column 13"),
+            ("earliest_available", "best", "line 2 column 12"),
+            "`best` is no way to pick a limit set",
+        ),
+    ] {
+        let (from, to, toml_place) = in_toml;
+        let error = toml::<LimitPool>(&TOML.replace(from, to)).unwrap_err();
+        assert!(
+            error.contains(toml_place) && error.contains(part),
+            "no `{toml_place}` or `{part}` in:\n{error}"
+        );
+        let (from, to, yaml_place) = in_yaml;
+        let error = yaml::<LimitPool>(&YAML.replace(from, to)).unwrap_err();
+        assert!(
+            error.contains(yaml_place) && error.contains(part),
+            "no `{yaml_place}` or `{part}` in:\n{error}"
+        );
+    }
 }

@@ -16,6 +16,7 @@ mod extremes;
 mod fairness;
 mod feedback;
 mod formats;
+mod formats_own;
 mod header_names;
 mod headers;
 mod keyed;
