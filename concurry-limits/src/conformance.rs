@@ -18,7 +18,9 @@ const STEPS: usize = 120;
 /// * `check` changes nothing: asked twice it says the same, and in between nothing is used.
 /// * [`NotBefore`](Verdict::NotBefore) is exact: refused one nanosecond before that instant, admitted at it.
 /// * `take` and then `undo` leave no more in use than before; a take never lessens what is in use.
-/// * Within the capacity nothing is in use beyond it, unless a usage made a debt.
+/// * Within the capacity nothing is in use beyond it, unless a usage made a debt or the capacity fell below what was in use.
+/// * [`set_capacity`](LimitState::set_capacity) leaves in use what is in use; from then on the rest goes by the new capacity.
+/// * Where a usage may be above the request, what is above it is charged.
 /// * Where nothing is held, it does not wait for a release.
 /// * Where it says that it [spends when taken](LimitState::spends_when_taken), a settle of all changes nothing.
 /// * Where it says that it does not [go by time](LimitState::goes_by_time), time frees nothing.
@@ -90,6 +92,12 @@ struct History<'a> {
     limit: &'a dyn Limit,
     state: Box<dyn LimitState>,
     now: Timestamp,
+    /// The one that was set last.
+    capacity: u64,
+    /// Of that, or what was in use when it was lowered and still is.
+    most: u64,
+    /// Whether the capacity changes at all in this history.
+    is_steered: bool,
     held: Vec<u64>,
     indebted: bool,
     random: Random,
@@ -99,8 +107,9 @@ struct History<'a> {
 impl<'a> History<'a> {
     fn new(limit: &'a dyn Limit, seed: u64) -> Self {
         let now = Timestamp::from_nanos(seed * 1_000_003);
-        let (state, random) = (limit.state(now), Random(seed));
-        Self { limit, state, now, held: Vec::new(), indebted: false, random, told: Vec::new() }
+        let (state, capacity, is_steered) = (limit.state(now), limit.capacity(), seed % 2 == 1);
+        let (held, told, random) = (Vec::new(), Vec::new(), Random(seed));
+        Self { limit, state, now, capacity, most: capacity, is_steered, held, indebted: false, random, told }
     }
 
     fn holds(&self, holds: bool, rule: &str) {
@@ -108,19 +117,19 @@ impl<'a> History<'a> {
     }
 
     fn step(&mut self) {
-        match self.random.below(8) {
+        match self.random.below(if self.is_steered { 9 } else { 8 }) {
             0 => self.wait(),
             1 | 2 => self.settle(),
             3 => self.try_and_undo(),
             4 => self.pack(),
+            8 => self.set_capacity(),
             _ => self.acquire(),
         }
         self.look();
     }
 
     fn amount(&mut self) -> u64 {
-        let capacity = self.limit.capacity();
-        if self.random.below(4) == 0 { capacity } else { 1 + self.random.below(capacity) }
+        if self.random.below(4) == 0 { self.capacity } else { 1 + self.random.below(self.capacity) }
     }
 
     fn wait(&mut self) {
@@ -136,10 +145,14 @@ impl<'a> History<'a> {
     /// What is in use is within bounds, and pristine is like new.
     fn look(&mut self) {
         let in_use = self.state.in_use(self.now);
-        self.holds(self.indebted || in_use <= self.limit.capacity(), "more is in use than the capacity");
+        self.holds(self.indebted || in_use <= self.most, "more is in use than the capacity");
+        self.most = self.capacity.max(in_use);
         if self.held.is_empty() && self.state.is_pristine(self.now) {
             let mut new = self.limit.state(self.now);
-            let (now, capacity) = (self.now, self.limit.capacity());
+            let (now, capacity) = (self.now, self.capacity);
+            if capacity != self.limit.capacity() {
+                new.set_capacity(capacity, now);
+            }
             let same =
                 [1, capacity].iter().all(|amount| self.state.check(*amount, now) == new.check(*amount, now));
             self.holds(same, "it says that it is as good as new, and is not");
@@ -210,6 +223,31 @@ impl<'a> History<'a> {
         }
     }
 
+    fn set_capacity(&mut self) {
+        let (first, amount) = (self.limit.capacity(), self.amount());
+        let before = match self.check(amount) {
+            // What time has freed by then was freed by the old capacity, though nobody has looked since.
+            Verdict::NotBefore(at) if at < Timestamp::MAX && self.random.below(2) == 0 => {
+                self.now = at;
+                self.told.push(format!("wait until {at:?}"));
+                None
+            }
+            _ => Some(self.state.in_use(self.now)),
+        };
+        let left = self.capacity - amount;
+        self.capacity = match self.random.below(3) {
+            0 => first,
+            1 => 1 + self.random.below(first),
+            _ => first.saturating_add(self.random.below(first)),
+        };
+        self.told.push(format!("set the capacity to {}", self.capacity));
+        self.state.set_capacity(self.capacity, self.now);
+        let after = self.state.in_use(self.now);
+        let stays = before.map_or(after <= left, |before| after == before);
+        self.holds(stays, "a change of the capacity changed what is in use");
+        self.most = self.capacity.max(after);
+    }
+
     fn settle(&mut self) {
         let Some(requested) = self.held.pop() else { return };
         let used = match (self.limit.usage_rule(), self.random.below(3)) {
@@ -221,12 +259,12 @@ impl<'a> History<'a> {
         };
         self.indebted |= used > requested;
         self.told.push(format!("settle {used} of {requested}"));
-        let refused = (!self.state.refunds()).then(|| self.state.check(self.limit.capacity(), self.now));
+        let refused = (!self.state.refunds()).then(|| self.state.check(self.capacity, self.now));
         let before = self.state.in_use(self.now);
         self.state.settle(requested, used, self.now);
         let after = self.state.in_use(self.now);
         if let Some(Verdict::NotBefore(at)) = refused {
-            let verdict = self.state.check(self.limit.capacity(), self.now);
+            let verdict = self.state.check(self.capacity, self.now);
             let kept = matches!(verdict, Verdict::NotBefore(later) if later >= at);
             self.holds(kept, "it does not refund, and a settle made an admission earlier");
         }
@@ -234,18 +272,23 @@ impl<'a> History<'a> {
             self.holds(before == after, "it spends when taken, and a settle of all changed something");
         }
         self.holds(used > requested || after <= before, "a settle of what was taken used more");
+        if let Some(excess) = used.checked_sub(requested).filter(|excess| *excess > 0) {
+            let charged = after == before.saturating_add(excess);
+            self.holds(charged, "what was used above the request was not charged");
+        }
     }
 
     /// Goes on with a state that was packed.
     fn pack(&mut self) {
-        if !self.held.is_empty() {
+        // It is unpacked by a new state, which has the capacity of the limit.
+        if !self.held.is_empty() || self.capacity != self.limit.capacity() {
             return;
         }
         let Some(packed) = self.state.pack(self.now) else { return };
         self.told.push("pack".to_owned());
         let mut again = self.limit.state(self.now);
         again.unpack(packed, self.now);
-        let (now, capacity) = (self.now, self.limit.capacity());
+        let (now, capacity) = (self.now, self.capacity);
         let same = self.state.in_use(now) == again.in_use(now)
             && [1, capacity].iter().all(|amount| self.state.check(*amount, now) == again.check(*amount, now));
         self.holds(same, "what was packed and unpacked answers otherwise");
@@ -257,7 +300,7 @@ impl<'a> History<'a> {
         while !self.held.is_empty() {
             self.settle();
         }
-        let verdict = self.check(self.limit.capacity());
+        let verdict = self.check(self.capacity);
         self.holds(verdict != Verdict::OnRelease, "it waits for a release where nothing is held");
     }
 }
