@@ -13,18 +13,25 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
 use super::LimitSet;
-use crate::{CallLimit, RateLimitAlgorithm, ResourceLimit, Window};
+use crate::{CallLimit, LimitPool, LimitPoolBalancing, RateLimitAlgorithm, ResourceLimit, Window};
 
 /// Runs a model; three switches by force in each run find what there is to be found here, and end in seconds.
 fn model(run: impl Fn() + Send + Sync + 'static) {
+    model_of_switches(3, run);
+}
+
+fn model_of_switches(by_force: usize, run: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
+    model.preemption_bound = Some(by_force);
     model.check(run);
 }
 
 /// One door, past the lock.
 fn door() -> LimitSet {
-    let clock = Arc::new(ManualClock::new());
+    door_by(Arc::new(ManualClock::new()))
+}
+
+fn door_by(clock: Arc<ManualClock>) -> LimitSet {
     LimitSet::builder().clock(clock).limit(ResourceLimit::new("door", 1)).build().unwrap()
 }
 
@@ -179,5 +186,26 @@ fn who_gives_up_keeps_nothing_and_holds_nobody_up() {
         quitter.join().unwrap();
         next.join().unwrap();
         assert_all_is_back(&set);
+    });
+}
+
+#[test]
+fn who_waits_in_two_sets_is_granted_by_one_of_them() {
+    // With two sets and three threads, a third switch takes half a minute.
+    model_of_switches(2, || {
+        let clock = Arc::new(ManualClock::new());
+        let sets = [(); 2].map(|()| door_by(Arc::clone(&clock)));
+        let pool = LimitPool::new(sets.clone()).load_balancing(LimitPoolBalancing::EarliestAvailable);
+        let both = sets.each_ref().map(|set| set.try_acquire(()).expect("the door is free"));
+        // Both are given back while it lines up, in either order, or at one moment.
+        let others = both.map(|held| thread::spawn(move || drop(held)));
+        let granted = block_on(pool.acquire_async(())).expect("both are free in the end");
+        others.into_iter().for_each(|other| other.join().unwrap());
+        let in_use = |set: &LimitSet| set.stats().limits[0].in_use;
+        assert_eq!((in_use(&sets[granted.set_index()]), sets.iter().map(in_use).sum::<u64>()), (1, 1));
+        drop(granted);
+        assert_eq!(sets.iter().map(|set| set.stats().limits[0].admitted).sum::<u64>(), 3);
+        assert_eq!(pool.stats().sets.iter().map(|pooled| pooled.picks).sum::<u64>(), 1);
+        sets.iter().for_each(assert_all_is_back);
     });
 }
