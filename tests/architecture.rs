@@ -23,6 +23,23 @@ const FENCED: [&str; 5] = [
     "concurry-workers/src/tasks/map/places.rs",
 ];
 
+/// What reads the wall clock, or begins to.
+const WALL_CLOCK: [&str; 6] = [
+    "SystemTime::now",
+    "UNIX_EPOCH",
+    "UtcDateTime::now",
+    "OffsetDateTime::now",
+    "Realtime",
+    "CLOCK_REALTIME",
+];
+
+/// The only lines that may name one of these: the time is an argument of what they stand in, and all that is asked of it is how
+/// long it has been since 1970, which is how headers tell when a quota is full again.
+const OF_HEADERS: [(&str, &str); 1] = [(
+    "concurry-limits/src/feedback/time.rs",
+    "now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()",
+)];
+
 const MOST_LINES: usize = 400;
 
 fn root() -> &'static Path {
@@ -102,6 +119,22 @@ fn unsafe_stands_behind_a_fence_and_has_a_reason() {
             assert!(text.matches("SAFETY:").count() >= blocks, "{}: a reason a block", path.display());
         }
     }
+}
+
+#[test]
+fn nothing_reads_the_wall_clock_so_it_may_step() {
+    let mut allowed = Vec::new();
+    for path in sources() {
+        let text = read(&path);
+        let code = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        for line in code.filter(|line| WALL_CLOCK.iter().any(|clock| line.contains(clock))) {
+            let is_of_headers =
+                |(file, of_headers): &(&str, &str)| Path::new(file) == path && *of_headers == line;
+            assert!(OF_HEADERS.iter().any(is_of_headers), "{}: {line}", path.display());
+            allowed.push(path.clone());
+        }
+    }
+    assert_eq!(allowed.len(), OF_HEADERS.len(), "the exceptions are those that there are: {allowed:?}");
 }
 
 #[test]
