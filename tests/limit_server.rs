@@ -221,14 +221,19 @@ impl Porter {
 #[test]
 fn a_client_without_the_token_is_sent_away() {
     let set = doors(1);
-    let server = LimitServer::bind("127.0.0.1:0", TOKEN, &set).unwrap();
-    for wrong in ["", "another secret of this test", "a secret of this tesT"] {
-        let error = LimitSet::connect(server.address(), wrong).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
-        assert!(error.to_string().contains("the token is wrong"), "{error}");
+    for address in addresses("without-the-token") {
+        let server = LimitServer::bind(address, TOKEN, &set).unwrap();
+        for wrong in ["", "another secret of this test", "a secret of this tesT"] {
+            let error = LimitSet::connect(server.address(), wrong).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+            assert!(error.to_string().contains("the token is wrong"), "{error}");
+        }
+        eventually(|| server.clients() == 0);
     }
-    assert_eq!(LimitServer::bind("127.0.0.1:0", "", &set).unwrap_err().kind(), ErrorKind::InvalidInput);
-    eventually(|| server.clients() == 0);
+    for address in addresses("without-a-token") {
+        assert_eq!(LimitServer::bind(address, "", &set).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert!(!socket("without-a-token").exists(), "nothing is left behind");
 }
 
 #[test]
