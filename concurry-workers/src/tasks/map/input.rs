@@ -10,10 +10,10 @@ use super::places::Place;
 /// end at about the same time whatever an item costs (guided self-scheduling; Polychronopoulos and Kuck, 1987).
 const PARTS: usize = 4;
 
-/// A chunk has at most so many bytes of items, or of results, so that it stays in the cache of the core that works on it.
+/// A chunk has at most so many bytes of items, so that it stays in the cache of the core that works on it.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// How many items of type `T` the caller puts down at once, and a worker with results of that type takes at once, at most.
+/// How many items of type `T` the caller puts down at once, at most.
 pub(super) fn most_in_chunk<T>() -> usize {
     (CHUNK_BYTES / size_of::<T>().max(1)).clamp(1, 8 * 1024)
 }
@@ -93,11 +93,10 @@ impl<T: 'static, U> Input<T, U> {
         wanted
     }
 
-    /// A share of what waits. None is left when it says so, and the helper ends.
-    pub(super) fn take(&mut self) -> Option<Share<T, U>> {
+    /// A share of what waits, of so many items at most. None is left when it says so, and the helper ends.
+    pub(super) fn take(&mut self, most: usize) -> Option<Share<T, U>> {
         let left = self.waiting.saturating_add(self.expected);
-        let most = most_in_chunk::<T>().min(most_in_chunk::<U>());
-        let share = (left / (PARTS * self.workers)).clamp(1, most);
+        let share = (left / (PARTS * self.workers)).clamp(1, most.max(1));
         let Some((first, items)) = self.chunks.front_mut() else {
             self.leave();
             return None;
@@ -153,12 +152,12 @@ mod tests {
 
     /// The shares that are taken, each with room for its results.
     fn shared<T: 'static>(input: &mut Input<T, u8>) -> impl Iterator<Item = (usize, Vec<T>)> {
-        std::iter::from_fn(|| input.take()).map(|Share { first, items, place }| {
+        std::iter::from_fn(|| input.take(usize::MAX)).map(|Share { first, items, place }| {
             let count = items.len();
             assert!(place.is_none_or(|mut place| place.shorten(usize::MAX) == count));
             let items = match items {
                 Items::Taken(items) => items.collect(),
-                Items::Numbers(numbers) => numbers.iter().collect(),
+                Items::Numbers(numbers) => numbers.into_iter().collect(),
             };
             (first, items)
         })
@@ -190,7 +189,7 @@ mod tests {
         assert_eq!(input.offer(2, one('c'), false, true), 1);
         assert_eq!(input.offer(3, one('d'), true, true), 0, "no more than there are workers");
         assert_eq!(shared(&mut input).flat_map(|(_, items)| items).collect::<String>(), "abcd");
-        assert!(input.take().is_none(), "the second helper ends as well");
+        assert!(input.take(1).is_none(), "the second helper ends as well");
         assert_eq!(input.helpers, 0);
     }
 
@@ -209,11 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn of_more_than_fits_a_cache_a_share_is_a_part() {
+    fn a_share_is_no_larger_than_it_may_be() {
         let mut input = Input::<u64, u8>::new(10_000_000, 2);
         let numbers = Numbers::of(&mut (0..10_000_000u64)).unwrap();
         assert_eq!(input.offer(0, Items::Numbers(numbers), true, true), 2);
-        assert_eq!(input.take().map(|share| share.items.len()), Some(8 * 1024));
+        assert_eq!(input.take(5_000).map(|share| (share.first, share.items.len())), Some((0, 5_000)));
+        assert_eq!(input.take(0).map(|share| (share.first, share.items.len())), Some((5_000, 1)));
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod tests {
         // More than were promised.
         let mut input = Input::<char, u8>::new(3, 1);
         input.offer(0, taken("abcde".chars()), true, true);
-        let shares = std::iter::from_fn(|| input.take());
+        let shares = std::iter::from_fn(|| input.take(9));
         assert_eq!(
             shares.map(|share| share.place.is_some()).collect::<Vec<_>>(),
             [true, true, true, false, false]

@@ -40,6 +40,12 @@ use places::Place;
 /// How long the caller goes on alone before it wakes workers: waking one takes as long as many tiny items.
 const BETWEEN_WAKES: Duration = Duration::from_micros(100);
 
+/// A share takes about so long: one that is much shorter costs more to take than it is worth, and after a longer one it may be late
+/// that a worker sees that nobody waits any more.
+const SHARE: Duration = Duration::from_micros(200);
+/// The most items of the first share of each helper.
+const FIRST_SHARE: usize = 1_024;
+
 /// What the caller and the helpers of one map share.
 struct Map<T, U, F> {
     f: F,
@@ -156,16 +162,18 @@ impl<T: 'static, U, F: Fn(T) -> U> Map<T, U, F> {
     }
 
     fn work(&self) -> Ran {
+        let clock = clock::system();
+        let (mut most, mut since) = (FIRST_SHARE, clock.now());
         loop {
             if !self.is_wanted() {
                 lock(&self.input).leave();
                 return Ran::Returned;
             }
-            let share = lock(&self.input).take();
+            let share = lock(&self.input).take(most);
             let Some(Share { first, items, place }) = share else { return Ran::Returned };
             let results = match items {
                 Items::Taken(items) => self.map_share(first, items, place),
-                Items::Numbers(numbers) => self.map_share(first, numbers.iter(), place),
+                Items::Numbers(numbers) => self.map_share(first, numbers.into_iter(), place),
             };
             match results {
                 Ok(results) => self.output.deliver(first, results),
@@ -175,6 +183,13 @@ impl<T: 'static, U, F: Fn(T) -> U> Map<T, U, F> {
                     return Ran::Panicked;
                 }
             }
+            let now = clock.now();
+            most = match now - since {
+                time if time < SHARE / 2 => most.saturating_mul(2),
+                time if time > SHARE * 2 => (most / 2).max(1),
+                _ => most,
+            };
+            since = now;
         }
     }
 
@@ -184,21 +199,35 @@ impl<T: 'static, U, F: Fn(T) -> U> Map<T, U, F> {
         items: impl Iterator<Item = T>,
         place: Option<Place<U>>,
     ) -> Result<Results<U>, Panicked> {
-        let index = Cell::new(first);
-        let mapped = |item| {
-            let result = (self.f)(item);
-            index.set(index.get() + 1);
-            result
-        };
-        let results = items.map(mapped);
-        let map = || match place {
-            Some(place) => Results::Placed(place.fill(results)),
-            None => Results::Apart(results.collect()),
+        let failed = Cell::new(first);
+        let map = || {
+            let mut at = At { failed: &failed, index: first };
+            let results = items.map(|item| {
+                let result = (self.f)(item);
+                at.index += 1;
+                result
+            });
+            match place {
+                Some(place) => Results::Placed(place.fill(results)),
+                None => Results::Apart(results.collect()),
+            }
         };
         panics::catch(map).map_err(|panic| {
-            let message = format!("item {}: {}", index.get(), panic.message());
+            let message = format!("item {}: {}", failed.get(), panic.message());
             Panicked::new(message, panic.location().map(str::to_owned))
         })
+    }
+}
+
+/// Which item a share is at. That is told when it ends, in whatever way: so it needs not be written down with each item.
+struct At<'a> {
+    failed: &'a Cell<usize>,
+    index: usize,
+}
+
+impl Drop for At<'_> {
+    fn drop(&mut self) {
+        self.failed.set(self.index);
     }
 }
 

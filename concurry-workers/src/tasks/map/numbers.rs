@@ -74,22 +74,23 @@ impl<T: 'static> Numbers<T> {
     /// Takes so many off the beginning, as many as there are at most.
     pub(super) fn split(&mut self, count: usize) -> Self {
         let count = count.min(self.count);
-        let mut front = Self { first: self.at(count), count };
+        let mut front = Self { first: at(&self.first, count), count };
         std::mem::swap(&mut self.first, &mut front.first);
         self.count -= count;
         front
     }
 
     /// All of them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = T> {
-        (0..self.count).map(|steps| self.at(steps))
+    pub(super) fn into_iter(self) -> impl Iterator<Item = T> {
+        (0..self.count).map(move |steps| at(&self.first, steps))
     }
+}
 
-    #[inline]
-    fn at(&self, steps: usize) -> T {
-        let Some(number) = after(&self.first, steps) else { unreachable!("it is a number") };
-        number
-    }
+/// As [`after`], for what is a number.
+#[inline]
+fn at<T: 'static>(first: &T, steps: usize) -> T {
+    let Some(number) = after(first, steps) else { unreachable!("it is a number") };
+    number
 }
 
 #[cfg(test)]
@@ -100,7 +101,7 @@ mod tests {
     where
         I::Item: 'static,
     {
-        Numbers::of(&mut items.into_iter()).map(|numbers| numbers.iter().collect())
+        Numbers::of(&mut items.into_iter()).map(|numbers| numbers.into_iter().collect())
     }
 
     #[test]
@@ -131,6 +132,13 @@ mod tests {
         let (front, none, middle) = (rest.split(4), rest.split(0), rest.split(3));
         let back = rest.split(99);
         assert_eq!((front.len(), none.len(), middle.len(), back.len(), rest.len()), (4, 0, 3, 3, 0));
-        assert!(front.iter().chain(none.iter()).chain(middle.iter()).chain(back.iter()).eq(-3..=6));
+        assert!(
+            front
+                .into_iter()
+                .chain(none.into_iter())
+                .chain(middle.into_iter())
+                .chain(back.into_iter())
+                .eq(-3..=6)
+        );
     }
 }

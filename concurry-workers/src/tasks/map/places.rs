@@ -79,11 +79,12 @@ impl<U> Place<U> {
     pub(super) fn fill(self, results: impl Iterator<Item = U>) -> Filled<U> {
         let Self { room, start, length } = self;
         // When `results` panics, what was written is dropped with this.
+        let base = room.base;
         let mut filled = Filled { room, start, length: 0 };
         for result in results.take(length) {
             // SAFETY: the place lies within the room, since `length` limits how many there are; it belonged to `self`, so nobody has
             // written it and nobody else reaches it.
-            unsafe { filled.room.base.add(start + filled.length).write(result) };
+            unsafe { base.add(start + filled.length).write(result) };
             filled.length += 1;
         }
         filled
