@@ -1,7 +1,7 @@
-//! `cargo bench --bench limits`: see `launch`.
+//! `cargo bench --bench limits`: what an acquire costs, and how exactly who waits is admitted. See `launch`.
 
 mod launch;
 
 fn main() -> std::process::ExitCode {
-    launch::launch("limits")
+    launch::launch(&["limits", "waits"])
 }

@@ -3,5 +3,5 @@
 mod launch;
 
 fn main() -> std::process::ExitCode {
-    launch::launch("processes")
+    launch::launch(&["processes"])
 }

@@ -3,5 +3,5 @@
 mod launch;
 
 fn main() -> std::process::ExitCode {
-    launch::launch("tasks")
+    launch::launch(&["tasks"])
 }

@@ -3,12 +3,17 @@
 
 use std::process::{Command, ExitCode};
 
-/// Runs the binary of this name there.
-pub(crate) fn launch(binary: &str) -> ExitCode {
+/// Runs the binaries of these names there, one after the other.
+pub(crate) fn launch(binaries: &[&str]) -> ExitCode {
     // Under `cargo test --benches` there is nothing to prove: this measures.
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
+    let ends = binaries.iter().map(|binary| run(binary));
+    ends.fold(ExitCode::SUCCESS, |all, end| if end == ExitCode::SUCCESS { all } else { end })
+}
+
+fn run(binary: &str) -> ExitCode {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/Cargo.toml");
     let status = Command::new(cargo)

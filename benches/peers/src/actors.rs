@@ -105,7 +105,12 @@ pub mod ractor_actor {
             Ok(0)
         }
 
-        async fn handle(&self, _: ActorRef<Add>, message: Add, sum: &mut u64) -> Result<(), ActorProcessingErr> {
+        async fn handle(
+            &self,
+            _: ActorRef<Add>,
+            message: Add,
+            sum: &mut u64,
+        ) -> Result<(), ActorProcessingErr> {
             *sum = sum.wrapping_add(message.0);
             drop(message.1.send(*sum));
             Ok(())

@@ -2,7 +2,7 @@
 
 use concurry::prelude::*;
 use concurry_peers::actors::{self, IN_FLIGHT};
-use concurry_peers::{batch, group, repeat};
+use concurry_peers::{batch, group, repeat, resident};
 
 /// Does next to nothing, so that what is left is the call.
 #[worker]
@@ -136,7 +136,8 @@ fn main() {
 fn not_used() {
     const COUNT: u32 = 100_000;
     for mode in [ExecutionMode::Sync, ExecutionMode::Thread] {
-        let limits = || LimitSet::builder().limit(ResourceLimit::new("tokens", 1_000)).build().expect("it is valid");
+        let limits =
+            || LimitSet::builder().limit(ResourceLimit::new("tokens", 1_000)).build().expect("it is valid");
         let bare = Adder::options(mode, (), 1).init().expect("it starts");
         let able = Able::options(mode, limits(), 1).init().expect("it starts");
         let bare = |count: u32| {
@@ -192,7 +193,9 @@ fn in_flight(thread: &AdderHandle) {
             batch("ractor", COUNT, |count| actors::on(&runtime, actors::ractor_actor::call(count))),
             batch("xtra", COUNT, |count| actors::on(&runtime, actors::xtra_actor::call(count))),
             batch("actix, one thread for all", COUNT, actors::actix_actor::call),
-            batch("tokio mpsc + oneshot, by hand", COUNT, |count| actors::on(&runtime, actors::by_hand::call(count))),
+            batch("tokio mpsc + oneshot, by hand", COUNT, |count| {
+                actors::on(&runtime, actors::by_hand::call(count))
+            }),
             batch("concurry: Async, `&self async`", COUNT, shared),
             batch("concurry: Thread, submit_all", COUNT, ordered),
         ],
@@ -215,11 +218,4 @@ fn many_workers() {
     let pool = Adder::options(ExecutionMode::Async, (), WORKERS as usize).init().expect("they start");
     println!("  memory: {} bytes a worker", resident().saturating_sub(before) / u64::from(WORKERS));
     drop(pool);
-}
-
-/// The memory of this process that is in use, in bytes; 0 where the system does not tell.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or_default() * 1_024
 }

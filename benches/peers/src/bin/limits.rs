@@ -1,12 +1,16 @@
-//! Acquire and release of each kind of limit, alone, contended, in full windows and a tenant each, beside governor and tokio's
-//! semaphore.
+//! Acquire and release of each kind of limit, alone, contended, in full windows, in front of a crowd and a tenant each, beside
+//! governor and tokio's semaphore; and what a waiter and an idle tenant take.
 
+use std::collections::VecDeque;
+use std::future::Future;
 use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use concurry::KeyedLimits;
 use concurry::prelude::*;
-use concurry_peers::{batch, group, repeat};
+use concurry::{Acquire, KeyedLimits};
+use concurry_peers::{batch, group, repeat, resident};
 use governor::{Quota, RateLimiter};
 
 const COUNT: u32 = 200_000;
@@ -27,6 +31,10 @@ fn acquire_and_tell(set: &LimitSet, key: &str) {
 }
 
 fn main() {
+    // First, while nothing was freed that could be used again.
+    if std::env::args().skip(1).all(|argument| argument.starts_with("--")) {
+        memory();
+    }
     let quota = Quota::per_second(NonZeroU32::new(1_000_000_000).expect("not zero"));
     let governor = RateLimiter::direct(quota);
     let semaphore = tokio::sync::Semaphore::new(8);
@@ -130,6 +138,16 @@ fn main() {
         ],
     );
 
+    let (mut few, mut many) = (Crowd::of(100), Crowd::of(100_000));
+    group(
+        "a release that admits the first of those who wait, and one who joins them",
+        vec![
+            repeat("concurry: 100 wait", 20_000, || few.moves_on()),
+            repeat("concurry: 100,000 wait", 20_000, || many.moves_on()),
+        ],
+    );
+    drop((few, many));
+
     let a_tenant =
         LimitSet::builder().limit(CallLimit::new(PLENTY, Window::SECOND).algorithm(RateLimitAlgorithm::Gcra));
     let keyed = KeyedLimits::<u64>::builder(a_tenant).build().expect("right");
@@ -149,6 +167,58 @@ fn main() {
             }),
         ],
     );
+}
+
+/// What waits, and keys that nobody uses, take of memory.
+fn memory() {
+    const WAITERS: u64 = 100_000;
+    const KEYS: u64 = 1_000_000;
+    println!("memory");
+    let before = resident();
+    let crowd = Crowd::of(WAITERS as usize);
+    let each = resident().saturating_sub(before) / WAITERS;
+    println!("  a waiter, its future of {} bytes and its box included: {each} bytes", size_of::<Acquire>());
+    drop(crowd);
+    let limit = CallLimit::new(10, Window::DAY).algorithm(RateLimitAlgorithm::Gcra);
+    let keyed = KeyedLimits::<u64>::builder(LimitSet::builder().limit(limit)).build().expect("right");
+    let before = resident();
+    (0..KEYS).for_each(|key| assert!(keyed.acquire(&key, ()).is_ok()));
+    let each = resident().saturating_sub(before) / KEYS;
+    println!("  a key at rest, of a map of {}: {each} bytes", keyed.len());
+}
+
+/// Those who wait for one door.
+struct Crowd {
+    set: LimitSet,
+    inside: Option<LimitSetAcquisition>,
+    waiting: VecDeque<Pin<Box<Acquire>>>,
+}
+
+impl Crowd {
+    fn of(count: usize) -> Self {
+        let set = LimitSet::builder().limit(ResourceLimit::new("door", 1)).build().expect("right");
+        let inside = Some(set.acquire(()).expect("free"));
+        let mut crowd = Self { set, inside, waiting: VecDeque::new() };
+        (0..count).for_each(|_| crowd.joins());
+        crowd
+    }
+
+    fn joins(&mut self) {
+        let mut one = Box::pin(self.set.acquire_async(()));
+        assert!(one.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        self.waiting.push_back(one);
+    }
+
+    fn moves_on(&mut self) -> bool {
+        drop(self.inside.take());
+        let mut first = self.waiting.pop_front().expect("somebody waits");
+        let Poll::Ready(Ok(inside)) = first.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("the first is admitted");
+        };
+        self.inside = Some(inside);
+        self.joins();
+        true
+    }
 }
 
 const CONTENDED: u32 = 400_000;
