@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// **What refunds:** a [`TokenBucket`](Self::TokenBucket) and a [`Gcra`](Self::Gcra) keep one level for all, so what is
 /// given back after time has freed it already is freed twice. Who takes the whole capacity, holds it for a window, and then
 /// tells that nothing of it was used, gives it back beside what time has brought: at one instant up to twice the capacity
-/// may be admitted. So it is with what is undone, such as a grant whose future was dropped after it. Where no instant may
-/// see more, take one that refunds nothing, or tell usages soon.
+/// may be admitted. So it is with what is undone, such as a grant whose future was dropped after it, of a
+/// [`LeakyBucket`](Self::LeakyBucket) too. Where no instant may see more, take one of the windows, or tell usages soon.
 ///
 /// In text: the name in any case, with or without separators (`"token_bucket"`, `"TokenBucket"`, `"token-bucket"`).
 ///
