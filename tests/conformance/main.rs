@@ -23,6 +23,7 @@ mod crossed;
 mod drops;
 mod ending;
 mod explaining;
+mod forks;
 mod from_within;
 mod leaving;
 mod limits;

@@ -107,6 +107,14 @@ every_mode_of_closures! {
         assert_eq!(tasks.map(0..1_000usize, |_| ()).result().unwrap().len(), 1_000);
     }
 
+    fn a_map_is_whole_where_few_may_wait(mode: ExecutionMode) {
+        for when_full in [WhenFull::Wait, WhenFull::Reject, WhenFull::DropOldest] {
+            let few = TaskWorker::options(mode, (), 1).max_queued_calls(1).when_full(when_full).init().unwrap();
+            let doubled = few.map(0..30_000u32, |n| 2 * n).result().unwrap();
+            assert!(doubled.into_iter().eq((0..60_000).step_by(2)));
+        }
+    }
+
     fn what_a_map_that_fails_has_made_is_dropped(mode: ExecutionMode) {
         let tasks = tasks(mode);
         let made = Arc::new(());

@@ -286,6 +286,11 @@ impl<W: Worker> PoolHandle<W> {
         self.owner.queue.queue().most_workers()
     }
 
+    /// Whether its queue may be full.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.owner.queue.queue().is_bounded()
+    }
+
     /// How many workers are there.
     pub fn workers(&self) -> usize {
         self.owner.queue.queue().counts().workers

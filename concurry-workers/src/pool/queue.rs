@@ -143,6 +143,11 @@ impl<M: Queued> Queue<M> {
         self.registered.origin()
     }
 
+    /// Whether it may be full.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.options.capacity < usize::MAX
+    }
+
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.options.clock
     }

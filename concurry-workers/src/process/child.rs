@@ -18,6 +18,7 @@ use concurry_limits::{LimitPool, LimitSet, LimitSetAcquisition};
 use crossbeam_channel::{Sender, unbounded};
 
 use super::answers::{Finished, not_sent};
+use super::far_error::texts;
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::memory::Memory;
 use super::registry::Registration;
@@ -268,15 +269,7 @@ fn limit_pool(hello: Hello, remote: &Arc<RemoteConnection>) -> LimitPool {
 fn failure(error: InitError) -> Failure {
     match error {
         InitError::ConstructorPanicked { panic, .. } => Failure::Panicked(panic),
-        InitError::Constructor { source, .. } => {
-            let mut texts = vec![source.to_string()];
-            let mut cause = source.source();
-            while let Some(error) = cause {
-                texts.push(error.to_string());
-                cause = error.source();
-            }
-            Failure::Constructor(texts)
-        }
+        InitError::Constructor { source, .. } => Failure::Constructor(texts(&*source)),
         other => Failure::Unsuitable(other.to_string()),
     }
 }

@@ -5,6 +5,7 @@
 //! child that does not read. Over a socket, a writer is between.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use concurry_limits::{LimitPool, LimitSetAcquisition};
 use crossbeam_channel::unbounded;
 
 use super::answers::Answered;
+use super::far_error::FarError;
 use super::frame::{AnswerKind, Failure, Frame, Hello, Kind, PROTOCOL};
 use super::helper::Helper;
 use super::launch::{Launch, Launched};
@@ -55,12 +57,18 @@ struct Ends {
 }
 
 impl Ends {
-    fn new(transport: Transport, stream: &UnixStream, memory: &Arc<Memory>) -> io::Result<Self> {
+    /// For a child of which `ends` tells the end, if there is that.
+    fn new(
+        transport: Transport,
+        stream: &UnixStream,
+        memory: &Arc<Memory>,
+        ends: Option<OwnedFd>,
+    ) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if transport == Transport::Ring {
             use super::transport::ring::{PoolEnd, pool_end};
             let (PoolEnd { incoming, calls, aside, nudge, stands_in }, watch) =
-                pool_end(memory, stream.try_clone()?);
+                pool_end(memory, stream.try_clone()?, ends);
             return Ok(Self {
                 incoming: Box::new(incoming),
                 calls: Box::new(calls),
@@ -72,7 +80,7 @@ impl Ends {
         }
         let _ = (transport, memory);
         let (outbox, to_send) = unbounded();
-        let (incoming, nudge) = SocketIncoming::new(stream.try_clone()?)?;
+        let (incoming, nudge) = SocketIncoming::new(stream.try_clone()?, ends)?;
         let stream = stream.try_clone()?;
         Ok(Self {
             incoming: Box::new(incoming),
@@ -140,22 +148,6 @@ impl Ended {
     }
 }
 
-/// An error of another process: its text, and those of its sources as its sources.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-struct FarError {
-    text: String,
-    source: Option<Box<FarError>>,
-}
-
-impl FarError {
-    fn chain(texts: Vec<String>) -> Self {
-        let mut texts = texts.into_iter().rev();
-        let innermost = Self { text: texts.next().unwrap_or_default(), source: None };
-        texts.fold(innermost, |source, text| Self { text, source: Some(Box::new(source)) })
-    }
-}
-
 impl Connection {
     /// Starts a child that serves the worker that `hello` tells it of, and waits until it is ready. `is_started` is given what may end
     /// it meanwhile.
@@ -187,7 +179,7 @@ impl Connection {
     fn start(launched: Launched, limits: &LimitPool) -> io::Result<(Self, Link, UnixStream)> {
         let Launched { life, stream, memory, transport, output } = launched;
         let Ends { incoming, calls, outlets: [for_limits, outlet], nudge, stands_in, helper } =
-            Ends::new(transport, &stream, &memory)?;
+            Ends::new(transport, &stream, &memory, life.ends())?;
         let limits = LimitsServer::new(limits.sets().to_vec(), for_limits, May::Steer);
         let turns = Turns::new(memory);
         let stand_in = stands_in.map(|desk| Arc::new(StandIn { desk, limits: Arc::clone(&limits) }));

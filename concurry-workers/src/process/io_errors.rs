@@ -1,6 +1,6 @@
 //! `io::Error` on its way between processes: serde does not know it, and every function that reads a file returns one.
 //!
-//! An error of the system arrives as the same error, any other with its kind and its text.
+//! An error of the system arrives as the same error, any other with its kind, its text and those of what caused it.
 
 use std::io::{self, ErrorKind};
 
@@ -12,6 +12,7 @@ use super::answers::{
     Answer, Answered, Ended, Finished, ResultOf, encode, failed, finish, returned, settled,
 };
 use super::codec;
+use super::far_error::{FarError, texts};
 use crate::attempt::Ran;
 use crate::probe::Probe;
 
@@ -64,8 +65,8 @@ enum Sent {
     System(i32),
     /// A kind alone, by its place in [`KINDS`].
     Kind(Option<usize>),
-    /// A kind with a text.
-    Text(Option<usize>, String),
+    /// A kind with a text, and those of what caused it.
+    Text(Option<usize>, Vec<String>),
 }
 
 impl From<io::Error> for Sent {
@@ -73,9 +74,9 @@ impl From<io::Error> for Sent {
         let kind = KINDS.iter().position(|kind| *kind == error.kind());
         match (error.raw_os_error(), error.get_ref()) {
             (Some(code), _) => Self::System(code),
-            (None, Some(inner)) => Self::Text(kind, inner.to_string()),
+            (None, Some(inner)) => Self::Text(kind, texts(inner)),
             (None, None) if error.to_string() == error.kind().to_string() => Self::Kind(kind),
-            (None, None) => Self::Text(kind, error.to_string()),
+            (None, None) => Self::Text(kind, vec![error.to_string()]),
         }
     }
 }
@@ -88,7 +89,7 @@ impl From<Sent> for io::Error {
         match sent {
             Sent::System(code) => Self::from_raw_os_error(code),
             Sent::Kind(kind) => known(kind).into(),
-            Sent::Text(kind, text) => Self::new(known(kind), text),
+            Sent::Text(kind, texts) => Self::new(known(kind), FarError::chain(texts)),
         }
     }
 }
@@ -180,6 +181,15 @@ mod tests {
             let error = there(io::Error::new(kind, "with a text"));
             assert_eq!((error.kind(), error.to_string().as_str()), (kind, "with a text"));
         }
+        let inner = io::Error::other(io::Error::new(
+            ErrorKind::NotFound,
+            FarError::chain(vec!["a".into(), "b".into()]),
+        ));
+        let error = there(io::Error::new(ErrorKind::InvalidData, inner));
+        assert_eq!(
+            (error.kind(), texts(&error)),
+            (ErrorKind::InvalidData, vec!["a".to_owned(), "b".to_owned()])
+        );
         let error = there(io::Error::other("another"));
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "another"));
     }

@@ -3,6 +3,7 @@
 //! Promises: a signal reaches the child or nobody. A process's number is given to another one once its end was asked for; so
 //! asking and signalling exclude each other, and waiting for the end comes before asking for it.
 
+use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +20,9 @@ pub(super) trait Life: Send {
     fn process_id(&self) -> u32;
     /// What signals are sent to.
     fn group(&self) -> Arc<Group>;
+    /// What can be read from once it has ended, where the system has such a thing: its socket does not tell that while something that it
+    /// has forked holds it open.
+    fn ends(&self) -> Option<OwnedFd>;
 }
 
 /// The process group of a child, which is its leader: it, and what it has started.
@@ -95,6 +99,17 @@ impl Life for Process {
 
     fn group(&self) -> Arc<Group> {
         Arc::clone(&self.group)
+    }
+
+    fn ends(&self) -> Option<OwnedFd> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::process::{PidfdFlags, pidfd_open};
+            let leader = *lock(&self.group.leader);
+            leader.and_then(|leader| pidfd_open(leader, PidfdFlags::empty()).ok())
+        }
+        #[cfg(not(target_os = "linux"))]
+        None
     }
 }
 

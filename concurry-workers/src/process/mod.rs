@@ -31,6 +31,7 @@ pub(crate) mod codec;
 mod conditions;
 pub(crate) mod connection;
 mod constructors;
+mod far_error;
 pub(crate) mod frame;
 #[cfg(all(fuzzing, target_os = "linux"))]
 pub(crate) mod fuzzing;

@@ -128,7 +128,8 @@ impl TaskWorkerHandle {
 
     /// Runs `f` on every item, in chunks on the workers, and gives the results in the order of the items.
     ///
-    /// A range of numbers is put down whole, and this returns at once. Items of another iterator are taken here, one after the
+    /// A range of numbers is put down whole, and this returns at once, but in mode sync. Items of another iterator, and those of a range
+    /// where [`max_queued_calls`](crate::options::WorkerOptions::max_queued_calls) bounds the queue, are taken here, one after the
     /// other, while the workers are at work on the first of them; this returns when the iterator has ended, which must not itself
     /// wait for results. A worker takes a share of what is left, so that items of any cost keep all of them busy.
     /// [`stop`](PoolHandle::stop), a cancellation and a panic of `f`, which names the number of its item, end the call

@@ -6,12 +6,15 @@
 //! end of its socket, which stays for that and for the first words. What the pool sends never blocks: what finds no room is
 //! sent by the owner of the connection, as the child makes room.
 
-use std::io::{self, Read};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use concurry_core::spin::Spin;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use super::aside::Aside;
 use super::bell::Bell;
@@ -71,10 +74,11 @@ pub(in crate::process) struct PoolEnd {
     pub(in crate::process) stands_in: Arc<dyn StandsIn>,
 }
 
-/// The pool's end of a ring, and what waits for the end of the child, on a thread of its own.
+/// The pool's end of a ring, and what waits for the end of the child, on a thread of its own: that of its socket, or what `ends` tells.
 pub(in crate::process) fn pool_end(
     memory: &Arc<Memory>,
-    mut life: UnixStream,
+    life: UnixStream,
+    ends: Option<OwnedFd>,
 ) -> (PoolEnd, impl FnOnce() + Send + use<>) {
     let owner = || Bell::new(memory, OWNER);
     let calls = Outflow::new(memory, DOWN, CHILD, owner());
@@ -86,7 +90,9 @@ pub(in crate::process) fn pool_end(
     let nudge: Arc<dyn Nudge> = Arc::clone(&signs) as _;
     let watch = move || {
         // The child says nothing here, so whatever comes is its end.
-        while matches!(life.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}
+        let ends = ends.as_ref().map(|ends| PollFd::new(ends, PollFlags::IN));
+        let mut both: Vec<_> = ends.into_iter().chain([PollFd::new(&life, PollFlags::IN)]).collect();
+        while matches!(poll(&mut both, None), Err(Errno::INTR)) {}
         signs.is_gone();
     };
     (PoolEnd { incoming, calls, aside, nudge, stands_in: desk }, watch)

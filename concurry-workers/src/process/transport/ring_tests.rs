@@ -28,7 +28,7 @@ pub(super) struct Ends {
 pub(super) fn ends() -> Ends {
     let memory = Arc::new(Memory::create(SIZE).unwrap());
     let (here, life) = UnixStream::pair().unwrap();
-    let (PoolEnd { incoming, calls, aside: said, nudge, stands_in }, watch) = pool_end(&memory, here);
+    let (PoolEnd { incoming, calls, aside: said, nudge, stands_in }, watch) = pool_end(&memory, here, None);
     let ChildEnd { sink, source, aside } = child_end(&memory);
     Ends {
         incoming,
@@ -173,6 +173,20 @@ fn what_is_said_beside_calls_goes_on_as_the_child_reads_it() {
     drop(life);
     watcher.join().unwrap();
     owner.join().unwrap();
+}
+
+#[test]
+fn the_end_of_a_child_is_seen_though_its_socket_stays_open() {
+    let memory = Arc::new(Memory::create(SIZE).unwrap());
+    let ((here, life), (ends, lives)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+    let (PoolEnd { mut incoming, .. }, watch) = pool_end(&memory, here, Some(ends.into()));
+    let watcher = thread::spawn(watch);
+    child_end(&memory).sink.send(&frame(1, 100)).unwrap();
+    drop(lives);
+    watcher.join().unwrap();
+    assert!(matches!(incoming.next(&for_ever), Ok(Arrival::Frame(said)) if said.id == 1));
+    assert!(matches!(incoming.next(&for_ever), Ok(Arrival::Gone)));
+    drop(life);
 }
 
 proptest! {

@@ -1,7 +1,8 @@
 //! Frames over a socket: a Unix pair to a child, or a Unix or TCP connection to another program.
 
 use std::io::{self, BufReader, BufWriter, IoSlice, Read, Write};
-use std::os::fd::AsFd;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -168,6 +169,8 @@ impl Calls for SocketCalls {
 /// The pool's receiving half of a socket. A second pair beside it is for nudges.
 pub(in crate::process) struct SocketIncoming {
     source: SocketSource<UnixStream>,
+    /// Can be read from once the child has ended, until that was seen.
+    ends: Option<OwnedFd>,
     nudged: Arc<AtomicBool>,
     nudges: UnixStream,
 }
@@ -179,13 +182,17 @@ struct SocketNudge {
 }
 
 impl SocketIncoming {
-    pub(in crate::process) fn new(stream: UnixStream) -> io::Result<(Self, Arc<dyn Nudge>)> {
+    /// Of a child of which `ends` tells the end, if there is that.
+    pub(in crate::process) fn new(
+        stream: UnixStream,
+        ends: Option<OwnedFd>,
+    ) -> io::Result<(Self, Arc<dyn Nudge>)> {
         let (here, there) = pair()?;
         here.set_nonblocking(true)?;
         there.set_nonblocking(true)?;
         let nudged = Arc::new(AtomicBool::new(false));
         let nudge = Arc::new(SocketNudge { nudged: Arc::clone(&nudged), nudges: there });
-        Ok((Self { source: SocketSource::new(stream), nudged, nudges: here }, nudge))
+        Ok((Self { source: SocketSource::new(stream), ends, nudged, nudges: here }, nudge))
     }
 }
 
@@ -205,20 +212,26 @@ impl Incoming for SocketIncoming {
                 return Ok(Arrival::Nudge);
             }
             if !self.has_more() {
-                let mut both = [
-                    PollFd::new(self.source.0.get_ref(), PollFlags::IN),
-                    PollFd::new(&self.nudges, PollFlags::IN),
-                ];
+                let stream = self.source.0.get_ref();
+                // Where there is no third, one of them is asked twice.
+                let ends = self.ends.as_ref().map_or(self.nudges.as_fd(), AsFd::as_fd);
+                let mut all = [stream.as_fd(), self.nudges.as_fd(), ends]
+                    .map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN));
                 let clock = clock::system();
                 let left = until().map(|until| until - clock.now());
                 let left = left.and_then(|left| Timespec::try_from(left).ok());
-                match poll(&mut both, left.as_ref()) {
+                match poll(&mut all, left.as_ref()) {
                     Ok(0) => return Ok(Arrival::Late),
                     Ok(_) => {}
                     Err(rustix::io::Errno::INTR) => continue,
                     Err(error) => return Err(error.into()),
                 }
-                let [comes, is_nudged] = both.map(|one| !one.revents().is_empty());
+                let [comes, is_nudged, has_ended] = all.map(|one| !one.revents().is_empty());
+                if has_ended && self.ends.take().is_some() {
+                    // What it has sent is read, and then comes its end, whoever holds the other end of the socket.
+                    stream.shutdown(Shutdown::Both)?;
+                    continue;
+                }
                 if is_nudged {
                     // Whether there was one says the flag; the bytes have done their work.
                     drop((&self.nudges).read(&mut [0; 64]));
@@ -270,6 +283,20 @@ mod tests {
         stream.write_all(&Frame::new(Kind::Call, 1, 0, vec![0; 100]).header().unwrap()).unwrap();
         drop(stream);
         assert!(source.receive().is_err());
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_seen_though_its_socket_stays_open() {
+        let ((here, there), (ends, lives)) = (pair().unwrap(), pair().unwrap());
+        let (mut incoming, _nudge) = SocketIncoming::new(here, Some(ends.into())).unwrap();
+        let said = Frame::new(Kind::Answer, 1, 0, vec![7; 100]);
+        SocketSink(&there).send(&said).unwrap();
+        drop(lives);
+        assert!(matches!(incoming.next(&super::super::for_ever), Ok(Arrival::Frame(frame)) if frame == said));
+        assert!(matches!(incoming.next(&super::super::for_ever), Ok(Arrival::Gone)));
+        // Nor does a writer wait for somebody to read.
+        assert!(SocketSink(incoming.source.0.get_ref()).send(&said).is_err());
+        drop(there);
     }
 
     #[test]

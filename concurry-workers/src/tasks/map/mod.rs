@@ -43,8 +43,10 @@ const BETWEEN_WAKES: Duration = Duration::from_micros(100);
 /// A share takes about so long: one that is much shorter costs more to take than it is worth, and after a longer one it may be late
 /// that a worker sees that nobody waits any more.
 const SHARE: Duration = Duration::from_micros(200);
-/// The most items of the first share of each helper.
-const FIRST_SHARE: usize = 1_024;
+/// The most items of the first share of each helper: nobody knows yet what one costs.
+const FIRST_SHARE: usize = 16;
+/// The most of any: the next ones may cost more.
+const MOST_SHARE: usize = 8 * 1_024;
 
 /// What the caller and the helpers of one map share.
 struct Map<T, U, F> {
@@ -81,7 +83,9 @@ where
         at_work: AtomicUsize::new(0),
     });
     let mut caller = Caller(Some(&map.output));
-    let count = match Numbers::of(&mut items) {
+    // Of a queue that is full a helper may come back: then the caller, as it goes on, asks for another.
+    let numbers = if pool.is_bounded() { None } else { Numbers::of(&mut items) };
+    let count = match numbers {
         Some(numbers) => {
             let (count, items) = (numbers.len(), Items::Numbers(numbers));
             let helpers = lock(&map.input).offer(0, items, true, true);
@@ -185,7 +189,7 @@ impl<T: 'static, U, F: Fn(T) -> U> Map<T, U, F> {
             }
             let now = clock.now();
             most = match now - since {
-                time if time < SHARE / 2 => most.saturating_mul(2),
+                time if time < SHARE / 2 => (most * 2).min(MOST_SHARE),
                 time if time > SHARE * 2 => (most / 2).max(1),
                 _ => most,
             };

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::task::Waker;
 
 use concurry_core::call::{Awaited, CallError, Promise};
+use concurry_core::panics::discard;
 use concurry_core::sync::lock;
 
 use super::places::Filled;
@@ -116,8 +117,10 @@ impl<U> Output<U> {
         let Some(whole) = state.whole.take() else { return };
         let promise = state.promise.take();
         drop(state);
-        if let Some(promise) = promise {
-            promise.complete(Ok(whole.into_vec()));
+        match promise {
+            Some(promise) => promise.complete(Ok(whole.into_vec())),
+            // It has failed, and nobody wants them.
+            None => discard(whole),
         }
     }
 
