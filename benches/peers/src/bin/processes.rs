@@ -2,12 +2,14 @@
 //! memory with a futex.
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use concurry::Transport;
 use concurry::prelude::*;
 use concurry_peers::bare::{LargeSocket, MIB, Message, Ring, Socket, run_if_other_end};
-use concurry_peers::{batch, group, repeat};
+use concurry_peers::{Latencies, batch, group, latencies, repeat};
+use serde_bytes::ByteBuf;
 
 /// Does next to nothing, so that what is left is the call.
 #[worker]
@@ -21,7 +23,8 @@ impl Echo {
         message
     }
 
-    pub fn take(&self, bytes: serde_bytes::ByteBuf) -> u8 {
+    /// Shared, so that the caller, who has them, makes no copy for each call.
+    pub fn take(&self, bytes: Arc<ByteBuf>) -> u8 {
         bytes[100]
     }
 
@@ -42,13 +45,50 @@ fn pipelined(pool: &EchoHandle, count: u32) -> usize {
     gather(calls).result().expect("none fails").len()
 }
 
-fn large(pool: &EchoHandle, bytes: &[u8], count: u32) {
-    let calls = submit_all(0..count, 4, |_| pool.take(serde_bytes::ByteBuf::from(bytes)));
+fn large(pool: &EchoHandle, bytes: &Arc<ByteBuf>, count: u32) {
+    let calls = submit_all(0..count, 4, |_| pool.take(Arc::clone(bytes)));
     calls.for_each(|outcome| assert_eq!(outcome.expect("none fails"), 3));
+}
+
+/// How long it takes to start a process and to have its first answer.
+fn starts<T>(start: impl Fn() -> T) -> Latencies {
+    let started = |_| {
+        let begin = Instant::now();
+        let process = start();
+        let time = begin.elapsed();
+        drop(process);
+        u64::try_from(time.as_nanos()).expect("not long")
+    };
+    Latencies { samples: (0..100).map(started).collect(), note: String::new() }
 }
 
 fn main() {
     run_if_other_end();
+    latencies(
+        "processes, from the start to the first answer",
+        vec![
+            (
+                "Command of the own executable, a socket pair",
+                Box::new(|| {
+                    starts(|| {
+                        let mut pair = Socket::new();
+                        pair.round_trip();
+                        pair
+                    })
+                }),
+            ),
+            (
+                "concurry: Process, ring",
+                Box::new(|| {
+                    starts(|| {
+                        let pool = echo(Transport::Ring, 1, ());
+                        assert!(pool.echo(Message::of(1)).result().is_ok());
+                        pool
+                    })
+                }),
+            ),
+        ],
+    );
     /// As ours.
     const SPIN: Duration = Duration::from_micros(50);
     let (ring, socket) = (echo(Transport::Ring, 1, ()), echo(Transport::Socket, 1, ()));
@@ -71,7 +111,7 @@ fn main() {
             repeat("concurry: Process, socket", 2_000, || socket.echo(Message::of(1)).result()),
         ],
     );
-    let (bytes, large_pair) = (vec![3; MIB], RefCell::new(LargeSocket::new()));
+    let (bytes, large_pair) = (Arc::new(ByteBuf::from(vec![3; MIB])), RefCell::new(LargeSocket::new()));
     group(
         "processes, 1 MiB one way (244,000 ns are 4 GiB/s)",
         vec![
