@@ -24,7 +24,7 @@ pub mod admission;
 pub mod attempt;
 pub mod construct;
 mod error;
-#[cfg(all(fuzzing, target_os = "linux"))]
+#[cfg(all(any(fuzzing, test), target_os = "linux"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod limit_server;

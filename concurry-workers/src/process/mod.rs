@@ -33,7 +33,7 @@ pub(crate) mod connection;
 mod constructors;
 mod far_error;
 pub(crate) mod frame;
-#[cfg(all(fuzzing, target_os = "linux"))]
+#[cfg(all(any(fuzzing, test), target_os = "linux"))]
 pub(crate) mod fuzzing;
 mod helper;
 pub mod hook;

@@ -17,7 +17,7 @@ mod bell;
 mod chosen;
 #[cfg(target_os = "linux")]
 mod desk;
-#[cfg(all(fuzzing, target_os = "linux"))]
+#[cfg(all(any(fuzzing, test), target_os = "linux"))]
 pub(super) mod fuzzing;
 mod handover;
 #[cfg(target_os = "linux")]
