@@ -33,6 +33,27 @@ impl Built {
     }
 }
 
+/// An error that may have come of another one.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Layer {
+    text: &'static str,
+    source: Option<Box<Layer>>,
+}
+
+/// Its constructor fails, and what it fails by has a reason which has one itself.
+#[worker]
+pub struct Unfounded;
+
+#[worker]
+impl Unfounded {
+    pub fn new() -> Result<Self, Layer> {
+        let layer = |source: Option<Layer>, text| Layer { text, source: source.map(Box::new) };
+        let innermost = layer(None, "the disk is full");
+        Err(layer(Some(layer(Some(innermost), "no room for the index")), "cannot be built"))
+    }
+}
+
 /// Its constructor is async.
 #[worker]
 pub struct BuiltAsync {
@@ -77,6 +98,14 @@ every_mode! {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    fn an_error_of_the_constructor_brings_its_sources_along(mode: ExecutionMode) {
+        let error = Unfounded::options(mode, (), 1).init().unwrap_err();
+        assert!(matches!(error, InitError::Constructor { .. }), "{error:?}");
+        let sources = std::iter::successors(error.source(), |&error| error.source());
+        let texts: Vec<_> = sources.map(ToString::to_string).collect();
+        assert_eq!(texts, ["cannot be built", "no room for the index", "the disk is full"]);
     }
 
     fn a_panic_of_the_constructor_is_an_error_of_init(mode: ExecutionMode) {
