@@ -1,5 +1,6 @@
 //! Where process mode works: a program with arguments of its own, one that calls `run_worker_if_child` itself, one without
-//! standard input, and one whose file is gone. This test has a `main` of its own, which starts itself as each of them.
+//! standard input, and ones whose file is gone or another one by now. This test has a `main` of its own, which starts itself as
+//! each of them.
 
 #![allow(
     missing_docs,
@@ -64,6 +65,14 @@ fn main() {
             std::fs::remove_file(path).unwrap();
             works(ProcessOptions::new());
         }
+        ["--as", "replaced", path, other] => {
+            let pool = Echo::options(ExecutionMode::Process, (), 1).init().unwrap();
+            std::fs::rename(other, path).unwrap();
+            // The one that takes the place of a child from before, and the children of a pool that is made after it.
+            assert!(matches!(pool.abort().result(), Err(CallError::WorkerDied(_))));
+            assert_ne!(pool.process_id().result().unwrap(), std::process::id());
+            works(ProcessOptions::new());
+        }
         ["--as", ..] => panic!("{arguments:?}"),
         _ => run_tests(),
     }
@@ -89,12 +98,13 @@ type Test = fn(&Path);
 
 fn run_tests() {
     let own = std::env::current_exe().unwrap();
-    let tests: [(&str, Test); 5] = [
+    let tests: [(&str, Test); 6] = [
         ("a_program_with_arguments_of_its_own", with_arguments),
         ("a_program_that_calls_it_first_thing_in_main", explicit),
         ("a_program_that_forgot_to_call_it_ends_with_an_error", forgetful),
         ("a_program_without_standard_input", without_input),
         ("a_program_whose_file_is_gone", deleted),
+        ("a_program_whose_file_is_that_of_another_by_now", replaced),
     ];
     for (name, test) in tests {
         test(&own);
@@ -146,12 +156,24 @@ fn deleted(own: &Path) {
     if !cfg!(target_os = "linux") {
         return; // elsewhere there is nothing to start any more
     }
-    let copy = copy_of(own);
+    let copy = copy_of(own, "deleted");
     run(&copy, &["deleted", &copy.display().to_string()]);
 }
 
-fn copy_of(own: &Path) -> PathBuf {
-    let copy = std::env::temp_dir().join(format!("concurry-contexts-{}", std::process::id()));
-    std::fs::copy(own, &copy).unwrap();
+fn replaced(own: &Path) {
+    if !cfg!(target_os = "linux") {
+        return; // elsewhere the other one is started, and is no worker
+    }
+    let copy = copy_of(own, "replaced");
+    // A program as well as any: it starts, and has no idea of workers.
+    let other = copy_of(Path::new("/bin/false"), "other");
+    run(&copy, &["replaced", &copy.display().to_string(), &other.display().to_string()]);
+    assert!(!other.exists() && !Command::new(&copy).status().unwrap().success(), "it was replaced");
+    std::fs::remove_file(copy).unwrap();
+}
+
+fn copy_of(program: &Path, name: &str) -> PathBuf {
+    let copy = std::env::temp_dir().join(format!("concurry-contexts-{name}-{}", std::process::id()));
+    std::fs::copy(program, &copy).unwrap();
     copy
 }
