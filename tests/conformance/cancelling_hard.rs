@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use concurry::prelude::*;
 use concurry::{LimitSetBuilder, ProcessOptions, Transport};
+use tokio::signal::unix::SignalKind;
 
 use super::workers::{Acquirer, amounts, none};
 use super::{eventually, every_mode_in_background, gate};
@@ -49,6 +50,19 @@ impl Stubborn {
         0
     }
 
+    /// As `hangs`, and listens: asked to end, it waits for the sign, and then writes down its last words.
+    pub fn says_goodbye(&self, path: std::path::PathBuf) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut asked = tokio::signal::unix::signal(SignalKind::terminate()).unwrap();
+            let _door = self.limits.acquire_async([("doors", 1), ("sign", 0)]).await.unwrap();
+            asked.recv().await;
+            let _sign = self.limits.acquire_async([("doors", 0), ("sign", 1)]).await.unwrap();
+            std::fs::write(path, "goodbye").unwrap();
+            std::process::exit(0)
+        })
+    }
+
     #[retry(attempts = 5, wait = Duration::ZERO, worker_death)]
     pub fn hangs_each_time(&self) -> Result<u64, LimitError> {
         self.try_hangs()
@@ -75,7 +89,7 @@ impl Stubborn {
 fn ignore_termination() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap());
+        drop(tokio::signal::unix::signal(SignalKind::terminate()).unwrap());
     });
 }
 
@@ -143,6 +157,31 @@ fn a_process_that_does_not_listen_is_killed_after_a_grace() {
         let pool = Stubborn::options(ExecutionMode::Process, &set, 1).process(options).init().unwrap();
         is_ended(&pool, &set, pool.is_deaf());
     }
+}
+
+#[test]
+fn a_process_that_listens_has_the_grace_to_clean_up() {
+    both(|transport| {
+        let set = doors();
+        let options = ProcessOptions::new().kill_grace(Duration::from_secs(1_000));
+        let pool = Stubborn::options(ExecutionMode::Process, &set, 1).transport(transport).process(options);
+        let pool = pool.init().unwrap();
+        let path = std::env::temp_dir().join(format!("concurry-goodbye-{}", std::process::id()));
+        let sign = set.acquire([("doors", 0), ("sign", 1)]).unwrap();
+        let call = pool.says_goodbye(path.clone());
+        eventually(|| is_held(&set));
+        assert!(call.cancel_hard());
+        assert!(matches!(call.result_timeout(Duration::ZERO), Err(CallError::Cancelled)), "at once");
+        // It goes on in its process until it is let go, or is gone without.
+        let asks = || set.stats().limit("sign").unwrap().waiting == 1;
+        eventually(|| asks() || pool.stats().restarts == 1);
+        drop(sign);
+        assert_eq!(pool.count().result().unwrap(), 1, "on the next process");
+        let last_words = std::fs::read_to_string(&path).unwrap_or_default();
+        drop(std::fs::remove_file(&path));
+        assert_eq!(last_words, "goodbye");
+        assert!(set.stats().limits.iter().all(|limit| limit.in_use == 0), "{:?}", set.stats());
+    });
 }
 
 #[test]
