@@ -8,7 +8,7 @@ use std::time::Duration;
 use concurry::ProcessOptions;
 use concurry::prelude::*;
 
-use super::gate;
+use super::{eventually, gate};
 
 const MODE: ExecutionMode = ExecutionMode::Process;
 
@@ -138,6 +138,19 @@ fn a_start_that_takes_too_long_is_ended() {
     drop(closed);
     let options = ProcessOptions::new().start_timeout(Duration::from_secs(600));
     Placed::options(MODE, &gate, 1).process(options).init(true).unwrap().folder().result().unwrap();
+}
+
+#[test]
+fn processes_are_started_side_by_side() {
+    const WORKERS: usize = 3;
+    let gate = gate();
+    let closed = gate.acquire(()).unwrap();
+    let limits = gate.clone();
+    let starting = std::thread::spawn(move || Placed::options(MODE, &limits, WORKERS).init(true));
+    // No constructor returns before all of them have begun.
+    eventually(|| gate.stats().limits[0].waiting == WORKERS);
+    drop(closed);
+    assert_eq!(starting.join().unwrap().unwrap().stats().workers, WORKERS);
 }
 
 #[test]
