@@ -66,6 +66,10 @@ impl Workers {
         self.loads.get(number).is_some_and(|load| load.presence == Presence::There)
     }
 
+    pub(super) fn is_absent(&self, number: usize) -> bool {
+        self.loads.get(number).is_none_or(|load| load.presence == Presence::Absent)
+    }
+
     /// How many are on their way to a call.
     #[inline]
     pub(super) fn coming(&self) -> usize {

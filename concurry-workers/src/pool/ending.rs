@@ -198,6 +198,11 @@ impl<M: Queued> Queue<M> {
         park::block_on(poll_fn(|context| self.observe(context, |state| state.workers.alive() == 0)));
     }
 
+    /// Blocks until this worker, which is ending, does not count any more.
+    pub(crate) fn wait_until_absent(&self, number: usize) {
+        park::block_on(poll_fn(|context| self.observe(context, |state| state.workers.is_absent(number))));
+    }
+
     pub(super) fn observe(&self, context: &Context<'_>, condition: impl Fn(&State<M>) -> bool) -> Poll<()> {
         let mut state = self.state();
         self.presence.is_watched(true);

@@ -37,8 +37,10 @@ pub(crate) fn start<W: Worker>(setup: Setup<W>) -> Result<Arc<dyn Runtime<W>>, I
 /// when its worker has ended, with an error when it is lost.
 pub(super) type Serve<W> = fn(&Arc<Shared<W>>, usize, Ready) -> Result<(), InitError>;
 
-/// Where a new worker reports, if anybody waits for that.
-pub(super) struct Ready(Option<Sender<Result<(), InitError>>>);
+/// Where a new worker reports, by its number, if anybody waits for that.
+pub(super) struct Ready(Option<(usize, Sender<Report>)>);
+
+type Report = (usize, Result<(), InitError>);
 
 impl Ready {
     /// Tells whether the worker could be made. `init` listens until each has reported, so the report arrives.
@@ -47,12 +49,12 @@ impl Ready {
     ///
     /// Why it could not be made, when nobody listens.
     pub(super) fn report<T>(self, made: Result<T, InitError>) -> Result<Option<T>, InitError> {
-        let Some(listener) = self.0 else { return made.map(Some) };
+        let Some((index, listener)) = self.0 else { return made.map(Some) };
         let (made, report) = match made {
             Ok(made) => (Some(made), Ok(())),
             Err(error) => (None, Err(error)),
         };
-        drop(listener.send(report));
+        drop(listener.send((index, report)));
         Ok(made)
     }
 }
@@ -80,8 +82,8 @@ pub(super) fn spawn_all<W: Worker>(
     Ok(Arc::new(Threads { shared, serve, resizing: Mutex::new(()) }))
 }
 
-/// Starts the workers of these numbers, which count as being there, and waits until all have made their workers; calls
-/// `give_up` as soon as one could not.
+/// Starts the workers of these numbers, which count as being there, and waits until all have made their workers, or do not count any
+/// more; calls `give_up` as soon as one could not.
 fn spawn<W: Worker>(
     shared: &Arc<Shared<W>>,
     serve: Serve<W>,
@@ -89,9 +91,9 @@ fn spawn<W: Worker>(
     give_up: impl Fn(),
 ) -> Result<(), InitError> {
     let (ready, reports) = unbounded();
-    let mut failure = None;
+    let (mut failure, mut lost) = (None, Vec::new());
     for (place, index) in numbers.iter().enumerate() {
-        if let Err(source) = spawn_one(shared, serve, *index, Ready(Some(ready.clone()))) {
+        if let Err(source) = spawn_one(shared, serve, *index, Ready(Some((*index, ready.clone())))) {
             failure = Some(InitError::Start { what: "a worker's thread", source });
             numbers[place..].iter().for_each(|index| shared.queue.worker_ended(*index));
             break;
@@ -99,12 +101,15 @@ fn spawn<W: Worker>(
     }
     drop(ready);
     // Each thread that was started reports exactly once; the channel is empty and closed after the last.
-    for report in reports {
+    for (index, report) in reports {
         if let Err(error) = report {
             failure.get_or_insert(error);
+            lost.push(index);
             give_up();
         }
     }
+    // It has reported a little before: as long as it counts, another would be taken for one too many in its place.
+    lost.into_iter().for_each(|index| shared.queue.wait_until_absent(index));
     failure.map_or(Ok(()), Err)
 }
 
