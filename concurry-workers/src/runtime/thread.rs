@@ -108,8 +108,10 @@ fn spawn<W: Worker>(
             give_up();
         }
     }
-    // It has reported a little before: as long as it counts, another would be taken for one too many in its place.
-    lost.into_iter().for_each(|index| shared.queue.wait_until_absent(index));
+    // They have reported a little before: as long as one counts, another would be taken for one too many in its place.
+    for index in lost {
+        shared.queue.wait_until_absent(index);
+    }
     failure.map_or(Ok(()), Err)
 }
 
