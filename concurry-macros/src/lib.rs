@@ -25,7 +25,9 @@ mod rewrite;
 ///
 /// On its methods, `#[retry(…)]` says how a call is tried again, and `#[limited(tokens = amount, …)]` what it needs of the
 /// limits before it is run: the amounts are expressions of the arguments, of type `u64`, in which `Self` is the worker; one
-/// that panics ends the call with `CallError::Panicked`. `#[limited]` alone takes what has a default. A parameter of type
+/// that panics ends the call with `CallError::Panicked`. `#[limited]` alone takes what has a default. Calls of one method are
+/// admitted in their order: over several sets the first waits in the one whose turn it is, and the others behind it, unless the
+/// pool's balancing is `EarliestAvailable`, which takes whichever set is the first to admit it. A parameter of type
 /// `&mut LimitSetAcquisition` gets what was acquired. One of type `&Cancellation`, of a method that is not async, tells whether
 /// the call was cancelled. Neither is an argument of the handle's method.
 ///
