@@ -198,9 +198,9 @@ impl<M: Queued> Queue<M> {
         park::block_on(poll_fn(|context| self.observe(context, |state| state.workers.alive() == 0)));
     }
 
-    /// Blocks until this worker, which is ending, does not count any more.
+    /// Blocks until this worker, which is ending, does not count any more. That comes by itself, and soon: nothing else is done meanwhile.
     pub(crate) fn wait_until_absent(&self, number: usize) {
-        park::block_on(poll_fn(|context| self.observe(context, |state| state.workers.is_absent(number))));
+        park::still_on(poll_fn(|context| self.observe(context, |state| state.workers.is_absent(number))));
     }
 
     pub(super) fn observe(&self, context: &Context<'_>, condition: impl Fn(&State<M>) -> bool) -> Poll<()> {

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use concurry_core::clock;
 use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 
 use super::{Arrival, Calls, Incoming, Nudge, Sink, Source, Until};
 use crate::process::frame::{Frame, HEADER};
@@ -168,11 +170,54 @@ impl Calls for SocketCalls {
 
 /// The pool's receiving half of a socket. A second pair beside it is for nudges.
 pub(in crate::process) struct SocketIncoming {
-    source: SocketSource<UnixStream>,
-    /// Can be read from once the child has ended, until that was seen.
-    ends: Option<OwnedFd>,
+    source: SocketSource<Watched>,
     nudged: Arc<AtomicBool>,
     nudges: UnixStream,
+    /// Kept, so that the pair does not hang up before its reader.
+    _nudge: Arc<SocketNudge>,
+}
+
+impl Drop for SocketIncoming {
+    /// Nobody reads any more, so nobody is to write either, whoever holds the other end.
+    fn drop(&mut self) {
+        self.source.stream().is_over().unwrap_or_default();
+    }
+}
+
+/// A child's socket, which ends with the child, whoever else holds its other end: also in the middle of a frame.
+struct Watched {
+    stream: UnixStream,
+    /// Can be read from once the child has ended, until that was seen.
+    ends: Option<OwnedFd>,
+}
+
+impl Watched {
+    /// What was sent is read, and then comes the end.
+    fn is_over(&mut self) -> io::Result<()> {
+        self.ends = None;
+        self.stream.shutdown(Shutdown::Both)
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        while let Some(ends) = &self.ends {
+            match recv(&self.stream, &mut *bytes, RecvFlags::DONTWAIT) {
+                Ok((read, _)) => return Ok(read),
+                Err(Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let mut both =
+                [self.stream.as_fd(), ends.as_fd()].map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN));
+            match poll(&mut both, None) {
+                Ok(_) if both[1].revents().is_empty() => {}
+                Ok(_) => self.is_over()?,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.stream.read(bytes)
+    }
 }
 
 /// Nudges the reader of a socket.
@@ -192,7 +237,8 @@ impl SocketIncoming {
         there.set_nonblocking(true)?;
         let nudged = Arc::new(AtomicBool::new(false));
         let nudge = Arc::new(SocketNudge { nudged: Arc::clone(&nudged), nudges: there });
-        Ok((Self { source: SocketSource::new(stream), ends, nudged, nudges: here }, nudge))
+        let source = SocketSource::new(Watched { stream, ends });
+        Ok((Self { source, nudged, nudges: here, _nudge: Arc::clone(&nudge) }, nudge))
     }
 }
 
@@ -212,9 +258,9 @@ impl Incoming for SocketIncoming {
                 return Ok(Arrival::Nudge);
             }
             if !self.has_more() {
-                let stream = self.source.0.get_ref();
+                let Watched { stream, ends } = self.source.0.get_ref();
                 // Where there is no third, one of them is asked twice.
-                let ends = self.ends.as_ref().map_or(self.nudges.as_fd(), AsFd::as_fd);
+                let ends = ends.as_ref().map_or(self.nudges.as_fd(), AsFd::as_fd);
                 let mut all = [stream.as_fd(), self.nudges.as_fd(), ends]
                     .map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN));
                 let clock = clock::system();
@@ -223,13 +269,12 @@ impl Incoming for SocketIncoming {
                 match poll(&mut all, left.as_ref()) {
                     Ok(0) => return Ok(Arrival::Late),
                     Ok(_) => {}
-                    Err(rustix::io::Errno::INTR) => continue,
+                    Err(Errno::INTR) => continue,
                     Err(error) => return Err(error.into()),
                 }
                 let [comes, is_nudged, has_ended] = all.map(|one| !one.revents().is_empty());
-                if has_ended && self.ends.take().is_some() {
-                    // What it has sent is read, and then comes its end, whoever holds the other end of the socket.
-                    stream.shutdown(Shutdown::Both)?;
+                if has_ended && self.source.0.get_ref().ends.is_some() {
+                    self.source.stream().is_over()?;
                     continue;
                 }
                 if is_nudged {
@@ -295,8 +340,34 @@ mod tests {
         assert!(matches!(incoming.next(&super::super::for_ever), Ok(Arrival::Frame(frame)) if frame == said));
         assert!(matches!(incoming.next(&super::super::for_ever), Ok(Arrival::Gone)));
         // Nor does a writer wait for somebody to read.
-        assert!(SocketSink(incoming.source.0.get_ref()).send(&said).is_err());
+        assert!(SocketSink(&incoming.source.0.get_ref().stream).send(&said).is_err());
         drop(there);
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_seen_in_the_middle_of_a_frame() {
+        let ((here, mut there), (ends, lives)) = (pair().unwrap(), pair().unwrap());
+        let (mut incoming, _nudge) = SocketIncoming::new(here, Some(ends.into())).unwrap();
+        there.write_all(&Frame::new(Kind::Answer, 1, 0, vec![0; 100]).header().unwrap()).unwrap();
+        there.write_all(&[7; 50]).unwrap();
+        drop(lives);
+        assert!(incoming.next(&super::super::for_ever).is_err());
+        drop(there);
+    }
+
+    #[test]
+    fn a_reader_outlives_who_nudges_it() {
+        let (here, there) = pair().unwrap();
+        let (mut incoming, nudge) = SocketIncoming::new(here, None).unwrap();
+        nudge.nudge();
+        drop(nudge);
+        assert!(matches!(incoming.next(&super::super::for_ever), Ok(Arrival::Nudge)));
+        // Nothing hangs up: it would be woken without end.
+        incoming.nudges.set_nonblocking(true).unwrap();
+        while incoming.nudges.read(&mut [0; 8]).is_ok_and(|read| read > 0) {}
+        assert_eq!(incoming.nudges.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(there);
+        assert!(matches!(incoming.next(&super::super::for_ever), Ok(Arrival::Gone)));
     }
 
     #[test]
