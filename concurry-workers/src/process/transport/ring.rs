@@ -6,20 +6,19 @@
 //! end of its socket, which stays for that and for the first words. What the pool sends never blocks: what finds no room is
 //! sent by the owner of the connection, as the child makes room.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use concurry_core::spin::Spin;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 
 use super::aside::Aside;
 use super::bell::Bell;
 use super::desk::{Desk, RingIncoming, Signs};
 use super::outflow::Outflow;
+use super::socket::Watched;
 use super::stream::{Place, Reader, Writer};
 use super::{Nudge, Sink, StandsIn};
 use crate::process::frame::{Frame, Kind};
@@ -90,9 +89,8 @@ pub(in crate::process) fn pool_end(
     let nudge: Arc<dyn Nudge> = Arc::clone(&signs) as _;
     let watch = move || {
         // The child says nothing here, so whatever comes is its end.
-        let ends = ends.as_ref().map(|ends| PollFd::new(ends, PollFlags::IN));
-        let mut both: Vec<_> = ends.into_iter().chain([PollFd::new(&life, PollFlags::IN)]).collect();
-        while matches!(poll(&mut both, None), Err(Errno::INTR)) {}
+        let mut life = Watched::new(life, ends);
+        while matches!(life.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}
         signs.is_gone();
     };
     (PoolEnd { incoming, calls, aside, nudge, stands_in: desk }, watch)

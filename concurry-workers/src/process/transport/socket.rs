@@ -185,13 +185,18 @@ impl Drop for SocketIncoming {
 }
 
 /// A child's socket, which ends with the child, whoever else holds its other end: also in the middle of a frame.
-struct Watched {
+pub(super) struct Watched {
     stream: UnixStream,
     /// Can be read from once the child has ended, until that was seen.
     ends: Option<OwnedFd>,
 }
 
 impl Watched {
+    /// Of a child of which `ends` tells the end, if there is that.
+    pub(super) fn new(stream: UnixStream, ends: Option<OwnedFd>) -> Self {
+        Self { stream, ends }
+    }
+
     /// What was sent is read, and then comes the end.
     fn is_over(&mut self) -> io::Result<()> {
         self.ends = None;
@@ -237,7 +242,7 @@ impl SocketIncoming {
         there.set_nonblocking(true)?;
         let nudged = Arc::new(AtomicBool::new(false));
         let nudge = Arc::new(SocketNudge { nudged: Arc::clone(&nudged), nudges: there });
-        let source = SocketSource::new(Watched { stream, ends });
+        let source = SocketSource::new(Watched::new(stream, ends));
         Ok((Self { source, nudged, nudges: here, _nudge: Arc::clone(&nudge) }, nudge))
     }
 }
@@ -259,9 +264,9 @@ impl Incoming for SocketIncoming {
             }
             if !self.has_more() {
                 let Watched { stream, ends } = self.source.0.get_ref();
-                // Where there is no third, one of them is asked twice.
-                let ends = ends.as_ref().map_or(self.nudges.as_fd(), AsFd::as_fd);
-                let mut all = [stream.as_fd(), self.nudges.as_fd(), ends]
+                // Where there is no third, the first is asked twice.
+                let ends = ends.as_ref().map_or(stream.as_fd(), AsFd::as_fd);
+                let mut all = [stream.as_fd(), ends, self.nudges.as_fd()]
                     .map(|one| PollFd::from_borrowed_fd(one, PollFlags::IN));
                 let clock = clock::system();
                 let left = until().map(|until| until - clock.now());
@@ -272,16 +277,12 @@ impl Incoming for SocketIncoming {
                     Err(Errno::INTR) => continue,
                     Err(error) => return Err(error.into()),
                 }
-                let [comes, is_nudged, has_ended] = all.map(|one| !one.revents().is_empty());
-                if has_ended && self.source.0.get_ref().ends.is_some() {
-                    self.source.stream().is_over()?;
-                    continue;
-                }
+                let [comes, has_ended, is_nudged] = all.map(|one| !one.revents().is_empty());
                 if is_nudged {
                     // Whether there was one says the flag; the bytes have done their work.
                     drop((&self.nudges).read(&mut [0; 64]));
                 }
-                if !comes {
+                if !comes && !has_ended {
                     continue;
                 }
             }

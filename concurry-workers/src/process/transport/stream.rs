@@ -33,6 +33,11 @@ impl Place {
         let within = usize::try_from(position & (self.capacity as u64 - 1)).unwrap_or(0);
         (self.bytes + within, self.capacity - within)
     }
+
+    /// So many bytes are published, and given back, at once: a power of two as well.
+    fn piece(self) -> usize {
+        self.capacity / PIECES
+    }
 }
 
 /// How many bytes are between two positions.
@@ -94,8 +99,9 @@ impl Writer {
         }
         let start = *written - HEADER;
         let there = &frame.body[start..start + room.min(frame.body.len() - start)];
-        let (most, last) = there.split_at(there.len().saturating_sub(1) / self.piece() * self.piece());
-        for piece in most.chunks_exact(self.piece()) {
+        let piece = self.place.piece();
+        let (most, last) = there.split_at(there.len().saturating_sub(1) & !(piece - 1));
+        for piece in most.chunks_exact(piece) {
             self.copy(piece);
             self.publish();
             more();
@@ -104,11 +110,6 @@ impl Writer {
         self.publish();
         *written += there.len();
         Ok(*written == whole)
-    }
-
-    /// So many bytes are published at once.
-    fn piece(&self) -> usize {
-        self.place.capacity / PIECES
     }
 
     fn publish(&self) {
@@ -145,7 +146,7 @@ pub(super) struct Reader {
     partial: Option<(Frame, usize)>,
 }
 
-/// So much of the ring, as a part of one, is given back to the writer at once.
+/// What is much goes through the ring in pieces, of which so many have room at once: each side goes on while the other does.
 const PIECES: usize = 32;
 /// No more is reserved for a body before it comes, whatever its header says.
 const RESERVED: usize = 4 << 20;
@@ -200,7 +201,7 @@ impl Reader {
             there = self.available()?;
         }
         // What is much is taken in pieces, so that the writer goes on meanwhile.
-        self.append(there.min(missing).min(self.place.capacity / PIECES), &mut frame.body);
+        self.append(there.min(missing).min(self.place.piece()), &mut frame.body);
         if frame.body.len() < length {
             self.partial = Some((frame, length));
             return Ok(None);
@@ -211,7 +212,7 @@ impl Reader {
     /// Lets the writer have the room of what was read: when it is much, or nothing is left to read. Says whether it did.
     pub(super) fn publish(&mut self) -> bool {
         let read = self.head.wrapping_sub(self.published);
-        let is_due = read > 0 && (read >= (self.place.capacity / PIECES) as u64 || self.head == self.tail);
+        let is_due = read > 0 && (read >= self.place.piece() as u64 || self.head == self.tail);
         if is_due {
             self.published = self.head;
             self.memory.word(self.place.head).store(self.head, Ordering::Release);

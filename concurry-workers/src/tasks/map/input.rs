@@ -81,7 +81,7 @@ impl<T: 'static, U> Input<T, U> {
         self.expected = if is_last { 0 } else { self.expected.saturating_sub(count) };
         if is_last {
             // It may have promised more than there were.
-            self.room.take_if(|room| room.shorten(self.waiting) == 0);
+            self.keep_room(self.waiting);
         }
         if count > 0 {
             self.chunks.push_back((first, items));
@@ -97,23 +97,30 @@ impl<T: 'static, U> Input<T, U> {
     pub(super) fn take(&mut self, most: usize) -> Option<Share<T, U>> {
         let left = self.waiting.saturating_add(self.expected);
         let share = (left / (PARTS * self.workers)).clamp(1, most.max(1));
-        let Some((first, items)) = self.chunks.front_mut() else {
+        let Some((next, items)) = self.chunks.front_mut() else {
             self.leave();
             return None;
         };
-        let first = *first;
-        let items = if items.len() > share {
-            let part = items.split(share);
-            self.chunks.front_mut().into_iter().for_each(|(first, _)| *first += share);
-            part
+        let (first, items) = if items.len() > share {
+            let first = *next;
+            *next += share;
+            (first, items.split(share))
         } else {
-            self.chunks.pop_front()?.1
+            self.chunks.pop_front()?
         };
         self.waiting -= items.len();
-        // Beyond what was promised there is no room; that of which nothing is left is let go of.
+        // Beyond what was promised there is no room.
         let place = self.room.as_mut().and_then(|room| room.split(items.len()));
-        self.room.take_if(|room| place.is_none() || room.shorten(usize::MAX) == 0);
+        self.keep_room(if place.is_some() { usize::MAX } else { 0 });
         Some(Share { first, items, place })
+    }
+
+    /// Keeps so much room at most; that of which nothing is left is let go of.
+    fn keep_room(&mut self, most: usize) {
+        if let Some(room) = &mut self.room {
+            room.shorten(most);
+        }
+        self.room.take_if(|room| room.len() == 0);
     }
 
     /// A helper does not come; whether there are others, or nothing to do for it. Whoever puts down more asks for one anew.
@@ -154,7 +161,7 @@ mod tests {
     fn shared<T: 'static>(input: &mut Input<T, u8>) -> impl Iterator<Item = (usize, Vec<T>)> {
         std::iter::from_fn(|| input.take(usize::MAX)).map(|Share { first, items, place }| {
             let count = items.len();
-            assert!(place.is_none_or(|mut place| place.shorten(usize::MAX) == count));
+            assert!(place.is_none_or(|place| place.len() == count));
             let items = match items {
                 Items::Taken(items) => items.collect(),
                 Items::Numbers(numbers) => numbers.into_iter().collect(),

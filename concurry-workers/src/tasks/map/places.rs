@@ -69,10 +69,13 @@ impl<U> Place<U> {
         Some(front)
     }
 
-    /// Keeps so many places at most; how many there are.
-    pub(super) fn shorten(&mut self, most: usize) -> usize {
-        self.length = self.length.min(most);
+    pub(super) fn len(&self) -> usize {
         self.length
+    }
+
+    /// Keeps so many places at most.
+    pub(super) fn shorten(&mut self, most: usize) {
+        self.length = self.length.min(most);
     }
 
     /// Writes results here, as many as there are places at most.
