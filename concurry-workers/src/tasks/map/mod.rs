@@ -188,12 +188,7 @@ impl<T: 'static, U, F: Fn(T) -> U> Map<T, U, F> {
                 }
             }
             let now = clock.now();
-            most = match now - since {
-                time if time < SHARE / 2 => (most * 2).min(MOST_SHARE),
-                time if time > SHARE * 2 => (most / 2).max(1),
-                _ => most,
-            };
-            since = now;
+            (most, since) = (most_after(most, now - since), now);
         }
     }
 
@@ -220,6 +215,15 @@ impl<T: 'static, U, F: Fn(T) -> U> Map<T, U, F> {
             let message = format!("item {}: {}", failed.get(), panic.message());
             Panicked::new(message, panic.location().map(str::to_owned))
         })
+    }
+}
+
+/// The most items of the share after one of so many at most that took so long.
+fn most_after(most: usize, time: Duration) -> usize {
+    match time {
+        short if short < SHARE / 2 => (most * 2).min(MOST_SHARE),
+        long if long > SHARE * 2 => (most / 2).max(1),
+        _ => most,
     }
 }
 
@@ -290,5 +294,20 @@ impl<T, U, F> Drop for Helper<T, U, F> {
             map.output.fail(CallError::Stopped);
             panics::discard(map);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_grow_while_they_are_short_and_no_further_than_they_may() {
+        let after = |most, times, time| (0..times).fold(most, |most, _| most_after(most, time));
+        assert_eq!(after(FIRST_SHARE, 3, Duration::ZERO), FIRST_SHARE * 8);
+        assert_eq!(after(FIRST_SHARE, 100, Duration::ZERO), MOST_SHARE);
+        assert_eq!(after(MOST_SHARE, 5, SHARE), MOST_SHARE);
+        assert_eq!(after(MOST_SHARE, 2, SHARE * 3), MOST_SHARE / 4);
+        assert_eq!(after(MOST_SHARE, 100, Duration::MAX), 1);
     }
 }
