@@ -1,8 +1,11 @@
 //! The processor's counter: what carries a reading of the system's clock on.
 //!
-//! The quanta crate judges whether the processor has one that counts evenly, whatever it does, and measures it against the clock.
-//! On x86-64 it is read here by its instruction, without asking each time which counter there is: that is as long as the rest of an
-//! admission.
+//! It is of use to who reads the time often, and is measured for those alone. The quanta crate judges whether the processor has one
+//! that counts evenly, whatever it does, and measures it against the clock. On x86-64 it is read here by its instruction, without
+//! asking each time which counter there is: that is as long as the rest of an admission.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How long a tick is. On x86-64 it is less than a nanosecond, or the counter is of no use: then the time of any number of them is
 /// half of one product, and nothing has to be shifted.
@@ -35,55 +38,84 @@ impl Scale {
     }
 }
 
-/// The processor's counter, or none that is of use.
+/// The processor's counter, once it has been measured.
+///
+/// To measure it takes about a millisecond of a processor, and on a restless machine many: nobody waits for that. A program that reads
+/// the clock now and then never pays for it, nor does a worker's process that has just started.
 #[derive(Debug)]
 pub(super) struct Counter {
+    measured: OnceLock<Measured>,
+    /// How often the system was asked where a measured counter would have told the time.
+    missed: AtomicU32,
+}
+
+/// So many times: they have cost about as much as it costs to measure the counter.
+const WORTH_MEASURING: u32 = 16_384;
+
+impl Counter {
+    pub(super) const fn new() -> Self {
+        Self { measured: OnceLock::new(), missed: AtomicU32::new(0) }
+    }
+
+    /// What it tells now; of use only where there is a [`scale`](Self::scale).
+    #[inline]
+    pub(super) fn ticks(&self) -> u64 {
+        if READ_BY_INSTRUCTION { instruction() } else { self.measured.get().map_or(0, |it| it.clock.raw()) }
+    }
+
+    /// How long its ticks are; none where it is of no use, or not measured yet.
+    pub(super) fn scale(&self) -> Option<Scale> {
+        self.measured.get()?.scale
+    }
+
+    /// The system was asked where a measured counter would have told the time. Says once that it is worth measuring now.
+    pub(super) fn missed(&self) -> bool {
+        // Miri has none.
+        let is_open = !cfg!(miri) && self.measured.get().is_none();
+        is_open && self.missed.fetch_add(1, Ordering::Relaxed) == WORTH_MEASURING
+    }
+
+    /// Measures it, on this thread.
+    pub(super) fn measure(&self) {
+        self.measured.get_or_init(Measured::new);
+    }
+}
+
+/// A counter, and how long its ticks are: not told where what [`Counter::ticks`] reads does not count evenly.
+#[derive(Debug)]
+struct Measured {
     clock: quanta::Clock,
-    /// None where what [`ticks`](Self::ticks) reads does not count evenly.
     scale: Option<Scale>,
 }
 
-impl Counter {
-    pub(super) fn new() -> Self {
-        // Miri has none.
-        if cfg!(miri) {
-            return Self { clock: quanta::Clock::mock().0, scale: None };
-        }
+impl Measured {
+    fn new() -> Self {
         let clock = quanta::Clock::new();
-        let mut counter = Self { clock, scale: None };
-        // The counter that was measured is the one that is read here, if it tells what is between two readings of this one.
-        let is_it = |counter: &Self| {
-            let (before, told, after) = (counter.ticks(), counter.clock.raw(), counter.ticks());
+        // The counter that was measured is the one that is read, if it tells what is between two readings of that. More than once: on
+        // its way this thread may come to a processor whose counter is a little behind.
+        let is_it = |_| {
+            let (before, told, after) = (instruction(), clock.raw(), instruction());
             (before..=after).contains(&told)
         };
-        // More than once: on its way this thread may come to a processor whose counter is a little behind.
-        if (0..8).any(|_| is_it(&counter)) {
-            counter.scale = Scale::of(counter.clock.delta_as_nanos(0, 1 << 32));
-        }
-        counter
+        let is_measured = !READ_BY_INSTRUCTION || (0..8).any(is_it);
+        let scale = is_measured.then(|| Scale::of(clock.delta_as_nanos(0, 1 << 32))).flatten();
+        Self { clock, scale }
     }
+}
 
-    /// What it tells now; of use only where there is a [`scale`](Self::scale).
-    #[inline]
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    #[expect(clippy::unused_self, reason = "elsewhere it is asked")]
-    pub(super) fn ticks(&self) -> u64 {
-        // SAFETY: it reads a register that every x86-64 has, and changes nothing. A program that has forbidden it to itself, which Linux
-        // offers, ends by a signal.
-        unsafe { core::arch::x86_64::_rdtsc() }
-    }
+const READ_BY_INSTRUCTION: bool = cfg!(all(target_arch = "x86_64", not(miri)));
 
-    /// What it tells now; of use only where there is a [`scale`](Self::scale).
-    #[inline]
-    #[cfg(any(not(target_arch = "x86_64"), miri))]
-    pub(super) fn ticks(&self) -> u64 {
-        self.clock.raw()
-    }
+#[inline]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn instruction() -> u64 {
+    // SAFETY: it reads a register that every x86-64 has, and changes nothing. A program that has forbidden it to itself, which Linux
+    // offers, ends by a signal.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
 
-    /// How long its ticks are; none where it is of no use.
-    pub(super) fn scale(&self) -> Option<Scale> {
-        self.scale
-    }
+#[cfg(any(not(target_arch = "x86_64"), miri))]
+fn instruction() -> u64 {
+    0
 }
 
 #[cfg(all(test, not(loom)))]
@@ -109,5 +141,17 @@ mod tests {
         assert_eq!(Scale::of(0), None);
         // On x86-64 one as long as a nanosecond is of no use.
         assert_eq!(Scale::of(1 << 32).is_some(), SHIFT == 32);
+    }
+
+    #[test]
+    fn it_is_measured_once_when_it_has_been_missed_often_and_not_before() {
+        let counter = Counter::new();
+        assert_eq!(counter.scale(), None);
+        let worth = (0..=WORTH_MEASURING + 10).filter(|_| counter.missed()).count();
+        assert_eq!(worth, usize::from(!cfg!(miri)));
+        counter.measure();
+        assert!(!counter.missed());
+        let Some(scale) = counter.scale() else { return };
+        assert_ne!(scale.nanos(1 << 40), 0);
     }
 }

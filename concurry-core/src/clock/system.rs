@@ -18,7 +18,8 @@ use crate::sync::lock;
 ///
 /// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
 /// processor's counter, which the quanta crate measures: that is several times cheaper to read but, left to itself, runs off
-/// by some ten milliseconds a minute. Two threads may differ by some ten nanoseconds. One thread serves all of [`wake_at`](Clock::wake_at),
+/// by some ten milliseconds a minute. Two threads may differ by some ten nanoseconds. The counter is measured when the program has
+/// read the clock so often that it pays, by a thread that ends after about a millisecond. One thread serves all of [`wake_at`](Clock::wake_at),
 /// sleeps to the exact instant of the earliest request, and starts with the first one, or with a later one where the system has
 /// no room for it.
 ///
@@ -79,6 +80,14 @@ fn os_now() -> Instant {
     Instant::now()
 }
 
+/// Has the counter of the system clock measured, by a thread of its own: it may take long. Where there is no room for a thread, the
+/// system goes on being asked.
+#[cold]
+fn measure_counter() {
+    let named = std::thread::Builder::new().name("concurry-clock".to_owned());
+    drop(named.spawn(|| SystemClock::shared().counter.measure()));
+}
+
 /// Tells the timer thread that an earlier instant has come up.
 #[derive(Debug, Default)]
 struct Alarm {
@@ -119,13 +128,16 @@ impl SystemClock {
     #[inline(never)]
     fn read(&self) -> Timestamp {
         let read = || u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
-        let Some(scale) = self.counter.scale() else { return Timestamp::from_nanos(read()) };
+        let scale = self.counter.scale().unwrap_or(Scale::NONE);
         let look = |last: &Reading| {
             // The counter, carrying the last reading on, has told as much as this meanwhile; time does not go back.
             let passed = self.counter.ticks().saturating_sub(last.at.get()).min(last.ticks.get());
             let told = last.time_at(last.at.get() + passed);
             let read = read();
             let time = read.max(told);
+            if time - told < CARRIED && self.counter.missed() {
+                measure_counter();
+            }
             // Read after the time: a thread that is held up in between is late for a moment, and never early.
             last.at.set(self.counter.ticks());
             // Where it was ahead, time stands still until the system's clock has come as far. A counter that begins anew is not carried on.
