@@ -80,7 +80,10 @@ pub struct Latencies {
 /// A row of latencies: a name, and what takes one series.
 pub type LatencyRow<'a> = (&'a str, Box<dyn FnMut() -> Latencies + 'a>);
 
-/// Measures series of latencies and prints their medians, with the ratio to that of the first row.
+/// How often each row has its turn: what the machine does beside it meets all of them.
+const TURNS: usize = 3;
+
+/// Measures series of latencies in turns and prints their medians, with the ratio to that of the first row.
 pub fn latencies(title: &str, rows: Vec<LatencyRow<'_>>) {
     let filters: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -88,9 +91,17 @@ pub fn latencies(title: &str, rows: Vec<LatencyRow<'_>>) {
         return;
     }
     println!("\n{title}");
+    let empty = rows.into_iter().map(|row| (row, Vec::new(), String::new()));
+    let mut rows: Vec<_> = empty.collect();
+    for _ in 0..TURNS {
+        for ((_, series), samples, note) in &mut rows {
+            let latencies = series();
+            samples.extend(latencies.samples);
+            *note = latencies.note;
+        }
+    }
     let mut base = None;
-    for (name, mut series) in rows {
-        let Latencies { mut samples, note } = series();
+    for ((name, _), mut samples, note) in rows {
         samples.sort_unstable();
         let percentile =
             |percent: usize| samples[(samples.len() * percent / 100).min(samples.len() - 1)] as f64 / 1e3;

@@ -50,7 +50,7 @@ pub(super) struct Counter {
 }
 
 /// So many times: they have cost about as much as it costs to measure the counter.
-const WORTH_MEASURING: u32 = 16_384;
+const WORTH_MEASURING: u32 = 4_096;
 
 impl Counter {
     pub(super) const fn new() -> Self {

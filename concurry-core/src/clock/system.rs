@@ -18,7 +18,7 @@ use crate::sync::lock;
 ///
 /// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
 /// processor's counter, which the quanta crate measures: that is several times cheaper to read but, left to itself, runs off
-/// by some ten milliseconds a minute. Two threads may differ by some ten nanoseconds. The counter is measured when the program has
+/// by some ten milliseconds a minute. Two threads may differ by a few hundred nanoseconds. The counter is measured when the program has
 /// read the clock so often that it pays, by a thread that ends after about a millisecond. One thread serves all of [`wake_at`](Clock::wake_at),
 /// sleeps to the exact instant of the earliest request, and starts with the first one, or with a later one where the system has
 /// no room for it.
@@ -43,8 +43,9 @@ pub struct SystemClock {
     alarm: Arc<Alarm>,
 }
 
-/// For how many nanoseconds the counter carries a reading of the system's clock on.
-const CARRIED: u64 = 100_000;
+/// For how many nanoseconds the counter carries a reading of the system's clock on. By then it has run off by some two hundred, and a
+/// thread that has slept as long would read the system's clock from cold memory, in about half a microsecond.
+const CARRIED: u64 = 1_000_000;
 
 /// A reading of the system's clock, with all that it takes to carry it on: that is one load less for each.
 ///

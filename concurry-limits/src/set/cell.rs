@@ -19,7 +19,7 @@ use crate::LimitError;
 use crate::sync::{Mutex, MutexGuard, lock};
 
 /// One of the sets that a waiter stands in, and what it wants there.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Branch {
     pub(super) engine: Arc<Engine>,
     /// The set's position in the pool that the request was made to.
@@ -114,6 +114,14 @@ impl Cell {
         &self.branches[branch as usize]
     }
 
+    /// One of the branches of a cell that is needed no more: that of whoever lets go of it last is moved, and not copied.
+    pub(super) fn into_branch(cell: Arc<Self>, branch: u32) -> Branch {
+        match Arc::try_unwrap(cell) {
+            Ok(mut cell) => cell.branches.swap_remove(branch as usize),
+            Err(cell) => cell.branch(branch).clone(),
+        }
+    }
+
     /// What it wants of the set of this branch.
     pub(super) fn wishes(&self, branch: u32) -> &[Wish] {
         &self.branch(branch).wishes
@@ -165,6 +173,11 @@ impl Cell {
     /// The branches and their instants.
     pub(super) fn armed(&self) -> Instants {
         lock(&self.state).armed.clone()
+    }
+
+    /// Takes the outcome, if there is one.
+    pub(super) fn outcome(&self) -> Option<Phase> {
+        lock(&self.state).outcome()
     }
 
     /// Replaces the waker, and takes the outcome if there is one.

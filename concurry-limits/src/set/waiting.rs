@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use concurry_core::clock::{Clock, Timestamp};
-use concurry_core::park::thread_waker;
+use concurry_core::panics::InTurn;
 use concurry_core::waits;
 use smallvec::SmallVec;
 
@@ -24,10 +24,13 @@ pub(super) struct Entry {
     pub(super) demand: Demand,
 }
 
-/// A place in the queues of one or more sets, with one cell. Dropping it leaves all of them, gives back a grant that
-/// nobody has seen yet, and lets the next in line have it.
+/// A place in the queues of one or more sets, with one cell; none once it has its outcome. Dropping it leaves all of them, gives back a
+/// grant that nobody has seen yet, and lets the next in line have it.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Waiting(Option<Standing>);
+
+#[derive(Debug)]
+struct Standing {
     cell: Arc<Cell>,
     /// The place in the queue of each branch.
     places: SmallVec<[Option<u64>; 1]>,
@@ -51,50 +54,88 @@ impl Waiting {
         let cell = Arc::new(Cell::new(branches.collect(), waker, (since, deadline), self_timed));
         let places = cell.branches().iter().map(|_| None).collect();
         // From here on its drop leaves what it stands in, also when a user's own limit panics.
-        let mut waiting = Self { cell, places };
-        let Self { cell, places } = &mut waiting;
+        let mut waiting = Self(Some(Standing { cell, places }));
+        waiting.0.iter_mut().for_each(Standing::line_up);
+        waiting
+    }
+
+    /// The outcome, if there is one; otherwise `waker` is woken when there is.
+    pub(super) fn poll(&mut self, waker: &Waker) -> Option<Outcome> {
+        let phase = self.0.as_ref()?.cell.poll(waker);
+        self.outcome(phase)
+    }
+
+    /// What it has come to by a phase that was taken out of the cell.
+    fn outcome(&mut self, phase: Option<Phase>) -> Option<Outcome> {
+        match phase? {
+            Phase::Granted(grant) => Some(Ok(self.0.take()?.granted(grant))),
+            Phase::Refused(error) => {
+                let mut standing = self.0.take()?;
+                let error = standing.in_vain(*error);
+                standing.leave();
+                Some(Err(error))
+            }
+            Phase::Waiting | Phase::Closed => None,
+        }
+    }
+
+    /// Whether all of its sets would be too late, by what they know at this moment.
+    pub(super) fn is_late(&self, deadline: Timestamp) -> bool {
+        let is_late = |stand: &Branch| stand.engine.is_late(&stand.wishes, deadline);
+        self.0.as_ref().is_some_and(|standing| standing.cell.branches().iter().all(is_late))
+    }
+
+    /// Ends the waiting in vain, unless it can be granted at this very moment.
+    pub(super) fn give_up(&mut self) -> Outcome {
+        if let Some(standing) = &self.0 {
+            standing.cell.branches().iter().for_each(|stand| stand.engine.pump());
+            let phase = standing.cell.close();
+            if let Some(outcome) = self.outcome(Some(phase)) {
+                return outcome;
+            }
+        }
+        // Who has its outcome gives nothing up.
+        let Some(standing) = &mut self.0 else { return Err(LimitError::EmptyPool) };
+        standing.leave();
+        let branches = standing.cell.branches().iter();
+        let errors = branches.map(|stand| stand.engine.timeout(&stand.wishes, standing.cell.since));
+        Err(standing.in_vain(errors.min_by_key(soonest).unwrap_or(LimitError::EmptyPool)))
+    }
+
+    /// Waits on this thread, which the waker wakes that it was started with.
+    pub(super) fn block(mut self, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
+        loop {
+            // Without a waker of its own: whoever was granted finds as little as can be that another processor has just written.
+            let phase = self.0.as_ref().and_then(|standing| standing.cell.outcome());
+            if let Some(outcome) = self.outcome(phase) {
+                return outcome;
+            }
+            let Some(standing) = &self.0 else { return self.give_up() };
+            let now = clock.now();
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return self.give_up();
+            }
+            let armed = standing.cell.armed();
+            let due =
+                standing.cell.branches().iter().zip(&armed).filter(|(_, at)| at.is_some_and(|at| at <= now));
+            let due = due.map(|(stand, _)| stand.engine.pump()).count();
+            if due == 0 {
+                clock.park_until(armed.into_iter().flatten().chain(deadline).min());
+            }
+        }
+    }
+}
+
+impl Standing {
+    /// Stands in each of the queues, until one grants at once.
+    fn line_up(&mut self) {
+        let Self { cell, places } = self;
         for ((branch, stand), place) in (0..).zip(cell.branches()).zip(places) {
             match stand.engine.enter(Waiter { cell: Arc::clone(cell), branch }) {
                 Ok(Entered::Standing(seq)) => *place = Some(seq),
                 Ok(Entered::Granted | Entered::Closed | Entered::Never(_)) => break,
                 // Nobody sleeps yet: the outcome is read before the first sleep.
                 Err(error) => drop(cell.refuse(branch, error)),
-            }
-        }
-        waiting
-    }
-
-    /// The outcome, if there is one; otherwise `waker` is woken when there is.
-    pub(super) fn poll(&mut self, waker: &Waker) -> Option<Outcome> {
-        let outcome = match self.cell.poll(waker)? {
-            Phase::Granted(grant) => Ok(self.acquisition(grant)),
-            Phase::Refused(error) => Err(self.in_vain(*error)),
-            Phase::Waiting | Phase::Closed => return None,
-        };
-        self.leave();
-        Some(outcome)
-    }
-
-    /// Whether all of its sets would be too late, by what they know at this moment.
-    pub(super) fn is_late(&self, deadline: Timestamp) -> bool {
-        self.cell.branches().iter().all(|stand| stand.engine.is_late(&stand.wishes, deadline))
-    }
-
-    /// Ends the waiting in vain, unless it can be granted at this very moment.
-    pub(super) fn give_up(&mut self) -> Outcome {
-        self.cell.branches().iter().for_each(|stand| stand.engine.pump());
-        match self.cell.close() {
-            Phase::Granted(grant) => {
-                let acquisition = self.acquisition(grant);
-                self.leave();
-                Ok(acquisition)
-            }
-            Phase::Refused(error) => Err(self.in_vain(*error)),
-            Phase::Waiting | Phase::Closed => {
-                self.leave();
-                let branches = self.cell.branches().iter();
-                let errors = branches.map(|stand| stand.engine.timeout(&stand.wishes, self.cell.since));
-                Err(self.in_vain(errors.min_by_key(soonest).unwrap_or(LimitError::EmptyPool)))
             }
         }
     }
@@ -106,49 +147,34 @@ impl Waiting {
         error
     }
 
-    /// Waits on this thread.
-    pub(super) fn block(mut self, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
-        let waker = thread_waker();
-        self.sleep(&waker, clock, deadline)
-    }
-
-    fn sleep(&mut self, waker: &Waker, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
-        loop {
-            if let Some(outcome) = self.poll(waker) {
-                return outcome;
-            }
-            let now = clock.now();
-            if deadline.is_some_and(|deadline| now >= deadline) {
-                return self.give_up();
-            }
-            let armed = self.cell.armed();
-            let due =
-                self.cell.branches().iter().zip(&armed).filter(|(_, at)| at.is_some_and(|at| at <= now));
-            let due = due.map(|(stand, _)| stand.engine.pump()).count();
-            if due == 0 {
-                clock.park_until(armed.into_iter().flatten().chain(deadline).min());
-            }
-        }
-    }
-
-    fn acquisition(&mut self, grant: Grant) -> LimitSetAcquisition {
+    /// What was granted.
+    fn granted(mut self, grant: Grant) -> LimitSetAcquisition {
         let waited = grant.taken_at - self.cell.since;
         waits::add(waited);
+        let acquisition = |Branch { engine, position, wishes }| {
+            let items = items_of(&wishes);
+            LimitSetAcquisition::local(engine, items, grant.taken_at, position as usize).after(waited)
+        };
         // Who grants has taken it out of that queue.
         self.places[grant.branch as usize] = None;
-        let Branch { engine, position, wishes } = self.cell.branch(grant.branch);
-        let items = items_of(wishes);
-        LimitSetAcquisition::local(Arc::clone(engine), items, grant.taken_at, *position as usize)
-            .after(waited)
+        if self.places.len() > 1 {
+            let acquisition = acquisition(self.cell.branch(grant.branch).clone());
+            // When a limit of another set panics, this one's is given back.
+            self.leave();
+            return acquisition;
+        }
+        acquisition(Cell::into_branch(self.cell, grant.branch))
     }
 
-    /// Leaves all queues that it still stands in.
+    /// Leaves all queues that it still stands in, also when a user's own limit of one of them panics.
     fn leave(&mut self) {
+        let mut each = InTurn::default();
         for (stand, place) in self.cell.branches().iter().zip(&mut self.places) {
             if let Some(seq) = place.take() {
-                stand.engine.leave(mask_of(&stand.wishes), seq);
+                each.run(|| stand.engine.leave(mask_of(&stand.wishes), seq));
             }
         }
+        each.end();
     }
 }
 
@@ -164,11 +190,14 @@ pub(super) fn soonest(error: &LimitError) -> (u8, std::time::Duration) {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Phase::Granted(grant) = self.cell.close() {
-            let Branch { engine, wishes, .. } = self.cell.branch(grant.branch);
-            let waited = grant.taken_at - self.cell.since;
-            engine.undo(wishes.iter().copied(), grant.taken_at, waited);
+        let Some(mut standing) = self.0.take() else { return };
+        let mut each = InTurn::default();
+        if let Phase::Granted(grant) = standing.cell.close() {
+            let Branch { engine, wishes, .. } = standing.cell.branch(grant.branch);
+            let waited = grant.taken_at - standing.cell.since;
+            each.run(|| engine.undo(wishes.iter().copied(), grant.taken_at, waited));
         }
-        self.leave();
+        each.run(|| standing.leave());
+        each.end();
     }
 }
