@@ -99,10 +99,19 @@ impl Spin {
     }
 }
 
-/// Whether there is one processor alone, which whoever is waited for needs.
-fn is_alone() -> bool {
-    static ALONE: OnceLock<bool> = OnceLock::new();
+static ALONE: OnceLock<bool> = OnceLock::new();
+
+/// Whether there is one processor alone, which whoever is waited for needs. To find out takes a tenth of a millisecond where the system
+/// divides its time by files.
+#[doc(hidden)]
+pub fn is_alone() -> bool {
     *ALONE.get_or_init(|| std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1))
+}
+
+/// Has this program know it from the one that has started it, if it does not know it yet.
+#[doc(hidden)]
+pub fn told_alone(is_alone: bool) {
+    ALONE.get_or_init(|| is_alone);
 }
 
 #[cfg(test)]

@@ -139,17 +139,30 @@ fn listen(
 ) -> (NextFrame, Arc<dyn Lookout>) {
     let (to_worker, inbox) = unbounded();
     let reader = (Arc::clone(questions), Arc::clone(running));
-    std::thread::spawn(move || read(source, &reader.0, &reader.1, &to_worker));
+    let read = move || read(source, &reader.0, &reader.1, &to_worker);
     #[cfg(target_os = "linux")]
     if let Some(Apart { calls, aside }) = apart {
         let (questions, running) = (Arc::clone(questions), Arc::clone(running));
         let listening = Arc::new(super::listening::Listening { aside, questions, running });
         let lookout = Arc::clone(&listening);
-        std::thread::spawn(move || listening.listen());
+        // The one starts the other: meanwhile the worker is made.
+        beside(move || {
+            beside(move || listening.listen());
+            read();
+        });
         return (calls, lookout);
     }
     drop(apart);
+    beside(read);
     (Box::new(move || inbox.recv().ok()), Arc::new(NoLookout))
+}
+
+/// Runs `body` by a thread of its own. A child that has no room for that cannot hear its pool.
+fn beside<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) {
+    if let Err(error) = std::thread::Builder::new().spawn(body) {
+        eprintln!("concurry: a worker's process has no room for a thread: {error}");
+        hook::vanish();
+    }
 }
 
 /// Tells the parent whether there is a worker; the exit code.

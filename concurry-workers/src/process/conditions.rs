@@ -1,9 +1,12 @@
 //! What a child does for itself before its worker is made: its niceness, and the processors that it runs on.
 //!
-//! It is the only thread then, and the others that come inherit both.
+//! It is the only thread then, and the others that come inherit both. That there is one processor alone it takes from its pool: both
+//! have to run for a look at the other to be worth it, wherever the child itself may run, and to find out takes as long as much of
+//! a start.
 
 use std::io;
 
+use concurry_core::spin::told_alone;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Failure;
@@ -13,11 +16,14 @@ use super::frame::Failure;
 pub(super) struct Conditions {
     pub(super) nice: Option<i32>,
     pub(super) cpus: Option<Vec<u32>>,
+    /// Whether the pool has one processor alone.
+    pub(super) alone: bool,
 }
 
 impl Conditions {
     /// Does what was asked for.
     pub(super) fn apply(&self) -> Result<(), Failure> {
+        told_alone(self.alone);
         if let Some(nice) = self.nice {
             rustix::process::setpriority_process(None, nice)
                 .map_err(|error| refused(format!("the niceness {nice}"), error.into()))?;

@@ -14,6 +14,7 @@
 use std::io;
 
 use concurry_core::call::{NotSent, Panicked};
+use concurry_core::spin::is_alone;
 use concurry_limits::remote::{RemoteGrant, RemoteSetInfo, Wait};
 use concurry_limits::{LimitError, LimitPool, LimitSet, LimitSetStats};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ use super::options::ProcessOptions;
 
 /// Counts up when frames change; the two ends must agree before anything else is read. That they are of one build says a
 /// fingerprint as well.
-pub(crate) const PROTOCOL: u32 = 10;
+pub(crate) const PROTOCOL: u32 = 11;
 
 pub(crate) const HEADER: usize = 17;
 
@@ -200,7 +201,7 @@ impl Hello {
             args,
             sets: limits.sets().iter().map(LimitSet::describe).collect(),
             balancing: limits.balancing(),
-            conditions: Conditions { nice: options.nice, cpus },
+            conditions: Conditions { nice: options.nice, cpus, alone: is_alone() },
         }
     }
 }
