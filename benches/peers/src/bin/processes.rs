@@ -50,6 +50,15 @@ fn large(pool: &EchoHandle, bytes: &Arc<ByteBuf>, count: u32) {
     calls.for_each(|outcome| assert_eq!(outcome.expect("none fails"), 3));
 }
 
+/// Waits for the end of its process when it is dropped, as the bare one does: the next start is not to run beside it.
+struct Ended(EchoHandle);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// How long it takes to start a process and to have its first answer.
 fn starts<T>(start: impl Fn() -> T) -> Latencies {
     let started = |_| {
@@ -83,7 +92,7 @@ fn main() {
                     starts(|| {
                         let pool = echo(Transport::Ring, 1, ());
                         assert!(pool.echo(Message::of(1)).result().is_ok());
-                        pool
+                        Ended(pool)
                     })
                 }),
             ),

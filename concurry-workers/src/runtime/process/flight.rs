@@ -18,6 +18,8 @@ pub(super) struct Flight<M> {
     pub(super) sent: VecDeque<Sent<M>>,
     /// The bytes of their arguments.
     pub(super) bytes: usize,
+    /// Those of calls that were answered, which the window does not know of yet.
+    pub(super) carried: usize,
     pub(super) window: Window,
     /// How many calls have been answered so far.
     pub(super) answered: u64,
@@ -81,6 +83,7 @@ impl<M> Flight<M> {
             link: None,
             sent: VecDeque::new(),
             bytes: 0,
+            carried: 0,
             window: Window::new(now),
             answered: 0,
             answering: 0,
@@ -153,6 +156,7 @@ impl<M> Flight<M> {
         self.sent.front().filter(|first| first.id == id)?;
         let first = self.sent.pop_front()?;
         self.bytes -= first.bytes;
+        self.carried += first.bytes;
         self.answered += 1;
         if let Some(note) = self.sent.front_mut().and_then(|next| next.call.noted.as_mut()) {
             note.is_taken(now());

@@ -23,6 +23,8 @@ pub(super) struct Ended {
     free: usize,
     /// Those of them that the child has answered.
     answered: u32,
+    /// The bytes of their answers.
+    bytes: usize,
     /// What was noted of some.
     noted: Vec<Noted>,
     /// How many the child has left.
@@ -91,6 +93,7 @@ impl<W: Worker> Driver<W> {
         Note::has_waited(&mut call.noted, waited);
         ended.add(&call);
         ended.answered += 1;
+        ended.bytes += frame.body.len();
         let panicked = has_panicked(&frame);
         if panicked {
             // Before the caller knows: when it was one too many, its next call is told so.
@@ -125,11 +128,12 @@ impl<W: Worker> Driver<W> {
 
     /// Tells the queue which calls have ended; whether there are some that are not run, and that the owner is to answer.
     pub(super) fn settle_ended(&self, ended: &mut Ended) -> bool {
-        let Ended { calls, free, answered, noted, .. } = std::mem::take(ended);
+        let Ended { calls, free, answered, bytes, noted, .. } = std::mem::take(ended);
         let has_refused = {
             let mut flight = lock(&self.flight);
             if answered > 0 {
-                flight.window.answered(answered, self.clock.now());
+                let carried = std::mem::take(&mut flight.carried) + bytes;
+                flight.window.answered(answered, carried, self.clock.now());
             }
             if let Some(link) = &flight.link {
                 link.flow();
