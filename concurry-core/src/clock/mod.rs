@@ -5,7 +5,7 @@
 //!
 //! * [`Timestamp`]: nanoseconds since the origin of a clock.
 //! * [`Clock`]: what a source of time must do; [`Clock::wake_at`] is the only way to wait for an instant.
-//! * [`SystemClock`]: the machine's monotonic clock, read from the processor's counter.
+//! * [`SystemClock`]: the machine's monotonic clock, carried on by the processor's counter.
 //! * [`ManualClock`]: stands still until it is told to advance.
 //! * `counter`: the processor's counter, by which a reading of the system's clock is carried on.
 //! * `exact`: how exactly a thread sleeps.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
-use super::counter::{Counter, Scale};
+use super::counter::{Counter, Moment, Scale};
 use super::exact::Exact;
 use super::timer::{TimerList, WakeGuard};
 use super::{Clock, Timestamp};
@@ -17,9 +17,8 @@ use crate::sync::lock;
 /// The machine's monotonic clock.
 ///
 /// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
-/// processor's counter, which the quanta crate measures: that is several times cheaper to read but, left to itself, runs off
-/// by some ten milliseconds a minute. Two threads may differ by a few hundred nanoseconds. The counter is measured when the program has
-/// read the clock so often that it pays, by a thread that ends after about a millisecond. One thread serves all of [`wake_at`](Clock::wake_at),
+/// processor's counter, where there is one that counts evenly: that is several times cheaper to read but, left to itself, runs off.
+/// Two threads may differ by some ten nanoseconds, and by a few hundred where the system's clock is being corrected. One thread serves all of [`wake_at`](Clock::wake_at),
 /// sleeps to the exact instant of the earliest request, and starts with the first one, or with a later one where the system has
 /// no room for it.
 ///
@@ -43,9 +42,12 @@ pub struct SystemClock {
     alarm: Arc<Alarm>,
 }
 
-/// For how many nanoseconds the counter carries a reading of the system's clock on. By then it has run off by some two hundred, and a
-/// thread that has slept as long would read the system's clock from cold memory, in about half a microsecond.
-const CARRIED: u64 = 1_000_000;
+/// For how many nanoseconds the counter carries a reading of the system's clock on. A thread that has slept for less needs not read that
+/// clock from cold memory, which takes half a microsecond; and the counter has run off by half of that at most, where the system corrects
+/// its clock as fast as systems do.
+const CARRIED: u64 = 500_000;
+/// More ticks than these do not pass while the system's clock is read, unless the thread is held up in the middle.
+const SOON: u64 = 8_192;
 
 /// A reading of the system's clock, with all that it takes to carry it on: that is one load less for each.
 ///
@@ -81,14 +83,6 @@ fn os_now() -> Instant {
     Instant::now()
 }
 
-/// Has the counter of the system clock measured, by a thread of its own: it may take long. Where there is no room for a thread, the
-/// system goes on being asked.
-#[cold]
-fn measure_counter() {
-    let named = std::thread::Builder::new().name("concurry-clock".to_owned());
-    drop(named.spawn(|| SystemClock::shared().counter.measure()));
-}
-
 /// Tells the timer thread that an earlier instant has come up.
 #[derive(Debug, Default)]
 struct Alarm {
@@ -102,7 +96,7 @@ impl SystemClock {
         static SHARED: OnceLock<Arc<SystemClock>> = OnceLock::new();
         Arc::clone(SHARED.get_or_init(|| {
             Arc::new(Self {
-                counter: Counter::new(),
+                counter: Counter::default(),
                 origin: os_now(),
                 timer: Arc::default(),
                 thread: Started::default(),
@@ -129,23 +123,27 @@ impl SystemClock {
     #[inline(never)]
     fn read(&self) -> Timestamp {
         let read = || u64::try_from(os_now().duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX);
-        let scale = self.counter.scale().unwrap_or(Scale::NONE);
+        let Some(scale) = self.counter.scale() else { return Timestamp::from_nanos(read()) };
         let look = |last: &Reading| {
-            // The counter, carrying the last reading on, has told as much as this meanwhile; time does not go back.
-            let passed = self.counter.ticks().saturating_sub(last.at.get()).min(last.ticks.get());
+            let before = self.counter.ticks();
+            // The counter, carrying the last reading on, has told no more than this meanwhile; time does not go back.
+            let passed = before.saturating_sub(last.at.get()).min(last.ticks.get());
             let told = last.time_at(last.at.get() + passed);
             let read = read();
-            let time = read.max(told);
-            if time - told < CARRIED && self.counter.missed() {
-                measure_counter();
+            let (time, after) = (read.max(told), self.counter.ticks());
+            let took = after.wrapping_sub(before);
+            // Who was held up does not know when the system told its time: it is not carried on.
+            let is_held_up = took > SOON;
+            if scale == Scale::NONE && !is_held_up && time - told < CARRIED {
+                self.counter.missed(Moment { ticks: before + took / 2, nanos: read });
             }
-            // Read after the time: a thread that is held up in between is late for a moment, and never early.
-            last.at.set(self.counter.ticks());
+            // Read after the time: whoever is late is so for a moment, and never early.
+            last.at.set(after);
             // Where it was ahead, time stands still until the system's clock has come as far. A counter that begins anew is not carried on.
-            let before_end = u64::MAX - last.at.get();
-            last.ticks.set(if read < told { 0 } else { scale.ticks(CARRIED).min(before_end) });
+            let is_carried = read >= told && !is_held_up;
+            last.ticks.set(if is_carried { scale.ticks(CARRIED).min(u64::MAX - after) } else { 0 });
             last.scale.set(scale);
-            last.ahead.set(time.wrapping_sub(scale.nanos(last.at.get())));
+            last.ahead.set(time.wrapping_sub(scale.nanos(after)));
             time
         };
         // A thread that is being torn down may have no thread-local left; it asks the system each time.
