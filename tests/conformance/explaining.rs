@@ -16,6 +16,25 @@ use super::{eventually, every_mode, every_mode_in_background, gate};
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
+#[worker]
+#[derive(Default)]
+struct Slow;
+
+#[worker]
+impl Slow {
+    #[limited(tokens = 1)]
+    pub fn spend(&self, acquired: &mut LimitSetAcquisition) {
+        acquired.update([("tokens", 1)]).unwrap();
+    }
+
+    pub async fn waits(&self) {
+        let mut acquired = self.limits.acquire_async([("other", 1)]).await.unwrap();
+        acquired.update([("other", 1)]).unwrap();
+    }
+
+    pub fn free(&self) {}
+}
+
 /// Its place, and how long it may take.
 fn place(explanation: &Explanation) -> Option<(usize, Option<Duration>)> {
     match explanation {
@@ -49,7 +68,7 @@ every_mode_in_background! {
         let told = calls.each_ref().map(Call::explain);
         assert_eq!(told[0], Explanation::Running);
         assert_eq!(told.each_ref().map(place)[1..], [Some((0, None)), Some((1, None))], "nothing is known as yet");
-        assert_eq!(told[2].to_string(), "waits behind 1 calls for one of 1 workers");
+        assert_eq!(told[2].to_string(), "waits behind 1 call for its worker");
 
         clock.advance(SECOND * 10);
         drop(shut);
@@ -79,12 +98,34 @@ every_mode_in_background! {
             held_by.is_some_and(|limit| (limit.key.as_str(), limit.admits_in) == ("tokens", half))
         });
         let text = calls[1].explain().to_string();
-        assert!(text.contains("behind 1 calls") && text.contains("the limit `tokens` admits it in 1.0s"), "{text}");
+        assert!(text.contains("behind 1 call for one of 2 workers") && text.contains("the limit `tokens` admits it in 1.0s"), "{text}");
         drop(all);
         clock.advance(SECOND * 3);
         calls[0].result_timeout(HOUR).unwrap();
         clock.advance(SECOND * 3);
         calls[1].result_timeout(HOUR).unwrap();
+    }
+
+    fn calls_that_a_limit_holds_are_ahead_of_none_that_it_does_not_hold(mode: ExecutionMode) {
+        let clock = ManualClock::new();
+        let slow = |key: &str| RateLimit::new(key, 1, Window::HOUR).algorithm(RateLimitAlgorithm::TokenBucket);
+        let set = LimitSet::builder().limit(slow("tokens")).limit(slow("other")).clock(Arc::new(clock.clone()));
+        let set = set.build().unwrap();
+        for key in ["tokens", "other"] {
+            set.acquire([(key, 1)]).unwrap().update([(key, 1)]).unwrap();
+        }
+        let slow = Slow::options(mode, &set, 1).init().unwrap();
+        let held = [slow.spend(), slow.spend(), slow.spend()];
+        eventually(|| matches!(held[0].explain(), Explanation::Queued { held_by: Some(_), .. }));
+        let runs = slow.waits();
+        eventually(|| set.stats().limit("other").unwrap().waiting == 1);
+        let free = [slow.free(), slow.free()];
+        eventually(|| place(&free[1].explain()) == Some((1, None)));
+        eventually(|| place(&held[2].explain()).is_some_and(|(ahead, _)| ahead == 2));
+        assert!(held.iter().all(Call::cancel));
+        clock.advance(HOUR);
+        runs.result().unwrap();
+        gather(free).result().unwrap();
     }
 
     fn a_call_that_backs_off_tells_how_long(mode: ExecutionMode) {
@@ -96,7 +137,7 @@ every_mode_in_background! {
         eventually(|| matches!(call.explain(), Explanation::BackingOff { .. }));
         clock.advance(SECOND * 600);
         assert_eq!(call.explain(), Explanation::BackingOff { attempts: 1, left: SECOND * 3000 });
-        assert_eq!(call.explain().to_string(), "failed 1 times, is tried again in 3000.0s");
+        assert_eq!(call.explain().to_string(), "failed 1 time, is tried again in 3000.0s");
         clock.advance(HOUR);
         assert_eq!(call.result().unwrap(), 2);
     }
@@ -151,7 +192,7 @@ fn a_call_that_waits_for_its_worker_on_loan_is_not_running() {
     // What waits and is in no queue waits for its worker.
     eventually(|| pool.stats().queued == 0 && place(&alone.explain()).is_some());
     let told = alone.explain().to_string();
-    assert!(told.starts_with("waits behind 0 calls for one of 1 workers"), "{told}");
+    assert!(told.starts_with("waits behind 0 calls for its worker"), "{told}");
     assert_eq!(beside.explain(), Explanation::Running);
     drop(held);
     alone.result().unwrap();

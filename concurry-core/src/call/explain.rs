@@ -93,10 +93,14 @@ impl fmt::Display for Explanation {
             Self::Running => f.write_str("running"),
             Self::Derived => f.write_str("made of other calls, which are not all done"),
             Self::BackingOff { attempts, left } => {
-                write!(f, "failed {attempts} times, is tried again in {left:.1?}")
+                write!(f, "failed {}, is tried again in {left:.1?}", so_many(*attempts as usize, "time"))
             }
             Self::Queued { ahead, workers, held_by, expected } => {
-                write!(f, "waits behind {ahead} calls for one of {workers} workers")?;
+                let behind = so_many(*ahead, "call");
+                match workers {
+                    1 => write!(f, "waits behind {behind} for its worker")?,
+                    _ => write!(f, "waits behind {behind} for one of {workers} workers")?,
+                }
                 if let Some(limit) = held_by {
                     write!(f, "; {limit}")?;
                 }
@@ -107,6 +111,10 @@ impl fmt::Display for Explanation {
             }
         }
     }
+}
+
+fn so_many(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A pool, as far as its calls can be explained.

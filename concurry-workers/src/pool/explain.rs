@@ -20,7 +20,36 @@ struct Place {
     ahead: usize,
     need: Need,
     /// What it needs of the limits, if it declares that.
-    limits: Vec<(&'static str, u64)>,
+    limits: Needed,
+    /// Those ahead that want limits, by lanes: calls pass them by while the limits do not admit the first.
+    passable: Vec<(usize, Needed)>,
+}
+
+/// What a call needs of the limits.
+type Needed = Vec<(&'static str, u64)>;
+
+/// How it stands with a call that waits for a worker, as far as the queue knows.
+struct Waits {
+    place: Place,
+    workers: usize,
+    /// So many of the workers have a call.
+    busy: usize,
+    mean_run: Option<Duration>,
+}
+
+impl Waits {
+    /// What the limits say is foreign code, so this is not done under the lock.
+    fn explain(self, limits: &LimitPool) -> Explanation {
+        let Self { place: Place { ahead, limits: needed, passable, .. }, workers, busy, mean_run } = self;
+        let passed = passable.iter().filter(|(_, needed)| holder(limits, needed).is_some());
+        let ahead = ahead - passed.map(|(calls, _)| calls).sum::<usize>();
+        let held_by = if needed.is_empty() { None } else { holder(limits, &needed) };
+        // Each worker has one call before it gets to those ahead; the workers that are idle have none.
+        let rounds = u32::try_from((ahead + busy) / workers).unwrap_or(u32::MAX);
+        let expected = mean_run.map(|run| run.saturating_mul(rounds));
+        let expected = expected.max(held_by.as_ref().and_then(|limit| limit.admits_in));
+        Explanation::Queued { ahead, workers, held_by, expected }
+    }
 }
 
 impl<M: Message> Lanes<M> {
@@ -30,56 +59,63 @@ impl<M: Message> Lanes<M> {
             Some(age) => *other == age,
             None => message.call() == call,
         };
-        if let Some((age, _)) = self.free.0.iter_mut().find(is_it) {
-            let age = *age;
-            return Some(Place {
-                age,
-                ahead: self.ahead(Need::default(), age),
-                need: Need::default(),
-                limits: Vec::new(),
-            });
-        }
-        let (need, age, limits) = self.others.iter_mut().find_map(|(need, lane)| {
-            if let Gate::Asking { age: asked, call: other, .. } = lane.gate
-                && age.map_or(other == call, |age| age == asked)
-            {
-                return Some((*need, asked, Vec::new()));
-            }
-            let (age, message) = lane.first.iter_mut().chain(&mut lane.calls.0).find(is_it)?;
-            let limits = message.admission().map(|(_, admission)| admission.needed()).unwrap_or_default();
-            Some((*need, *age, limits))
+        let free = self.free.0.iter_mut().find(is_it).map(|(age, _)| (Need::default(), *age, Needed::new()));
+        let (need, age, limits) = free.or_else(|| {
+            self.others.iter_mut().find_map(|(need, lane)| {
+                if let Gate::Asking { age: asked, call: other, .. } = lane.gate
+                    && age.map_or(other == call, |age| age == asked)
+                {
+                    return Some((*need, asked, Needed::new()));
+                }
+                let (age, message) = lane.first.iter_mut().chain(&mut lane.calls.0).find(is_it)?;
+                Some((*need, *age, needed_by(message)))
+            })
         })?;
-        Some(Place { age, ahead: self.ahead(need, age), need, limits })
+        let (ahead, passable) = self.ahead(need, age);
+        Some(Place { age, ahead, need, limits, passable })
     }
 
-    /// How many older calls wait that a worker takes before one with this need.
-    fn ahead(&self, need: Need, age: u64) -> usize {
+    /// How many older calls wait that a worker takes before one with this need; those of them that want other limits, by lanes.
+    fn ahead(&mut self, need: Need, age: u64) -> (usize, Vec<(usize, Needed)>) {
         let older =
             |calls: &std::collections::VecDeque<(u64, M)>| calls.partition_point(|(other, _)| *other < age);
         let in_its_way = |other: &Need| match (need.worker, other.worker) {
             (Some(mine), Some(other)) => mine == other,
             _ => true,
         };
-        let others = self.others.iter().filter(|(need, _)| in_its_way(need));
-        let others = others.map(|(other, lane)| {
+        let (mut ahead, mut passable) = (older(&self.free.0), Vec::new());
+        for (other, lane) in self.others.iter_mut().filter(|(other, _)| in_its_way(other)) {
             let first = match (&lane.first, lane.gate) {
                 // None of its lane goes before what stands in the queue of the limits.
                 (Some((first, _)), _) => *first < age || (*other == need && *first != age),
                 (None, Gate::Asking { age: asked, .. }) => asked < age,
                 _ => false,
             };
-            older(&lane.calls.0) + usize::from(first)
-        });
-        older(&self.free.0) + others.sum::<usize>()
+            let calls = older(&lane.calls.0) + usize::from(first);
+            ahead += calls;
+            if let Some((_, message)) = lane.first.iter_mut().chain(&mut lane.calls.0).next()
+                && *other != need
+                && calls > 0
+            {
+                passable.push((calls, needed_by(message)));
+            }
+        }
+        passable.retain(|(_, needed)| !needed.is_empty());
+        (ahead, passable)
     }
 }
 
+fn needed_by<M: Message>(message: &mut M) -> Needed {
+    message.admission().map(|(_, admission)| admission.needed()).unwrap_or_default()
+}
+
 impl<M: Queued> State<M> {
-    fn explain(&mut self, call: usize) -> (Explanation, Vec<(&'static str, u64)>) {
+    /// An explanation that is complete, or what is to be completed by what the limits say.
+    fn explain(&mut self, call: usize) -> Result<Explanation, Waits> {
         let age = self.returns.age_of(call);
         if let Some(waiting) = age.and_then(|age| self.backing_off.get(&age)) {
             let left = waiting.at - self.notes.now();
-            return (Explanation::BackingOff { attempts: waiting.attempt - 1, left }, Vec::new());
+            return Ok(Explanation::BackingOff { attempts: waiting.attempt - 1, left });
         }
         let place = self.lanes.look_for(call, age).map(|place| {
             let at_hand = self.ahead.older(place.age, place.need.worker);
@@ -90,17 +126,11 @@ impl<M: Queued> State<M> {
             let on_loan = self.within.on_loan.has(call, age).then_some(0);
             let ahead = on_loan.or_else(|| self.ahead.place_of(call, age))?;
             let need = Need { worker: Some(0), limited: None };
-            Some(Place { age: 0, ahead, need, limits: Vec::new() })
+            Some(Place { age: 0, ahead, need, limits: Needed::new(), passable: Vec::new() })
         });
-        let Some(Place { ahead, need, limits, .. }) = place else {
-            return (Explanation::Running, Vec::new());
-        };
-        let workers = if need.worker.is_some() { 1 } else { self.staffing.target.max(1) };
-        // Each worker has one call before it gets to those ahead; the workers that are idle have none.
-        let busy = self.running.min(workers);
-        let rounds = u32::try_from((ahead + busy) / workers).unwrap_or(u32::MAX);
-        let expected = self.notes.mean_run().map(|run| run.saturating_mul(rounds));
-        (Explanation::Queued { ahead, workers, held_by: None, expected }, limits)
+        let Some(place) = place else { return Ok(Explanation::Running) };
+        let workers = if place.need.worker.is_some() { 1 } else { self.staffing.target.max(1) };
+        Err(Waits { place, workers, busy: self.running.min(workers), mean_run: self.notes.mean_run() })
     }
 }
 
@@ -119,17 +149,8 @@ impl<M: Queued> Explains for Queue<M> {
     }
 
     fn explain(&self, call: usize) -> Explanation {
-        let (explanation, needed) = self.state().explain(call);
-        match explanation {
-            Explanation::Queued { ahead, workers, expected, .. } if !needed.is_empty() => {
-                // Foreign code, so not under the lock.
-                let held_by = holder(&self.options.limits, &needed);
-                let admitted = held_by.as_ref().and_then(|limit| limit.admits_in);
-                let expected = expected.max(admitted);
-                Explanation::Queued { ahead, workers, held_by, expected }
-            }
-            other => other,
-        }
+        let told = self.state().explain(call);
+        told.unwrap_or_else(|waits| waits.explain(&self.options.limits))
     }
 
     fn is_cancelled(&self, call: usize) {
