@@ -97,7 +97,8 @@ pub fn latencies(title: &str, rows: Vec<LatencyRow<'_>>) {
         for ((_, series), samples, note) in &mut rows {
             let latencies = series();
             samples.extend(latencies.samples);
-            *note = latencies.note;
+            note.push_str(&latencies.note);
+            note.push(' ');
         }
     }
     let mut base = None;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use concurry_core::clock::Timestamp;
+use concurry_core::panics::discard;
 use smallvec::SmallVec;
 
 use super::demand::Wishes;
@@ -196,7 +197,8 @@ impl Cell {
         }
         // The old one may be the last that holds a task, which may hold a waiter of its own: that leaves under these locks.
         drop(state);
-        drop(new);
+        // Whatever that panics with, the outcome is not lost.
+        discard(new);
         outcome
     }
 

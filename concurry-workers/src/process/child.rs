@@ -136,7 +136,7 @@ fn listen(
     apart: Option<Apart>,
     questions: &Arc<Questions>,
     running: &Arc<Running>,
-) -> (NextFrame, Arc<dyn Lookout>) {
+) -> Result<(NextFrame, Arc<dyn Lookout>), Failure> {
     let (to_worker, inbox) = unbounded();
     let reader = (Arc::clone(questions), Arc::clone(running));
     let read = move || read(source, &reader.0, &reader.1, &to_worker);
@@ -145,24 +145,19 @@ fn listen(
         let (questions, running) = (Arc::clone(questions), Arc::clone(running));
         let listening = Arc::new(super::listening::Listening { aside, questions, running });
         let lookout = Arc::clone(&listening);
-        // The one starts the other: meanwhile the worker is made.
-        beside(move || {
-            beside(move || listening.listen());
-            read();
-        });
-        return (calls, lookout);
+        beside(read)?;
+        beside(move || listening.listen())?;
+        return Ok((calls, lookout));
     }
     drop(apart);
-    beside(read);
-    (Box::new(move || inbox.recv().ok()), Arc::new(NoLookout))
+    beside(read)?;
+    Ok((Box::new(move || inbox.recv().ok()), Arc::new(NoLookout)))
 }
 
-/// Runs `body` by a thread of its own. A child that has no room for that cannot hear its pool.
-fn beside<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) {
-    if let Err(error) = std::thread::Builder::new().spawn(body) {
-        eprintln!("concurry: a worker's process has no room for a thread: {error}");
-        hook::vanish();
-    }
+/// Runs `body` by a thread of its own. A child that has no room for that could not hear its pool.
+fn beside<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Result<(), Failure> {
+    let started = std::thread::Builder::new().spawn(body);
+    started.map(drop).map_err(|error| Failure::Refused(format!("a thread that hears its pool: {error}")))
 }
 
 /// Tells the parent whether there is a worker; the exit code.
@@ -179,7 +174,10 @@ pub(super) fn serve<W: Worker>(session: Session) -> i32 {
         Err(error) => return report(&outbox, &Err(Failure::Unsuitable(error.to_string()))),
     };
     let (running, questions) = (Arc::<Running>::default(), Arc::<Questions>::default());
-    let (mut next, lookout) = listen(source, apart, &questions, &running);
+    let (mut next, lookout) = match listen(source, apart, &questions, &running) {
+        Ok(heard) => heard,
+        Err(failure) => return report(&outbox, &Err(failure)),
+    };
     let remote = Arc::new(RemoteConnection::new(Arc::clone(&outbox), questions, lookout, ()));
     let limits = limit_pool(hello, &remote);
 

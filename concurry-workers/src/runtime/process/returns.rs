@@ -172,7 +172,7 @@ impl<W: Worker> Driver<W> {
             // What was acquired for one of them is gone with the child, and is asked for again.
             let others = flight.take_back();
             let begun: Vec<_> = flight.sent.drain(..).collect();
-            flight.bytes = 0;
+            (flight.bytes, flight.carried) = (0, 0);
             flight.window.shrinks();
             flight.has_no_past();
             let ended = (flight.link.take(), flight.grace.take(), flight.overdue.take());

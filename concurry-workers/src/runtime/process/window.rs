@@ -1,7 +1,7 @@
 //! How many calls a child may have at hand: one to begin with, and more as long as calls are short.
 //!
 //! What is sent ahead waits for what runs. So it pays where a call takes less time than it takes to send one, which goes by what it
-//! carries, and costs where calls take long; and when one takes long that was thought to be short, what waits behind it is put back after a while
+//! and its answer carry, and costs where calls take long; and when one takes long that was thought to be short, what waits behind it is put back after a while
 //! (`patience`).
 
 use std::time::Duration;
@@ -16,6 +16,8 @@ const MOST_BYTES: usize = 8 << 20;
 const SHORT: Duration = Duration::from_micros(100);
 /// So many bytes a microsecond are on their way at least, from where they are to where they are used: less than any machine does.
 const BYTES: u64 = 2_000;
+/// The most calls that a child has at hand which take long by what they carry.
+const MOST_CARRYING: usize = 8;
 /// No way counts for more: what stands behind a call for a millisecond is put back, and was sent in vain.
 const MOST_WAY: Duration = Duration::from_micros(400);
 
@@ -49,7 +51,11 @@ impl Window {
         let each = (now - self.since) / calls;
         self.since = now;
         let way = Duration::from_micros(bytes as u64 / u64::from(calls) / BYTES).min(MOST_WAY);
-        self.size = if each <= SHORT + way { (self.size * 2).min(MOST) } else { (self.size / 2).max(1) };
+        self.size = match each {
+            _ if each <= SHORT => (self.size * 2).min(MOST),
+            _ if each <= SHORT + way => (self.size * 2).min(MOST_CARRYING),
+            _ => (self.size / 2).max(1),
+        };
     }
 
     /// A call takes long.
@@ -103,5 +109,13 @@ mod tests {
         assert_eq!((after(1, 600_000, micros(400)), after(1, 600_000, micros(401))), (2, 1));
         assert_eq!((after(4, 2_400_000, micros(1_600)), after(4, 600_000, micros(1_600))), (2, 1), "of each");
         assert_eq!((after(1, 100 << 20, SHORT + MOST_WAY), after(1, 100 << 20, micros(501))), (2, 1));
+
+        let mut window = Window::new(start);
+        (1..20).for_each(|calls| window.answered(1, 1 << 20, start + micros(400) * calls));
+        assert_eq!(
+            window.room(0, 0),
+            MOST_CARRYING,
+            "all of them are at hand for no longer than many short ones"
+        );
     }
 }
