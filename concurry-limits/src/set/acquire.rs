@@ -63,8 +63,7 @@ enum State {
 /// A place in the queues, and the deadline of it.
 struct Timed {
     waiting: Waiting,
-    clock: Arc<dyn Clock>,
-    deadline: Option<Timestamp>,
+    until: Option<(Arc<dyn Clock>, Timestamp)>,
     alarm: Option<WakeGuard>,
 }
 
@@ -202,10 +201,11 @@ impl Future for Acquire {
 
 fn begin(state: State, waker: &Waker) -> State {
     let State::Planned(plan) = state else { return state };
-    let (clock, deadline) = (Arc::clone(&plan.clock), plan.patience.deadline());
+    let deadline = plan.patience.deadline();
+    let until = deadline.and_then(|deadline| Some((Arc::clone(plan.clock()?), deadline)));
     match plan.begin(waker) {
         Ok(outcome) => State::Ready(outcome),
-        Err(waiting) => State::Waiting(Timed { waiting, clock, deadline, alarm: None }),
+        Err(waiting) => State::Waiting(Timed { waiting, until, alarm: None }),
     }
 }
 
@@ -253,19 +253,19 @@ fn all_late(parts: &mut [Acquire]) -> Option<Vec<&mut Timed>> {
 
 impl Timed {
     fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| self.waiting.is_late(deadline))
+        self.until.as_ref().is_some_and(|(_, deadline)| self.waiting.is_late(*deadline))
     }
 
     fn poll(&mut self, waker: &Waker) -> Poll<Outcome> {
         if let Some(outcome) = self.waiting.poll(waker) {
             return Poll::Ready(outcome);
         }
-        let Some(deadline) = self.deadline else { return Poll::Pending };
-        if self.clock.now() >= deadline {
+        let Some((clock, deadline)) = &self.until else { return Poll::Pending };
+        if clock.now() >= *deadline {
             return Poll::Ready(self.waiting.give_up());
         }
         // Anew each time: a request that has woken this task stands no more, though by this thread's clock it is early.
-        self.alarm = Some(self.clock.wake_at(deadline, waker.clone()));
+        self.alarm = Some(clock.wake_at(*deadline, waker.clone()));
         Poll::Pending
     }
 }

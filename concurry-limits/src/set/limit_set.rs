@@ -170,9 +170,7 @@ impl LimitSet {
         if let Some(taken_at) = engine.admit(&demand, patience)? {
             return Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, 0));
         }
-        let clock = Arc::clone(&engine.clock);
-        let entries = vec![Entry { position: 0, engine, demand }];
-        Plan { entries, patience, clock, raced: false }.block()
+        Plan { entries: vec![Entry { position: 0, engine, demand }], patience, raced: false }.block()
     }
 
     /// The free-form data that the set was built with; null without any.

@@ -15,12 +15,11 @@ use crate::{LimitError, LimitSetAcquisition, Request};
 
 type Outcome = Result<LimitSetAcquisition, LimitError>;
 
-/// A request to sets of this process that has not begun.
+/// A request to sets of this process, all of one clock, that has not begun.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) entries: Vec<Entry>,
     pub(super) patience: Patience,
-    pub(super) clock: Arc<dyn Clock>,
     /// Whether it is one of several parts of a request.
     pub(super) raced: bool,
 }
@@ -94,10 +93,16 @@ impl Plan {
         }
     }
 
+    /// That of its sets.
+    pub(super) fn clock(&self) -> Option<&Arc<dyn Clock>> {
+        self.entries.first().map(|entry| &entry.engine.clock)
+    }
+
     /// Since when it waits, and the deadline by which its sets can tell that it would be too late. Of several parts, none
     /// knows what the others do.
     fn times(&self) -> (Timestamp, Option<Timestamp>) {
-        (self.clock.now(), self.patience.deadline().filter(|_| !self.raced))
+        let now = self.clock().map_or_else(Timestamp::default, |clock| clock.now());
+        (now, self.patience.deadline().filter(|_| !self.raced))
     }
 
     /// Asks, and lines up if that is what it takes.
@@ -108,11 +113,10 @@ impl Plan {
 
     /// Carries it out on this thread.
     pub(super) fn block(self) -> Outcome {
-        let (clock, deadline) = (Arc::clone(&self.clock), self.patience.deadline());
-        let times = self.times();
+        let (times, deadline) = (self.times(), self.patience.deadline());
         match self.ask() {
             Ok(outcome) => outcome,
-            Err(entries) => Waiting::start(entries, times, thread_waker(), true).block(&*clock, deadline),
+            Err(entries) => Waiting::start(entries, times, thread_waker(), true).block(deadline),
         }
     }
 }
@@ -149,7 +153,7 @@ fn plans(mut entries: Vec<Entry>, wait: Wait) -> impl Iterator<Item = Plan> {
         let is_of_another = |entry: &mut Entry| entry.engine.clock.identity() != clock.identity();
         let others = entries.extract_if(.., is_of_another).collect();
         let patience = Patience::new(wait, &*clock);
-        Some(Plan { entries: std::mem::replace(&mut entries, others), patience, clock, raced: false })
+        Some(Plan { entries: std::mem::replace(&mut entries, others), patience, raced: false })
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use concurry_core::clock::{Clock, Timestamp};
+use concurry_core::clock::Timestamp;
 use concurry_core::panics::InTurn;
 use concurry_core::waits;
 use smallvec::SmallVec;
@@ -103,7 +103,7 @@ impl Waiting {
     }
 
     /// Waits on this thread, which the waker wakes that it was started with.
-    pub(super) fn block(mut self, clock: &dyn Clock, deadline: Option<Timestamp>) -> Outcome {
+    pub(super) fn block(mut self, deadline: Option<Timestamp>) -> Outcome {
         loop {
             // Without a waker of its own: whoever was granted finds as little as can be that another processor has just written.
             let phase = self.0.as_ref().and_then(|standing| standing.cell.outcome());
@@ -111,6 +111,8 @@ impl Waiting {
                 return outcome;
             }
             let Some(standing) = &self.0 else { return self.give_up() };
+            let Some(Branch { engine, .. }) = standing.cell.branches().first() else { return self.give_up() };
+            let clock = &engine.clock;
             let now = clock.now();
             if deadline.is_some_and(|deadline| now >= deadline) {
                 return self.give_up();

@@ -181,6 +181,6 @@ impl Here {
 
     pub(super) fn plan(&self, patience: Patience) -> Plan {
         let entry = Entry { position: 0, engine: Arc::clone(&self.engine), demand: self.demand.clone() };
-        Plan { entries: vec![entry], patience, clock: Arc::clone(&self.engine.clock), raced: false }
+        Plan { entries: vec![entry], patience, raced: false }
     }
 }
