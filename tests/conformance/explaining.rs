@@ -27,7 +27,19 @@ impl Slow {
         acquired.update([("tokens", 1)]).unwrap();
     }
 
-    pub async fn waits(&self) {
+    #[limited(tokens = 1)]
+    pub fn spend_too(&self, acquired: &mut LimitSetAcquisition) {
+        acquired.update([("tokens", 1)]).unwrap();
+    }
+
+    #[limited(door = 1)]
+    pub fn enter(&self, _acquired: &mut LimitSetAcquisition) {}
+
+    pub async fn enters_later(&mut self) {
+        drop(self.limits.acquire_async([("door", 1)]).await.unwrap());
+    }
+
+    pub async fn waits(&mut self) {
         let mut acquired = self.limits.acquire_async([("other", 1)]).await.unwrap();
         acquired.update([("other", 1)]).unwrap();
     }
@@ -122,10 +134,26 @@ every_mode_in_background! {
         let free = [slow.free(), slow.free()];
         eventually(|| place(&free[1].explain()) == Some((1, None)));
         eventually(|| place(&held[2].explain()).is_some_and(|(ahead, _)| ahead == 2));
-        assert!(held.iter().all(Call::cancel));
+        let wants_the_same = slow.spend_too();
+        eventually(|| place(&wants_the_same.explain()).is_some_and(|(ahead, _)| ahead == 5));
+        assert!(held.iter().all(Call::cancel) && wants_the_same.cancel());
         clock.advance(HOUR);
         runs.result().unwrap();
         gather(free).result().unwrap();
+    }
+
+    fn calls_that_wait_for_a_release_are_ahead_since_it_may_come_before_a_worker_is_free(mode: ExecutionMode) {
+        let set = LimitSet::builder().limit(ResourceLimit::new("door", 1)).build().unwrap();
+        let shut = set.acquire(()).unwrap();
+        let slow = Slow::options(mode, &set, 1).init().unwrap();
+        let runs = slow.enters_later();
+        eventually(|| set.stats().limit("door").unwrap().waiting == 1);
+        let enter = [slow.enter(), slow.enter()];
+        let free = slow.free();
+        eventually(|| place(&free.explain()) == Some((2, None)));
+        drop(shut);
+        gather([runs, free]).result().unwrap();
+        gather(enter).result().unwrap();
     }
 
     fn a_call_that_backs_off_tells_how_long(mode: ExecutionMode) {

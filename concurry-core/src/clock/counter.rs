@@ -4,6 +4,7 @@
 //! would, for a millisecond or, on a restless machine, for hundreds. It is that of x86-64, read by its instruction; whether it counts
 //! evenly, whatever the processor does, the raw-cpuid crate tells. Elsewhere the system's clock is read each time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 /// How long a tick is: less than a nanosecond, or the counter is of no use. Then the time of any number of them is half of one
@@ -49,27 +50,30 @@ pub(super) struct Moment {
     pub(super) nanos: u64,
 }
 
-/// The processor's counter.
+/// The processor's counter. That of one processor is taken to be that of all, as systems take it where it counts evenly.
 #[derive(Debug, Default)]
 pub(super) struct Counter {
-    /// Once it is known; [`Scale::NONE`] where the counter is of no use.
-    scale: OnceLock<Scale>,
+    /// [`Scale::NONE`] until it is known.
+    scale: AtomicU64,
+    counts_evenly: OnceLock<bool>,
     measuring: Mutex<Measuring>,
 }
 
 /// Miri has none.
 const IS_THERE: bool = cfg!(all(target_arch = "x86_64", not(miri)));
 
-/// Two stretches are measured one after the other. Where they differ, the thread was held up in the middle of a moment, or the whole
-/// machine was.
+/// One stretch is measured after the other. A scale counts when two in a row tell the same: in others the machine was suspended, the
+/// system's clock began to be corrected, or one processor counts otherwise than another.
 #[derive(Debug, Default)]
 struct Measuring {
     since: Option<Moment>,
-    first: Option<Scale>,
+    last: Option<Scale>,
 }
 
-/// As long as a stretch is at least: a moment is known to a thousandth of it.
-const STRETCH: u64 = 20_000_000;
+/// As long as the first stretches are at least: a moment is known to a thousandth of it.
+const FIRST: u64 = 20_000_000;
+/// As long as the later ones are, by which the scale follows a clock that is being corrected.
+const LATER: u64 = 1_000_000_000;
 
 impl Counter {
     /// What it tells now.
@@ -79,39 +83,40 @@ impl Counter {
         instruction()
     }
 
-    /// How long its ticks are: [`Scale::NONE`] while nobody knows, and none where it is of no use.
+    /// How long its ticks are; [`Scale::NONE`] while nobody knows, and no scale where the counter is of no use.
     pub(super) fn scale(&self) -> Option<Scale> {
-        match self.scale.get() {
-            Some(&Scale::NONE) => None,
-            known => Some(known.copied().unwrap_or(Scale::NONE)),
-        }
+        (self.counts_evenly.get() != Some(&false)).then(|| Scale(self.scale.load(Ordering::Relaxed)))
     }
 
-    /// The system was asked at this moment, where a measured counter would have told the time.
-    pub(super) fn missed(&self, now: Moment) {
+    /// The system was asked at this moment.
+    pub(super) fn saw(&self, now: Moment) {
         if !IS_THERE {
-            self.scale.get_or_init(|| Scale::NONE);
+            self.counts_evenly.get_or_init(|| false);
             return;
         }
         // Who comes meanwhile has nothing better to say.
         let Ok(mut measuring) = self.measuring.try_lock() else { return };
-        let Some(scale) = measuring.end_of_stretch(now) else { return };
-        self.scale.get_or_init(|| if counts_evenly() { scale } else { Scale::NONE });
+        let least = if self.scale.load(Ordering::Relaxed) == Scale::NONE.0 { FIRST } else { LATER };
+        if let Some(scale) = measuring.end_of_stretch(now, least)
+            && *self.counts_evenly.get_or_init(counts_evenly)
+        {
+            self.scale.store(scale.0, Ordering::Relaxed);
+        }
     }
 }
 
 impl Measuring {
-    /// The scale, if a stretch ends with this moment that tells the same as the one before.
-    fn end_of_stretch(&mut self, now: Moment) -> Option<Scale> {
+    /// The scale, if a stretch of that length at `least` ends with this moment, and tells the same as the one before.
+    fn end_of_stretch(&mut self, now: Moment, least: u64) -> Option<Scale> {
         let since = *self.since.get_or_insert(now);
         let nanos = now.nanos.saturating_sub(since.nanos);
-        if nanos < STRETCH {
+        if nanos < least {
             return None;
         }
         self.since = Some(now);
-        // One that goes back, or whose ticks are too long, never agrees with the next.
-        let scale = Scale::of(now.ticks.wrapping_sub(since.ticks), nanos);
-        let before = std::mem::replace(&mut self.first, scale);
+        // None by a counter that goes back.
+        let scale = now.ticks.checked_sub(since.ticks).and_then(|ticks| Scale::of(ticks, nanos));
+        let before = std::mem::replace(&mut self.last, scale);
         scale.filter(|scale| before.is_some_and(|before| before.is_about(*scale)))
     }
 }
@@ -171,30 +176,53 @@ mod tests {
     #[test]
     fn it_is_measured_by_two_stretches_that_agree() {
         let mut measuring = Measuring::default();
-        let told: Vec<_> = (0..=8).map(|step| measuring.end_of_stretch(moment(step * STRETCH / 4))).collect();
+        let mut saw = |step| measuring.end_of_stretch(moment(step * FIRST / 4), FIRST);
+        let told: Vec<_> = (0..=8).map(&mut saw).collect();
         let Some((Some(last), before)) = told.split_last() else { panic!("{told:?}") };
         assert_eq!((last.nanos(2_500), before), (999, &[None; 8][..]));
     }
 
     #[test]
-    fn a_stretch_that_somebody_was_held_up_in_counts_for_nothing() {
-        let late = |moment: Moment| Moment { ticks: moment.ticks + STRETCH / 10, ..moment };
+    fn a_stretch_that_is_odd_counts_for_nothing() {
+        let late = |moment: Moment| Moment { ticks: moment.ticks + FIRST / 10, ..moment };
         let back = |moment: Moment| Moment { ticks: moment.ticks / 2, ..moment };
         for odd in [late, back] {
             let mut measuring = Measuring::default();
-            let moments = [moment(0), moment(STRETCH), odd(moment(2 * STRETCH)), moment(3 * STRETCH)];
-            assert!(moments.map(|moment| measuring.end_of_stretch(moment)).iter().all(Option::is_none));
-            let then = [4, 5].map(|stretches| measuring.end_of_stretch(moment(stretches * STRETCH)));
-            assert_eq!(then.map(|scale| scale.is_some()), [false, true]);
+            let mut saw = |moment| measuring.end_of_stretch(moment, FIRST).is_some();
+            let moments = [moment(0), moment(FIRST), odd(moment(2 * FIRST)), moment(3 * FIRST)];
+            assert_eq!(moments.map(&mut saw), [false; 4]);
+            assert_eq!([4, 5].map(|stretches| saw(moment(stretches * FIRST))), [false, true]);
         }
     }
 
     #[test]
-    fn what_counts_unevenly_is_of_no_use_for_good() {
+    fn a_counter_that_goes_back_again_and_again_is_never_believed() {
+        let mut measuring = Measuring::default();
+        let saw =
+            |step| measuring.end_of_stretch(Moment { ticks: u64::MAX - step, nanos: step * FIRST }, FIRST);
+        assert!((0..20).map(saw).all(|scale| scale.is_none()));
+    }
+
+    #[test]
+    fn its_scale_follows_a_clock_that_is_corrected() {
         let counter = Counter::default();
         assert_eq!(counter.scale(), Some(Scale::NONE), "nobody knows");
-        (0..3).for_each(|stretches| counter.missed(moment(stretches * STRETCH)));
-        assert_eq!(counter.scale().is_some_and(|scale| scale != Scale::NONE), counts_evenly());
+        (0..3).for_each(|stretches| counter.saw(moment(stretches * FIRST)));
         assert_eq!(counter.scale().is_some(), counts_evenly());
+        if !counts_evenly() {
+            return;
+        }
+        let nanos = |counter: &Counter| counter.scale().map(|scale| scale.nanos(2_500));
+        assert_eq!(nanos(&counter), Some(999));
+        // Now they seem to be of 0.44 ns.
+        let corrected = |seconds: u64| Moment {
+            ticks: 100_000_000 + seconds * 2_500_000_000,
+            nanos: seconds * 1_100_000_000,
+        };
+        counter.saw(corrected(1));
+        counter.saw(corrected(2));
+        assert_eq!(nanos(&counter), Some(999), "one stretch is no proof");
+        counter.saw(corrected(3));
+        assert_eq!(nanos(&counter), Some(1_099));
     }
 }

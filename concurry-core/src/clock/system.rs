@@ -18,7 +18,7 @@ use crate::sync::lock;
 ///
 /// Time is the operating system's. In between two readings of it that are close to each other, it is carried on by the
 /// processor's counter, where there is one that counts evenly: that is several times cheaper to read but, left to itself, runs off.
-/// Two threads may differ by some ten nanoseconds, and by a few hundred where the system's clock is being corrected. One thread serves all of [`wake_at`](Clock::wake_at),
+/// Two threads may differ by some ten nanoseconds, and by more while the system begins to correct its clock. One thread serves all of [`wake_at`](Clock::wake_at),
 /// sleeps to the exact instant of the earliest request, and starts with the first one, or with a later one where the system has
 /// no room for it.
 ///
@@ -42,11 +42,12 @@ pub struct SystemClock {
     alarm: Arc<Alarm>,
 }
 
-/// For how many nanoseconds the counter carries a reading of the system's clock on. A thread that has slept for less needs not read that
-/// clock from cold memory, which takes half a microsecond; and the counter has run off by half of that at most, where the system corrects
-/// its clock as fast as systems do.
+/// For how many nanoseconds the counter carries a reading of the system's clock on. A thread that has slept for less needs not read
+/// that clock from cold memory, which takes half a microsecond. The counter runs off by a few nanoseconds meanwhile; by some hundred
+/// in the second in which the system begins to correct its clock, or by more where it does that in a hurry.
 const CARRIED: u64 = 500_000;
-/// More ticks than these do not pass while the system's clock is read, unless the thread is held up in the middle.
+/// More ticks than these do not pass while the system's clock is read, unless the thread is held up in the middle, or the system has a
+/// slow clock, as one has that does not trust the counter.
 const SOON: u64 = 8_192;
 
 /// A reading of the system's clock, with all that it takes to carry it on: that is one load less for each.
@@ -134,8 +135,8 @@ impl SystemClock {
             let took = after.wrapping_sub(before);
             // Who was held up does not know when the system told its time: it is not carried on.
             let is_held_up = took > SOON;
-            if scale == Scale::NONE && !is_held_up && time - told < CARRIED {
-                self.counter.missed(Moment { ticks: before + took / 2, nanos: read });
+            if !is_held_up {
+                self.counter.saw(Moment { ticks: before + took / 2, nanos: read });
             }
             // Read after the time: whoever is late is so for a moment, and never early.
             last.at.set(after);

@@ -3,9 +3,11 @@
 //! The call is looked for among those that wait, in the queue, at hand of a worker that has not begun them, or for a worker that
 //! others have on loan; what is nowhere there runs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use concurry_core::call::{Explains, Explanation, HeldBy, Look};
+use concurry_core::panics::contain;
 use concurry_core::sync::lock;
 use concurry_limits::{Admission, LimitPool};
 
@@ -21,7 +23,8 @@ struct Place {
     need: Need,
     /// What it needs of the limits, if it declares that.
     limits: Needed,
-    /// Those ahead that want limits, by lanes: calls pass them by while the limits do not admit the first.
+    /// Those ahead that want limits which this one does not, by what they want: they are passed by when a worker comes free before
+    /// the limits admit the first.
     passable: Vec<(usize, Needed)>,
 }
 
@@ -41,13 +44,18 @@ impl Waits {
     /// What the limits say is foreign code, so this is not done under the lock.
     fn explain(self, limits: &LimitPool) -> Explanation {
         let Self { place: Place { ahead, limits: needed, passable, .. }, workers, busy, mean_run } = self;
-        let passed = passable.iter().filter(|(_, needed)| holder(limits, needed).is_some());
-        let ahead = ahead - passed.map(|(calls, _)| calls).sum::<usize>();
-        let held_by = if needed.is_empty() { None } else { holder(limits, &needed) };
         // Each worker has one call before it gets to those ahead; the workers that are idle have none.
-        let rounds = u32::try_from((ahead + busy) / workers).unwrap_or(u32::MAX);
-        let expected = mean_run.map(|run| run.saturating_mul(rounds));
-        let expected = expected.max(held_by.as_ref().and_then(|limit| limit.admits_in));
+        let rounds = |ahead: usize| u32::try_from((ahead + busy) / workers).unwrap_or(u32::MAX);
+        let after = |ahead| mean_run.map(|run| run.saturating_mul(rounds(ahead)));
+        let least = ahead - passable.iter().map(|(calls, _)| calls).sum::<usize>();
+        let turn = after(least).unwrap_or_default();
+        // What is held by those that run comes back with a worker. By then it may be admitted, and is older.
+        let is_passed =
+            |needed: &Needed| holder(limits, needed).and_then(|limit| limit.admits_in) > Some(turn);
+        let passed = passable.iter().filter(|(_, needed)| is_passed(needed)).map(|(calls, _)| calls);
+        let ahead = ahead - passed.sum::<usize>();
+        let held_by = if needed.is_empty() { None } else { holder(limits, &needed) };
+        let expected = after(ahead).max(held_by.as_ref().and_then(|limit| limit.admits_in));
         Explanation::Queued { ahead, workers, held_by, expected }
     }
 }
@@ -71,19 +79,19 @@ impl<M: Message> Lanes<M> {
                 Some((*need, *age, needed_by(message)))
             })
         })?;
-        let (ahead, passable) = self.ahead(need, age);
+        let (ahead, passable) = self.ahead(need, age, &limits);
         Some(Place { age, ahead, need, limits, passable })
     }
 
-    /// How many older calls wait that a worker takes before one with this need; those of them that want other limits, by lanes.
-    fn ahead(&mut self, need: Need, age: u64) -> (usize, Vec<(usize, Needed)>) {
+    /// How many older calls wait that a worker takes before one with this need; those of them that want other limits, by what they want.
+    fn ahead(&mut self, need: Need, age: u64, limits: &Needed) -> (usize, Vec<(usize, Needed)>) {
         let older =
             |calls: &std::collections::VecDeque<(u64, M)>| calls.partition_point(|(other, _)| *other < age);
         let in_its_way = |other: &Need| match (need.worker, other.worker) {
             (Some(mine), Some(other)) => mine == other,
             _ => true,
         };
-        let (mut ahead, mut passable) = (older(&self.free.0), Vec::new());
+        let (mut ahead, mut passable) = (older(&self.free.0), BTreeMap::<Needed, usize>::new());
         for (other, lane) in self.others.iter_mut().filter(|(other, _)| in_its_way(other)) {
             let first = match (&lane.first, lane.gate) {
                 // None of its lane goes before what stands in the queue of the limits.
@@ -95,13 +103,16 @@ impl<M: Message> Lanes<M> {
             ahead += calls;
             if let Some((_, message)) = lane.first.iter_mut().chain(&mut lane.calls.0).next()
                 && *other != need
-                && calls > 0
             {
-                passable.push((calls, needed_by(message)));
+                *passable.entry(needed_by(message)).or_default() += calls;
             }
         }
-        passable.retain(|(_, needed)| !needed.is_empty());
-        (ahead, passable)
+        let is_shared =
+            |needed: &Needed| needed.iter().any(|(key, _)| limits.iter().any(|(mine, _)| mine == key));
+        let is_passable =
+            |(needed, calls): &(Needed, usize)| *calls > 0 && !needed.is_empty() && !is_shared(needed);
+        let passable = passable.into_iter().filter(is_passable).map(|(needed, calls)| (calls, needed));
+        (ahead, passable.collect())
     }
 }
 
@@ -168,6 +179,10 @@ impl<M: Queued> Explains for Queue<M> {
 /// The limit that admits this request last, of the set that would admit it first; none if one admits it now. Of a set that does not
 /// answer nothing is known.
 fn holder(limits: &LimitPool, needed: &[(&'static str, u64)]) -> Option<HeldBy> {
+    contain("a limit", || ask(limits, needed)).flatten()
+}
+
+fn ask(limits: &LimitPool, needed: &[(&'static str, u64)]) -> Option<HeldBy> {
     let held = limits.sets().iter().filter_map(|set| match set.would_admit_queued(needed) {
         Admission::In(wait, key) => Some(Some(HeldBy { key, admits_in: Some(wait) })),
         Admission::OnRelease(key) => Some(Some(HeldBy { key, admits_in: None })),

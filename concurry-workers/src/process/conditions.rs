@@ -1,7 +1,7 @@
 //! What a child does for itself before its worker is made: its niceness, and the processors that it runs on.
 //!
-//! It is the only thread then, and the others that come inherit both. Whether it has one processor alone it is told, where it was not
-//! given some: to find out takes as long as much of a start.
+//! It is the only thread then, and the others that come inherit both. Whether there is one processor alone its pool tells it: to find
+//! out takes as long as much of a start, and whom it waits for is the pool, wherever it runs itself.
 
 use std::io;
 
@@ -22,7 +22,7 @@ pub(super) struct Conditions {
 impl Conditions {
     /// Does what was asked for.
     pub(super) fn apply(&self) -> Result<(), Failure> {
-        told_alone(self.cpus.as_ref().map_or(self.alone, |cpus| cpus.len() == 1));
+        told_alone(self.alone);
         if let Some(nice) = self.nice {
             rustix::process::setpriority_process(None, nice)
                 .map_err(|error| refused(format!("the niceness {nice}"), error.into()))?;

@@ -1,8 +1,8 @@
 //! How many calls a child may have at hand: one to begin with, and more as long as calls are short.
 //!
 //! What is sent ahead waits for what runs. So it pays where a call takes less time than it takes to send one, which goes by what it
-//! and its answer carry, and costs where calls take long; and when one takes long that was thought to be short, what waits behind it is put back after a while
-//! (`patience`).
+//! and its answer carry, and costs where calls take long; and when one takes long that was thought to be short, what waits behind it
+//! is put back after a while (`patience`).
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Window {
         let way = Duration::from_micros(bytes as u64 / u64::from(calls) / BYTES).min(MOST_WAY);
         self.size = match each {
             _ if each <= SHORT => (self.size * 2).min(MOST),
-            _ if each <= SHORT + way => (self.size * 2).min(MOST_CARRYING),
+            _ if each <= SHORT + way => (self.size * 2).min(MOST_CARRYING).max(self.size / 2),
             _ => (self.size / 2).max(1),
         };
     }
@@ -117,5 +117,8 @@ mod tests {
             MOST_CARRYING,
             "all of them are at hand for no longer than many short ones"
         );
+        let mut window = Window { size: MOST, since: start };
+        window.answered(1, 20_000, start + micros(105));
+        assert_eq!(window.room(0, 0), MOST / 2, "as many as if it had taken longer still");
     }
 }
