@@ -39,6 +39,10 @@ impl Placed {
         (of_this(), std::thread::spawn(of_this).join().unwrap())
     }
 
+    pub fn is_alone(&self) -> bool {
+        concurry_core::spin::is_alone()
+    }
+
     #[cfg(target_os = "linux")]
     pub fn processors(&self) -> Vec<usize> {
         processors()
@@ -112,6 +116,8 @@ fn the_processors_are_what_was_asked_for() {
     let pool = Placed::options(MODE, (), 2).process(options).init(false).unwrap();
     let seen = (0..50).map(|_| pool.processors().result().unwrap());
     assert!(seen.into_iter().all(|seen| seen.len() == 1 && all.contains(&seen[0])));
+    // Its pool runs beside it, so it looks for what that says before it sleeps, as everybody does who is not alone.
+    assert_eq!(pool.is_alone().result().unwrap(), concurry_core::spin::is_alone());
     let text = refusal(ProcessOptions::new().cpu_affinity(|_| vec![1_000]));
     assert!(text.contains("the processors [1000]"), "{text}");
     let first = all[0];

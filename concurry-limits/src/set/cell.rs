@@ -246,4 +246,23 @@ mod tests {
         drop(handed_out);
         assert!(matches!(cell.poll(Waker::noop()), Some(Phase::Refused(_))));
     }
+
+    #[test]
+    fn a_waker_that_panics_when_it_is_dropped_costs_no_outcome() {
+        struct Touchy;
+
+        impl Wake for Touchy {
+            fn wake(self: Arc<Self>) {}
+        }
+
+        impl Drop for Touchy {
+            fn drop(&mut self) {
+                panic!("on purpose");
+            }
+        }
+
+        let (cell, _) = waiting();
+        assert!(cell.poll(&Arc::new(Touchy).into()).is_none());
+        assert!(cell.poll(Waker::noop()).is_none(), "the other one is gone");
+    }
 }

@@ -3,7 +3,7 @@
 //! The call is looked for among those that wait, in the queue, at hand of a worker that has not begun them, or for a worker that
 //! others have on loan; what is nowhere there runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use concurry_core::call::{Explains, Explanation, HeldBy, Look};
@@ -85,8 +85,7 @@ impl<M: Message> Lanes<M> {
 
     /// How many older calls wait that a worker takes before one with this need; those of them that want other limits, by what they want.
     fn ahead(&mut self, need: Need, age: u64, limits: &Needed) -> (usize, Vec<(usize, Needed)>) {
-        let older =
-            |calls: &std::collections::VecDeque<(u64, M)>| calls.partition_point(|(other, _)| *other < age);
+        let older = |calls: &VecDeque<(u64, M)>| calls.partition_point(|(other, _)| *other < age);
         let in_its_way = |other: &Need| match (need.worker, other.worker) {
             (Some(mine), Some(other)) => mine == other,
             _ => true,

@@ -139,18 +139,16 @@ fn listen(
 ) -> Result<(NextFrame, Arc<dyn Lookout>), Failure> {
     let (to_worker, inbox) = unbounded();
     let reader = (Arc::clone(questions), Arc::clone(running));
-    let read = move || read(source, &reader.0, &reader.1, &to_worker);
+    beside(move || read(source, &reader.0, &reader.1, &to_worker))?;
     #[cfg(target_os = "linux")]
     if let Some(Apart { calls, aside }) = apart {
         let (questions, running) = (Arc::clone(questions), Arc::clone(running));
         let listening = Arc::new(super::listening::Listening { aside, questions, running });
         let lookout = Arc::clone(&listening);
-        beside(read)?;
         beside(move || listening.listen())?;
         return Ok((calls, lookout));
     }
     drop(apart);
-    beside(read)?;
     Ok((Box::new(move || inbox.recv().ok()), Arc::new(NoLookout)))
 }
 
