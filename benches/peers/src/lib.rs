@@ -80,11 +80,9 @@ pub struct Latencies {
 /// A row of latencies: a name, and what takes one series.
 pub type LatencyRow<'a> = (&'a str, Box<dyn FnMut() -> Latencies + 'a>);
 
-/// How often each row has its turn: what the machine does beside it meets all of them.
-const TURNS: usize = 3;
-
-/// Measures series of latencies in turns and prints their medians, with the ratio to that of the first row.
-pub fn latencies(title: &str, rows: Vec<LatencyRow<'_>>) {
+/// Measures series of latencies and prints their medians, with the ratio to that of the first row. Each row has so many turns: what
+/// the machine does beside it meets all of them.
+pub fn latencies(title: &str, turns: usize, rows: Vec<LatencyRow<'_>>) {
     let filters: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     if !filters.is_empty() && !filters.iter().any(|filter| title.contains(filter)) {
@@ -93,7 +91,7 @@ pub fn latencies(title: &str, rows: Vec<LatencyRow<'_>>) {
     println!("\n{title}");
     let empty = rows.into_iter().map(|row| (row, Vec::new(), String::new()));
     let mut rows: Vec<_> = empty.collect();
-    for _ in 0..TURNS {
+    for _ in 0..turns {
         for ((_, series), samples, note) in &mut rows {
             let latencies = series();
             samples.extend(latencies.samples);

@@ -49,18 +49,69 @@ impl Drop for Effects {
     }
 }
 
-/// Why one waits in vain whose limits, of which one is a user's own, panicked.
-fn has_panicked(panic: &Panicked) -> String {
-    format!("a limit panicked: {panic}")
+/// What became of the first of a line.
+enum Attended {
+    /// It waits no more.
+    Ended,
+    /// It waits; until then, if that depends on time alone.
+    Waits(Option<Timestamp>),
 }
 
-/// Whether the first of a line can be admitted; a user's own limit that panics admits it never.
-fn decide_for(slots: &mut [Slot], waiter: &Waiter, now: Timestamp) -> Decision {
-    let decision = catch(|| decide(slots, waiter.wishes(), now)).unwrap_or_else(|panic| {
-        let index = waiter.wishes().first().map_or(0, Wish::index);
-        Decision::Never { index, reason: has_panicked(&panic) }
-    });
-    decision.by(waiter.cell.deadline())
+/// Ends the waiting of the first of a line, if it can be ended.
+fn attend(
+    slots: &mut [Slot],
+    head: &Waiter,
+    is_blocked: bool,
+    now: Timestamp,
+    effects: &mut Effects,
+) -> Attended {
+    // One that another set has granted holds nobody up here, and is refused by nobody.
+    if head.cell.is_elsewhere() {
+        return Attended::Ended;
+    }
+    if is_blocked {
+        return Attended::Waits(None);
+    }
+    match decide(slots, head.wishes(), now).by(head.cell.deadline()) {
+        Decision::Later { at, .. } => return Attended::Waits(at),
+        Decision::Now => {
+            if hand_over(slots, head, now, effects) {
+                effects.look_at_the_others(head);
+            }
+        }
+        never => refuse(slots, head, &never, now, effects),
+    }
+    Attended::Ended
+}
+
+/// Takes for a waiter and tells it, unless another set was first.
+fn hand_over(slots: &mut [Slot], waiter: &Waiter, now: Timestamp, effects: &mut Effects) -> bool {
+    let Some(claim) = waiter.cell.claim() else { return false };
+    take(slots, waiter.wishes(), now - waiter.cell.since, now);
+    effects.wakers.push(claim.grant(Grant { branch: waiter.branch, taken_at: now }));
+    true
+}
+
+/// Tells a waiter that it waits in vain.
+#[cold]
+fn refuse(slots: &mut [Slot], waiter: &Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
+    let time = now - waiter.cell.since;
+    let error = refusal(slots, waiter.wishes(), decision, Some(time), now);
+    effects.wakers.extend(waiter.cell.refuse(waiter.branch, error));
+}
+
+/// Tells a waiter that it waits in vain, since a limit panicked.
+#[cold]
+fn refuse_for(panic: &Panicked, slots: &mut [Slot], waiter: &Waiter, effects: &mut Effects) -> Attended {
+    let wish = waiter.wishes().first();
+    let (index, requested) = wish.map_or((0, 0), |wish| (wish.index(), wish.requested));
+    let slot = &mut slots[index];
+    slot.refused += 1;
+    let (key, capacity) = (slot.key.clone(), slot.capacity);
+    let reason = format!("a limit panicked: {panic}");
+    let error = LimitError::Never { key, requested, capacity, reason };
+    effects.wakers.extend(waiter.cell.refuse(waiter.branch, error));
+    Attended::Ended
 }
 
 /// What became of a waiter that came in.
@@ -130,7 +181,7 @@ impl Board {
         let at = match decide(&mut self.slots, waiter.wishes(), now).by(cell.deadline()) {
             never @ (Decision::Never { .. } | Decision::Late { .. }) => return Entered::Never(never),
             Decision::Now if !behind => {
-                return if self.hand_over(&waiter, now, effects) {
+                return if hand_over(&mut self.slots, &waiter, now, effects) {
                     Entered::Granted
                 } else {
                     Entered::Closed
@@ -147,84 +198,62 @@ impl Board {
         Entered::Standing(self.queue.join(waiter))
     }
 
-    /// Takes for a waiter and tells it, unless another set was first.
-    fn hand_over(&mut self, waiter: &Waiter, now: Timestamp, effects: &mut Effects) -> bool {
-        let Some(claim) = waiter.cell.claim() else { return false };
-        take(&mut self.slots, waiter.wishes(), now - waiter.cell.since, now);
-        effects.wakers.push(claim.grant(Grant { branch: waiter.branch, taken_at: now }));
-        true
-    }
-
     /// Walks the queue once and grants whatever can be granted, in order.
     pub(super) fn pump(&mut self, now: Timestamp, effects: &mut Effects) {
         self.next_timer = None;
-        if self.queue.is_empty() {
-            return;
+        match self.queue.groups.len() {
+            0 => {}
+            // All want the same, as in a set of one limit: who wakes them after a long sleep touches no more than their line.
+            1 => {
+                while self.serve(0, false, now, effects) {}
+                self.queue.end_group();
+            }
+            _ => self.walk(now, effects),
         }
+    }
+
+    /// Of a set of one limit that holds what it admits: the thread that is next, if whatever is given back lets it go on.
+    pub(super) fn next_by_any_release(&self) -> Option<(u64, &Waiter)> {
+        let ([group], [slot]) = (&self.queue.groups[..], &self.slots[..]) else { return None };
+        let (place, head) = group.line.first()?;
+        let wants_one = matches!(head.wishes(), [wish] if wish.requested == 1);
+        (wants_one && slot.restraint.is_none() && head.cell.is_self_timed()).then_some((place, head))
+    }
+
+    /// As [`pump`](Self::pump), where some want other limits than others: the oldest of all groups comes first.
+    fn walk(&mut self, now: Timestamp, effects: &mut Effects) {
         let mut heads = self.queue.heads();
         let mut blocked: u128 = 0;
         while let Some(Reverse((_, index))) = heads.pop() {
-            let group = &mut self.queue.groups[index];
-            let Some((_, head)) = group.line.first() else { continue };
-            // One that another set has granted holds nobody up here, and is refused by nobody.
-            if head.cell.is_elsewhere() {
-                group.line.next();
-                heads.extend(group.line.first().map(|(seq, _)| Reverse((seq, index))));
-                continue;
-            }
-            let at = if group.mask & blocked == 0 {
-                match decide_for(&mut self.slots, head, now) {
-                    Decision::Later { at, .. } => at,
-                    final_one => {
-                        let waiter = group.line.next();
-                        heads.extend(group.line.first().map(|(seq, _)| Reverse((seq, index))));
-                        if let Some(waiter) = waiter {
-                            self.end(&waiter, &final_one, now, effects);
-                        }
-                        continue;
-                    }
-                }
+            let mask = self.queue.groups[index].mask;
+            if self.serve(index, mask & blocked != 0, now, effects) {
+                heads.extend(self.queue.groups[index].line.first().map(|(seq, _)| Reverse((seq, index))));
             } else {
-                None
-            };
-            blocked |= group.mask;
-            let Some((_, Waiter { cell, branch })) = group.line.first() else { continue };
-            effects.wakers.extend(cell.arm(*branch, at));
-            if let (Some(at), false) = (at, cell.is_self_timed()) {
-                self.next_timer = Some(self.next_timer.map_or(at, |next| next.min(at)));
+                blocked |= mask;
             }
         }
         self.queue.end_walk(heads);
     }
 
-    /// Ends the waiting of one that was taken out of the queue: it is granted, or can never be. When a user's own limit panics, that
-    /// is what it is told, and the walk goes on.
-    fn end(&mut self, waiter: &Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
-        let ended = catch(|| {
-            if *decision == Decision::Now {
-                if self.hand_over(waiter, now, effects) {
-                    effects.look_at_the_others(waiter);
-                }
-            } else {
-                self.refuse(waiter, decision, now, effects);
+    /// Ends the waiting of the first of a group, if it can be ended; otherwise it waits on, and is told until when.
+    fn serve(&mut self, index: usize, is_blocked: bool, now: Timestamp, effects: &mut Effects) -> bool {
+        let line = &mut self.queue.groups[index].line;
+        let Some((_, head)) = line.first() else { return false };
+        let slots = &mut self.slots;
+        // When a user's own limit panics, that is what its waiter is told, and the walk goes on.
+        let attended = catch(|| attend(slots, head, is_blocked, now, effects));
+        let at = match attended.unwrap_or_else(|panic| refuse_for(&panic, slots, head, effects)) {
+            Attended::Ended => {
+                line.next();
+                return true;
             }
-        });
-        if let Err(panic) = ended {
-            let wish = waiter.wishes().first();
-            let (index, requested) = wish.map_or((0, 0), |wish| (wish.index(), wish.requested));
-            let slot = &mut self.slots[index];
-            slot.refused += 1;
-            let (key, capacity, reason) = (slot.key.clone(), slot.capacity, has_panicked(&panic));
-            let error = LimitError::Never { key, requested, capacity, reason };
-            effects.wakers.extend(waiter.cell.refuse(waiter.branch, error));
+            Attended::Waits(at) => at,
+        };
+        effects.wakers.extend(head.cell.arm(head.branch, at));
+        if let (Some(at), false) = (at, head.cell.is_self_timed()) {
+            self.next_timer = Some(self.next_timer.map_or(at, |next| next.min(at)));
         }
-    }
-
-    /// Tells a waiter that was taken out of the queue that it waits in vain.
-    fn refuse(&mut self, waiter: &Waiter, decision: &Decision, now: Timestamp, effects: &mut Effects) {
-        let time = now - waiter.cell.since;
-        let error = refusal(&mut self.slots, waiter.wishes(), decision, Some(time), now);
-        effects.wakers.extend(waiter.cell.refuse(waiter.branch, error));
+        false
     }
 
     /// Takes a waiter out; those behind it may be next.
@@ -281,7 +310,11 @@ impl Board {
         let out = self.queue.take_out(|waiter| waiter.wishes().iter().any(asks_more));
         for waiter in out.into_iter().filter(|waiter| !waiter.cell.is_elsewhere()) {
             let reason = crate::limit::ABOVE_CAPACITY.to_owned();
-            self.end(&waiter, &Decision::Never { index, reason }, now, effects);
+            let never = Decision::Never { index, reason };
+            let refused = catch(|| refuse(&mut self.slots, &waiter, &never, now, effects));
+            if let Err(panic) = refused {
+                refuse_for(&panic, &mut self.slots, &waiter, effects);
+            }
         }
         self.pump(now, effects);
     }

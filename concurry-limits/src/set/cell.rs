@@ -115,14 +115,6 @@ impl Cell {
         &self.branches[branch as usize]
     }
 
-    /// One of the branches of a cell that is needed no more: that of whoever lets go of it last is moved, and not copied.
-    pub(super) fn into_branch(cell: Arc<Self>, branch: u32) -> Branch {
-        match Arc::try_unwrap(cell) {
-            Ok(mut cell) => cell.branches.swap_remove(branch as usize),
-            Err(cell) => cell.branch(branch).clone(),
-        }
-    }
-
     /// What it wants of the set of this branch.
     pub(super) fn wishes(&self, branch: u32) -> &[Wish] {
         &self.branch(branch).wishes
@@ -169,6 +161,11 @@ impl Cell {
         let sooner = at.is_some_and(|at| before.is_none_or(|before| at < before));
         // It is that of a thread, and ours: who times itself is no task.
         sooner.then(|| state.waker.clone())
+    }
+
+    /// That of a thread that waits.
+    pub(super) fn waker(&self) -> Waker {
+        lock(&self.state).waker.clone()
     }
 
     /// The branches and their instants.

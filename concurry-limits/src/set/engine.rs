@@ -20,6 +20,7 @@ use super::board::{Board, Effects, Entered};
 use super::demand::{Demand, mask_of};
 use super::lane::Lane;
 use super::ledger::{Ledger, Step};
+use super::next::Next;
 use super::plan::Patience;
 use super::queue::{Queue, Waiter};
 use super::rest::Panic;
@@ -39,6 +40,8 @@ pub(crate) struct Engine {
     lane: Option<Lane>,
     /// The way back past the lock, of a set that has no lane.
     returns: Returns,
+    /// Who is woken before a release is counted.
+    pub(super) next: Option<Next>,
     nature: Nature,
     locked: Mutex<Locked>,
     this: Weak<Self>,
@@ -51,6 +54,8 @@ struct Locked {
     /// The latest time that was acted at: time does not go back from one holder of the lock to the next.
     now: Timestamp,
     timer: Timer,
+    /// The place of whom [`Next`] follows.
+    next: Option<u64>,
 }
 
 impl Engine {
@@ -74,14 +79,16 @@ impl Engine {
             .filter(|system| std::ptr::addr_eq(Arc::as_ptr(system), Arc::as_ptr(&clock)));
         let returns = Returns::new(if lane.is_none() { slots.len() } else { 0 });
         let ledger = lane.is_none().then(|| Ledger::new(&mut slots, &returns, now));
+        let next = (lane.is_some() && nature.timed == 0).then(Next::default);
         let board = Board { slots, queue: Queue::default(), next_timer: None };
-        let locked = Mutex::new(Locked { board, ledger, now, timer: Timer::default() });
+        let locked = Mutex::new(Locked { board, ledger, now, timer: Timer::default(), next: None });
         Arc::new_cyclic(|this| Self {
             definition,
             clock,
             system,
             lane,
             returns,
+            next,
             nature,
             locked,
             this: Weak::clone(this),
@@ -155,6 +162,9 @@ impl Engine {
                     (None, Some(ledger)) => ledger.open(&mut locked.board.slots, locked.now),
                     (None, None) => {}
                 }
+            }
+            if let Some(next) = &self.next {
+                next.follow(&locked.board, &mut locked.next);
             }
             (result, locked.timer.follow(locked.board.next_timer))
         };
@@ -341,6 +351,9 @@ impl Engine {
     }
 
     fn settle_in_board(&self, items: &[Item]) {
+        if let Some(next) = &self.next {
+            next.wake();
+        }
         if !self.settle_in_ledger(items) {
             self.act(|board, now, effects| board.settle(items, now, effects));
         }

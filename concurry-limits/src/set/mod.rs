@@ -11,6 +11,7 @@
 //!   how that is given back without the lock.
 //! * `count`: what is used of a limit, as one word, for both.
 //! * `board`: the slots of the limits and the queue; decides and takes. `queue`: waiters, first come, first served, each group in a `line`.
+//! * `next`: who is woken before a release is counted.
 //! * `cell`: where a waiter is told its outcome; only one grant can win it.
 //! * `definition`, `demand`: what a set is made of, and what a request means in it. `reading`: a definition from text.
 //! * `stats`, `admission`: what can be seen.
@@ -33,6 +34,7 @@ mod limit_set;
 mod line;
 #[cfg(all(test, loom))]
 mod models;
+mod next;
 mod plan;
 mod prepared;
 mod queue;

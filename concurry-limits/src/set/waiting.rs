@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::Engine;
 use super::board::Entered;
 use super::cell::{Branch, Cell, Grant, Phase};
-use super::demand::{Demand, items_of, mask_of};
+use super::demand::{Demand, Items, items_of, mask_of};
 use super::queue::Waiter;
 use crate::{LimitError, LimitSetAcquisition};
 
@@ -34,6 +34,19 @@ struct Standing {
     cell: Arc<Cell>,
     /// The place in the queue of each branch.
     places: SmallVec<[Option<u64>; 1]>,
+}
+
+/// What somebody will hold whom one set grants what it wants there.
+struct Ready {
+    engine: Arc<Engine>,
+    items: Items,
+    position: usize,
+}
+
+impl Ready {
+    fn for_grant_by(Branch { engine, position, wishes }: &Branch) -> Self {
+        Self { engine: Arc::clone(engine), items: items_of(wishes), position: *position as usize }
+    }
 }
 
 type Outcome = Result<LimitSetAcquisition, LimitError>;
@@ -62,13 +75,13 @@ impl Waiting {
     /// The outcome, if there is one; otherwise `waker` is woken when there is.
     pub(super) fn poll(&mut self, waker: &Waker) -> Option<Outcome> {
         let phase = self.0.as_ref()?.cell.poll(waker);
-        self.outcome(phase)
+        self.outcome(phase?, None)
     }
 
     /// What it has come to by a phase that was taken out of the cell.
-    fn outcome(&mut self, phase: Option<Phase>) -> Option<Outcome> {
-        match phase? {
-            Phase::Granted(grant) => Some(Ok(self.0.take()?.granted(grant))),
+    fn outcome(&mut self, phase: Phase, ready: Option<Ready>) -> Option<Outcome> {
+        match phase {
+            Phase::Granted(grant) => Some(Ok(self.0.take()?.granted(grant, ready))),
             Phase::Refused(error) => {
                 let mut standing = self.0.take()?;
                 let error = standing.in_vain(*error);
@@ -90,7 +103,7 @@ impl Waiting {
         if let Some(standing) = &self.0 {
             standing.cell.branches().iter().for_each(|stand| stand.engine.pump());
             let phase = standing.cell.close();
-            if let Some(outcome) = self.outcome(Some(phase)) {
+            if let Some(outcome) = self.outcome(phase, None) {
                 return outcome;
             }
         }
@@ -104,14 +117,24 @@ impl Waiting {
 
     /// Waits on this thread, which the waker wakes that it was started with.
     pub(super) fn block(mut self, deadline: Option<Timestamp>) -> Outcome {
+        // Written down before it sleeps: who wakes after a long time finds little that was not just used, or that another processor
+        // has just written.
+        let ready = match self.0.as_ref().map(|standing| standing.cell.branches()) {
+            Some([branch]) => Some(Ready::for_grant_by(branch)),
+            _ => None,
+        };
+        let mut has_slept = false;
         loop {
-            // Without a waker of its own: whoever was granted finds as little as can be that another processor has just written.
-            let phase = self.0.as_ref().and_then(|standing| standing.cell.outcome());
-            if let Some(outcome) = self.outcome(phase) {
-                return outcome;
-            }
             let Some(standing) = &self.0 else { return self.give_up() };
+            // Without a waker of its own, for the same reason.
+            if let Some(phase) = standing.cell.outcome() {
+                return self.outcome(phase, ready).unwrap_or_else(|| self.give_up());
+            }
             let Some(Branch { engine, .. }) = standing.cell.branches().first() else { return self.give_up() };
+            if let (true, Some(next)) = (has_slept, &engine.next) {
+                next.was_in_vain();
+            }
+            has_slept = true;
             let clock = &engine.clock;
             let now = clock.now();
             if deadline.is_some_and(|deadline| now >= deadline) {
@@ -149,23 +172,17 @@ impl Standing {
         error
     }
 
-    /// What was granted.
-    fn granted(mut self, grant: Grant) -> LimitSetAcquisition {
+    /// What was granted, of which `ready` may have been written down before.
+    fn granted(mut self, grant: Grant, ready: Option<Ready>) -> LimitSetAcquisition {
         let waited = grant.taken_at - self.cell.since;
         waits::add(waited);
-        let acquisition = |Branch { engine, position, wishes }| {
-            let items = items_of(&wishes);
-            LimitSetAcquisition::local(engine, items, grant.taken_at, position as usize).after(waited)
-        };
-        // Who grants has taken it out of that queue.
+        let ready = ready.unwrap_or_else(|| Ready::for_grant_by(self.cell.branch(grant.branch)));
+        let Ready { engine, items, position } = ready;
+        let acquisition = LimitSetAcquisition::local(engine, items, grant.taken_at, position).after(waited);
+        // Who grants has taken it out of that queue. When a limit of another set panics, what this one gave is given back.
         self.places[grant.branch as usize] = None;
-        if self.places.len() > 1 {
-            let acquisition = acquisition(self.cell.branch(grant.branch).clone());
-            // When a limit of another set panics, this one's is given back.
-            self.leave();
-            return acquisition;
-        }
-        acquisition(Cell::into_branch(self.cell, grant.branch))
+        self.leave();
+        acquisition
     }
 
     /// Leaves all queues that it still stands in, also when a user's own limit of one of them panics.

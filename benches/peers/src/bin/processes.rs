@@ -75,6 +75,7 @@ fn main() {
     run_if_other_end();
     latencies(
         "processes, from the start to the first answer",
+        3,
         vec![
             (
                 "Command of the own executable, a socket pair",

@@ -9,7 +9,9 @@ use concurry_peers::{Latencies, latencies};
 
 const ADMISSIONS: u64 = 2_000;
 const SPACING: Duration = Duration::from_millis(1);
-const RELEASES: usize = 300;
+/// In many short turns: a minute in which the machine wakes its processors late is to meet both rows.
+const RELEASES: usize = 50;
+const RELEASE_TURNS: usize = 40;
 
 /// Runs `wait` for each of the instants, a millisecond apart from `start` on, and says how late it returned.
 fn lateness(start: Instant, mut wait: impl FnMut(Instant)) -> Latencies {
@@ -137,6 +139,7 @@ fn resource_handover() -> Latencies {
 fn main() {
     latencies(
         "waiting at 1,000 admissions a second: lateness",
+        3,
         vec![
             ("std: Condvar::wait_timeout to an absolute instant", Box::new(condvar)),
             ("concurry: acquire", Box::new(blocking)),
@@ -145,6 +148,7 @@ fn main() {
     );
     latencies(
         "release until the waiter runs",
+        RELEASE_TURNS,
         vec![
             ("std: Condvar::notify_one", Box::new(condvar_handover)),
             ("concurry: ResourceLimit", Box::new(resource_handover)),
