@@ -8,7 +8,7 @@ use concurry_core::clock::Timestamp;
 use serde_json::Value;
 
 use crate::remote::{GrantedItem, RemoteGrant, RemoteSet};
-use crate::set::{Definition, Engine, Item, Items, config_of};
+use crate::set::{Definition, Engine, Item, Items, Wish, config_of, items_of};
 use crate::usage;
 use crate::{Feedback, LimitError, Request};
 
@@ -69,6 +69,12 @@ impl LimitSetAcquisition {
     pub(crate) fn local(engine: Arc<Engine>, items: Items, taken_at: Timestamp, position: usize) -> Self {
         let owner = Owner::Local { engine, taken_at, waited: Duration::ZERO };
         Self { owner, items, position: narrow(position), released: false }
+    }
+
+    /// Of one limit, in whose lane it was taken: when that was matters to nobody there.
+    #[inline]
+    pub(crate) fn in_lane(engine: Arc<Engine>, wish: Wish, position: usize) -> Self {
+        Self::local(engine, items_of(&[wish]), Timestamp::default(), position)
     }
 
     /// The same, after a wait.
@@ -211,11 +217,6 @@ impl LimitSetAcquisition {
     #[doc(hidden)]
     pub fn give_back(mut self) {
         self.settle(false);
-    }
-
-    pub(crate) fn at_position(mut self, position: usize) -> Self {
-        self.position = narrow(position);
-        self
     }
 
     fn missing_updates(&self) -> Vec<String> {

@@ -36,10 +36,22 @@ pub trait Request {
     fn single(&self) -> Option<(&str, u64)> {
         None
     }
+
+    /// Whether it is cheap to tell that nothing is named.
+    #[doc(hidden)]
+    #[inline]
+    fn names_nothing(&self) -> bool {
+        false
+    }
 }
 
 impl Request for () {
     fn for_each_amount(&self, _: &mut dyn FnMut(&str, u64)) {}
+
+    #[inline]
+    fn names_nothing(&self) -> bool {
+        true
+    }
 }
 
 impl<R: Request + ?Sized> Request for &R {
@@ -50,6 +62,11 @@ impl<R: Request + ?Sized> Request for &R {
     #[inline]
     fn single(&self) -> Option<(&str, u64)> {
         (**self).single()
+    }
+
+    #[inline]
+    fn names_nothing(&self) -> bool {
+        (**self).names_nothing()
     }
 }
 

@@ -76,11 +76,17 @@ fn what_is_admitted_at_once_allocates_nothing() {
             .limit(RateLimit::new("tokens", plenty, Window::SECOND).algorithm(algorithm))
             .limit(ResourceLimit::new("connections", 8));
         let (alone, three) = (alone.build().expect("valid"), three.build().expect("valid"));
+        let call = alone.prepare(()).expect("it fits");
         let prepared = three.prepare([("tokens", 20)]).expect("it fits");
         assert_eq!(
             allocations(|| {
                 drop(alone.acquire(()).expect("there is plenty"));
                 drop(alone.acquire_timeout((), Duration::from_secs(1)).expect("there is plenty"));
+                drop(polled(alone.acquire_async(())));
+                let mut acquired = polled(alone.acquire_async([("call_count", 2)]));
+                acquired.update([("call_count", 2)]).expect("as much as was acquired");
+                drop(acquired);
+                drop(polled(call.acquire_async()));
                 assert_eq!(alone.would_admit(()), Admission::Now);
                 assert_eq!(three.would_admit([("tokens", 20)]), Admission::Now);
                 let mut acquired = three.acquire([("tokens", 20)]).expect("there is plenty");

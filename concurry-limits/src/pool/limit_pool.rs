@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::balancing::{Position, by_default};
 use super::{LimitPoolBalancing, LimitPoolStats, PooledSetStats};
 use crate::remote::{RemoteGrant, Wait};
-use crate::set::acquire_earliest;
+use crate::set::{acquire_earliest, acquire_of};
 use crate::{Acquire, LimitError, LimitSet, LimitSetAcquisition, Request};
 
 /// Several [`LimitSet`]s, one of which is picked for each request: regions, accounts, keys.
@@ -168,16 +168,14 @@ impl LimitPool {
 
     fn blocking(&self, request: &impl Request, wait: Wait) -> Result<LimitSetAcquisition, LimitError> {
         match self.pick()? {
-            Some(index) => {
-                self[index].blocking(request, wait).map(|acquisition| acquisition.at_position(index))
-            }
+            Some(index) => self[index].blocking(request, wait, index),
             None => self.earliest(request, wait).block(),
         }
     }
 
     fn request(&self, request: &impl Request, wait: Wait) -> Acquire {
         match self.pick() {
-            Ok(Some(index)) => acquire_earliest(std::iter::once((index, &self[index])), request, wait),
+            Ok(Some(index)) => acquire_of(&self[index], index, request, wait),
             Ok(None) => self.earliest(request, wait),
             Err(error) => Acquire::failed(error),
         }

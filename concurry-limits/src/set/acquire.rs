@@ -11,7 +11,7 @@ use std::time::Duration;
 use concurry_core::clock::{self, Clock, Timestamp, WakeGuard};
 use concurry_core::park::block_on;
 
-use super::plan::{Plan, first_error};
+use super::plan::{Plan, Simple, first_error};
 use super::waiting::Waiting;
 use crate::remote::{RemoteAcquire, RemoteSet, Wait};
 use crate::{LimitError, LimitSetAcquisition, Request};
@@ -52,6 +52,7 @@ pub struct Acquire {
 
 enum State {
     Ready(Outcome),
+    Simple(Simple),
     Planned(Plan),
     Waiting(Timed),
     Remote(RemoteWaiting),
@@ -92,6 +93,10 @@ impl Acquire {
         Self::ready(Err(error))
     }
 
+    pub(super) fn simple(simple: Simple) -> Self {
+        Self::of(State::Simple(simple))
+    }
+
     pub(super) fn planned(plan: Plan) -> Self {
         Self::of(State::Planned(plan))
     }
@@ -118,7 +123,7 @@ impl Acquire {
     /// of this process. Another process is waited for as long as its answer takes.
     #[doc(hidden)]
     pub async fn now(self) -> Option<Outcome> {
-        let Self { state, counts } = self;
+        let Self { state, counts } = self.begun();
         let outcome = match state {
             State::Race(parts, _) => first_of(parts).await,
             state => answer(state).await,
@@ -128,15 +133,27 @@ impl Acquire {
 
     /// Runs it on this thread.
     pub(crate) fn block(self) -> Outcome {
-        match self.state {
-            State::Planned(plan) => count(self.counts.as_deref(), plan.block()),
+        let Self { state, counts } = self.begun();
+        match state {
+            State::Planned(plan) => count(counts.as_deref(), plan.block()),
             State::Remote(mut remote) => {
                 // No time has passed since it was planned.
                 remote.ask(Duration::ZERO);
-                block_on(Self { state: State::Remote(remote), counts: self.counts })
+                block_on(Self { state: State::Remote(remote), counts })
             }
-            state => block_on(Self { state, counts: self.counts }),
+            state => block_on(Self { state, counts }),
         }
+    }
+
+    /// A simple request has its outcome then, or a plan.
+    fn begun(mut self) -> Self {
+        if let State::Simple(simple) = self.state {
+            self.state = match simple.begin() {
+                Ok(acquisition) => State::Ready(Ok(acquisition)),
+                Err(plan) => State::Planned(plan),
+            };
+        }
+        self
     }
 }
 
@@ -152,7 +169,7 @@ async fn answer(state: State) -> Option<Outcome> {
                 outcome => Some(outcome),
             }
         }
-        State::Waiting(_) | State::Race(..) | State::Done => None,
+        State::Simple(_) | State::Waiting(_) | State::Race(..) | State::Done => None,
     }
 }
 
@@ -180,8 +197,11 @@ impl Future for Acquire {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
-        if matches!(self.state, State::Planned(_)) {
-            self.state = begin(std::mem::replace(&mut self.state, State::Done), context.waker());
+        if matches!(self.state, State::Simple(_) | State::Planned(_)) {
+            match begin(std::mem::replace(&mut self.state, State::Done), context.waker()) {
+                Ok(outcome) => return Poll::Ready(count(self.counts.as_deref(), outcome)),
+                Err(state) => self.state = state,
+            }
         }
         let outcome = match &mut self.state {
             State::Waiting(timed) => timed.poll(context.waker()),
@@ -199,14 +219,19 @@ impl Future for Acquire {
     }
 }
 
-fn begin(state: State, waker: &Waker) -> State {
-    let State::Planned(plan) = state else { return state };
+/// The outcome of a request that had not begun; otherwise it waits.
+fn begin(state: State, waker: &Waker) -> Result<Outcome, State> {
+    let plan = match state {
+        State::Simple(simple) => match simple.begin() {
+            Ok(acquisition) => return Ok(Ok(acquisition)),
+            Err(plan) => plan,
+        },
+        State::Planned(plan) => plan,
+        state => return Err(state),
+    };
     let deadline = plan.patience.deadline();
     let until = deadline.and_then(|deadline| Some((Arc::clone(plan.clock()?), deadline)));
-    match plan.begin(waker) {
-        Ok(outcome) => State::Ready(outcome),
-        Err(waiting) => State::Waiting(Timed { waiting, until, alarm: None }),
-    }
+    plan.begin(waker).map_err(|waiting| State::Waiting(Timed { waiting, until, alarm: None }))
 }
 
 /// The first grant wins; the rest is cancelled by its drop. Errors end it only when nothing is left, or nothing but what
@@ -325,9 +350,9 @@ impl fmt::Debug for Acquire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Ready(_) => "ready",
-            State::Planned(_) | State::Remote(RemoteWaiting { state: Asking::Planned { .. }, .. }) => {
-                "not begun"
-            }
+            State::Simple(_)
+            | State::Planned(_)
+            | State::Remote(RemoteWaiting { state: Asking::Planned { .. }, .. }) => "not begun",
             State::Waiting(_) | State::Remote(_) | State::Race(..) => "waiting",
             State::Done => "done",
         };

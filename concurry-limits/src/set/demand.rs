@@ -95,7 +95,7 @@ pub(crate) type Items = SmallVec<[Item; 3]>;
 
 /// What is held once `wishes` were admitted.
 #[inline]
-pub(super) fn items_of(wishes: &[Wish]) -> Items {
+pub(crate) fn items_of(wishes: &[Wish]) -> Items {
     match *wishes {
         [one] => Items::from_buf_and_len([one.into(); 3], 1),
         [one, two] => Items::from_buf_and_len([one.into(), two.into(), two.into()], 2),
@@ -148,6 +148,23 @@ impl Demand {
         }
         demand.mask = mask_of(&demand.wishes);
         Ok(demand)
+    }
+
+    /// What `request` means in a set of one limit, where that is cheap to tell.
+    #[inline]
+    pub(super) fn of_one(request: &impl Request, definition: &Definition) -> Option<Wish> {
+        let [limit] = definition.known() else { return None };
+        match request.single() {
+            Some((key, amount)) => (*key == *limit.key).then(|| Wish::new(0, amount, true)),
+            None if request.names_nothing() => Some(Wish::new(0, limit.default_amount?, false)),
+            None => None,
+        }
+    }
+
+    /// That alone.
+    pub(super) fn of_wish(wish: Wish) -> Self {
+        let wishes = Wishes::from_slice(&[wish]);
+        Self { mask: mask_of(&wishes), wishes }
     }
 
     fn push(&mut self, index: usize, requested: u64, named: bool) {

@@ -8,10 +8,11 @@
 //! What a set of one limit can do in its [`Lane`] does not even lock, but to make room for further admissions now and then; nor does
 //! giving back what is held of one of several.
 
+mod give_back;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::Duration;
 
 use concurry_core::clock::{Clock, SystemClock, Timestamp};
 use concurry_core::panics::discard;
@@ -27,7 +28,7 @@ use super::rest::Panic;
 use super::returns::Returns;
 use super::slot::{Decision, Nature, Slot, reason, refusal};
 use super::timer::{self, Timer};
-use super::{Definition, Item, Wish};
+use super::{Definition, Wish};
 use crate::LimitError;
 use crate::sync::{Mutex, lock};
 
@@ -188,7 +189,6 @@ impl Engine {
     /// The answer is when it was taken; `Ok(None)` asks the caller to wait.
     pub(super) fn admit(&self, demand: &Demand, patience: Patience) -> Result<Option<Timestamp>, LimitError> {
         if self.take_in_lane(demand) {
-            // When that was matters to nobody: nothing that goes by time held the limit back.
             return Ok(Some(Timestamp::default()));
         }
         match self.take_in_ledger(demand) {
@@ -261,13 +261,21 @@ impl Engine {
         self.alone(demand).is_some_and(|cost| self.take_alone(cost))
     }
 
+    /// The same, of a set of one limit.
+    #[inline]
+    pub(super) fn take_one(&self, wish: Wish) -> bool {
+        self.cost_of(wish).is_some_and(|cost| self.take_alone(cost))
+    }
+
     /// What `demand` costs in the lane, if there is one.
     #[inline]
     pub(super) fn alone(&self, demand: &Demand) -> Option<u64> {
-        match (&self.lane, &demand.wishes[..]) {
-            (Some(lane), [wish]) if wish.requested > 0 => lane.cost(wish.requested),
-            _ => None,
-        }
+        if let [wish] = demand.wishes[..] { self.cost_of(wish) } else { None }
+    }
+
+    #[inline]
+    fn cost_of(&self, wish: Wish) -> Option<u64> {
+        self.lane.as_ref().filter(|_| wish.requested > 0)?.cost(wish.requested)
     }
 
     /// As [`take_in_lane`](Self::take_in_lane), by its cost.
@@ -321,63 +329,6 @@ impl Engine {
 
     pub(super) fn pump(&self) {
         self.act(Board::pump);
-    }
-
-    /// Whether settling an item changes nothing.
-    #[inline]
-    pub(super) fn is_spent(&self, item: &Item) -> bool {
-        item.used() == item.requested && (self.nature.spent >> item.index() & 1 != 0 || item.requested == 0)
-    }
-
-    /// Settles what an acquisition held.
-    #[inline]
-    pub(crate) fn settle(&self, items: &[Item]) {
-        let mut unspent = items.iter().filter(|item| !self.is_spent(item));
-        match (unspent.next(), unspent.next()) {
-            (None, _) => {}
-            (Some(item), None) if self.settle_simply(item) => {}
-            // Several are given back at one instant, which takes the lock.
-            _ => self.settle_in_board(items),
-        }
-    }
-
-    /// Settles without the lock, if that is possible now.
-    #[inline]
-    pub(super) fn settle_simply(&self, item: &Item) -> bool {
-        match &self.lane {
-            Some(lane) => lane.give_back(item.requested, item.used()),
-            None => self.returns.give_back(item.index(), item.requested),
-        }
-    }
-
-    fn settle_in_board(&self, items: &[Item]) {
-        if let Some(next) = &self.next {
-            next.wake();
-        }
-        if !self.settle_in_ledger(items) {
-            self.act(|board, now, effects| board.settle(items, now, effects));
-        }
-    }
-
-    /// Settles in the ledger, if that is possible.
-    fn settle_in_ledger(&self, items: &[Item]) -> bool {
-        if self.lane.is_some() {
-            return false;
-        }
-        let mut locked = lock(&self.locked);
-        let Locked { board, ledger, now, .. } = &mut *locked;
-        let now = |matters: bool| {
-            if matters {
-                *now = (*now).max(self.now());
-            }
-            *now
-        };
-        ledger.as_mut().is_some_and(|ledger| ledger.give_back(&mut board.slots, items, now))
-    }
-
-    /// Takes back what was taken at `taken_at`, after a wait, and never reached the one who asked.
-    pub(crate) fn undo(&self, taken: impl Iterator<Item = Wish>, taken_at: Timestamp, waited: Duration) {
-        self.act(|board, now, effects| board.undo(taken, (taken_at, waited), now, effects));
     }
 
     /// The error of a waiter that waited for so long and leaves.

@@ -10,8 +10,7 @@ use serde_json::Value;
 
 use super::demand::Demand;
 use super::plan::Patience;
-use super::plan::{Plan, acquire_earliest};
-use super::waiting::Entry;
+use super::plan::{Plan, acquire_of};
 use super::{Acquire, Definition, Engine, LimitSetBuilder};
 use crate::remote::{RemoteGrant, RemoteLimits, RemoteSet, RemoteSetInfo, Wait};
 use crate::{Limit, LimitError, LimitSetAcquisition, Request};
@@ -105,7 +104,7 @@ impl LimitSet {
         if let Repr::Empty(config) = &self.repr {
             return Ok(LimitSetAcquisition::nothing(config.clone(), 0));
         }
-        self.blocking(&request, Wait::Forever)
+        self.blocking(&request, Wait::Forever, 0)
     }
 
     /// Like [`acquire`](Self::acquire), for at most `timeout`. It fails at once when the earliest admission is known to
@@ -120,7 +119,7 @@ impl LimitSet {
         request: impl Request,
         timeout: Duration,
     ) -> Result<LimitSetAcquisition, LimitError> {
-        self.blocking(&request, Wait::For(timeout))
+        self.blocking(&request, Wait::For(timeout), 0)
     }
 
     /// Acquires if that is possible now, and nobody with whom the request shares a key came earlier.
@@ -129,7 +128,7 @@ impl LimitSet {
     ///
     /// [`LimitError::Unavailable`], which names the limit and the wait; and those of [`acquire`](Self::acquire).
     pub fn try_acquire(&self, request: impl Request) -> Result<LimitSetAcquisition, LimitError> {
-        self.blocking(&request, Wait::Never)
+        self.blocking(&request, Wait::Never, 0)
     }
 
     /// Acquires in async code, in one queue with blocking callers. The errors are those of [`acquire`](Self::acquire).
@@ -152,25 +151,34 @@ impl LimitSet {
     }
 
     pub(crate) fn request(&self, request: &impl Request, wait: Wait) -> Acquire {
-        acquire_earliest(std::iter::once((0, self)), request, wait)
+        acquire_of(self, 0, request, wait)
     }
 
+    /// Acquires on this thread, for a pool in which this set has that position.
     pub(crate) fn blocking(
         &self,
         request: &impl Request,
         wait: Wait,
+        position: usize,
     ) -> Result<LimitSetAcquisition, LimitError> {
         let engine = match &self.repr {
-            Repr::Empty(config) => return Ok(LimitSetAcquisition::nothing(config.clone(), 0)),
-            Repr::Remote(_) => return self.request(request, wait).block(),
-            Repr::Local(engine) => Arc::clone(engine),
+            Repr::Empty(config) => return Ok(LimitSetAcquisition::nothing(config.clone(), position)),
+            Repr::Remote(_) => return acquire_of(self, position, request, wait).block(),
+            Repr::Local(engine) => {
+                if let Some(wish) = Demand::of_one(request, &engine.definition)
+                    && engine.take_one(wish)
+                {
+                    return Ok(LimitSetAcquisition::in_lane(Arc::clone(engine), wish, position));
+                }
+                Arc::clone(engine)
+            }
         };
         let demand = Demand::of(request, &engine.definition)?;
         let patience = Patience::new(wait, &*engine.clock);
         if let Some(taken_at) = engine.admit(&demand, patience)? {
-            return Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, 0));
+            return Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, position));
         }
-        Plan { entries: vec![Entry { position: 0, engine, demand }], patience, raced: false }.block()
+        Plan::of_one(engine, demand, position, patience).block()
     }
 
     /// The free-form data that the set was built with; null without any.

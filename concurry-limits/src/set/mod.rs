@@ -6,7 +6,8 @@
 //! * `hear`: what a server said is told to a set. `restraint`: what holds a limit back beside its own count. `until`: [`Until`].
 //! * `acquire`: [`Acquire`], the future of every way to acquire; `plan`: what it has to do; `waiting`: its place in the queues.
 //! * `prepared`: [`PreparedRequest`], looked up once and made many times.
-//! * `engine`: one lock around a `board`, and what has to happen after it was released. `timer`: its one request to the clock.
+//! * `engine`: one lock around a `board`, and what has to happen after it was released. `engine::give_back`: how what was acquired
+//!   is given back. `timer`: its one request to the clock.
 //! * `lane`: how a set of one limit admits without that lock. `ledger`: how one of several admits without the board. `returns`:
 //!   how that is given back without the lock.
 //! * `count`: what is used of a limit, as one word, for both.
@@ -57,8 +58,8 @@ pub use stats::{LimitSetStats, LimitStats};
 pub use until::Until;
 
 pub(crate) use definition::{Definition, Warned};
-pub(crate) use demand::{Item, Items, Wish};
+pub(crate) use demand::{Item, Items, Wish, items_of};
 pub(crate) use engine::Engine;
 pub(crate) use limit_set::{Repr, config_of};
-pub(crate) use plan::acquire_earliest;
+pub(crate) use plan::{acquire_earliest, acquire_of};
 pub(crate) use rest::{Counts, Ended, Fresh, Panic, Rest};

@@ -10,6 +10,7 @@ use super::acquire::{Acquire, RemoteWaiting};
 use super::demand::Demand;
 use super::limit_set::{LimitSet, Repr};
 use super::waiting::{Entry, Waiting, soonest};
+use super::{Engine, Wish};
 use crate::remote::{RemoteSet, Wait};
 use crate::{LimitError, LimitSetAcquisition, Request};
 
@@ -22,6 +23,29 @@ pub(super) struct Plan {
     pub(super) patience: Patience,
     /// Whether it is one of several parts of a request.
     pub(super) raced: bool,
+}
+
+/// A request to a set of one limit that has not begun: most need no more than its lane.
+#[derive(Debug)]
+pub(super) struct Simple {
+    engine: Arc<Engine>,
+    wish: Wish,
+    position: usize,
+    patience: Patience,
+}
+
+impl Simple {
+    pub(super) fn new(engine: Arc<Engine>, wish: Wish, position: usize, patience: Patience) -> Self {
+        Self { engine, wish, position, patience }
+    }
+
+    /// The outcome, if the lane has it; otherwise what has to be done.
+    pub(super) fn begin(self) -> Result<LimitSetAcquisition, Plan> {
+        if self.engine.take_one(self.wish) {
+            return Ok(LimitSetAcquisition::in_lane(self.engine, self.wish, self.position));
+        }
+        Err(Plan::of_one(self.engine, Demand::of_wish(self.wish), self.position, self.patience))
+    }
 }
 
 /// How long a request may wait.
@@ -52,6 +76,11 @@ impl Patience {
 }
 
 impl Plan {
+    /// For one set alone.
+    pub(super) fn of_one(engine: Arc<Engine>, demand: Demand, position: usize, patience: Patience) -> Self {
+        Self { entries: vec![Entry { position, engine, demand }], patience, raced: false }
+    }
+
     /// Asks each set. `Err` are the sets in which it may wait.
     fn ask(mut self) -> Result<Outcome, Vec<Entry>> {
         let mut errors = Vec::new();
@@ -155,6 +184,21 @@ fn plans(mut entries: Vec<Entry>, wait: Wait) -> impl Iterator<Item = Plan> {
         let patience = Patience::new(wait, &*clock);
         Some(Plan { entries: std::mem::replace(&mut entries, others), patience, raced: false })
     })
+}
+
+/// A request to one set.
+pub(crate) fn acquire_of(set: &LimitSet, position: usize, request: &impl Request, wait: Wait) -> Acquire {
+    let Repr::Local(engine) = &set.repr else {
+        return acquire_earliest(std::iter::once((position, set)), request, wait);
+    };
+    let patience = Patience::new(wait, &*engine.clock);
+    if let Some(wish) = Demand::of_one(request, &engine.definition) {
+        return Acquire::simple(Simple::new(Arc::clone(engine), wish, position, patience));
+    }
+    match Demand::of(request, &engine.definition) {
+        Ok(demand) => Acquire::planned(Plan::of_one(Arc::clone(engine), demand, position, patience)),
+        Err(error) => Acquire::failed(error),
+    }
 }
 
 /// A request to whichever of `sets` admits it first. Only one of them is ever taken from, with one exception: when some

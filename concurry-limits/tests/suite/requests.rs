@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use concurry_core::clock::ManualClock;
-use concurry_limits::{Admission, CallLimit, LimitError, LimitSet, RateLimit, ResourceLimit, Window};
+use concurry_limits::{
+    Admission, CallLimit, LimitError, LimitPool, LimitSet, LimitSetBuilder, RateLimit, ResourceLimit, Window,
+};
 
-use crate::common::{Task, alone, in_use, on};
+use crate::common::{Outcome, Task, alone, in_use, on};
 
 fn account() -> LimitSet {
     on(&ManualClock::new())
@@ -42,6 +44,44 @@ fn an_empty_request_to_a_set_with_a_rate_names_that_rate() {
     let error = account().acquire(()).unwrap_err();
     assert_eq!(error, LimitError::AmountRequired { key: "tokens".into() });
     assert_eq!(account().acquire(Vec::<(String, u64)>::new()).unwrap_err(), error);
+}
+
+/// A list of one and a map of one mean the same, though a set of one limit looks only the first up without a list of its own.
+#[test]
+fn a_set_of_one_limit_means_the_same_however_it_is_asked() {
+    type With = fn(LimitSetBuilder) -> LimitSetBuilder;
+    let limits: [(&str, With); 3] = [
+        ("call_count", |set| set.limit(CallLimit::new(5, Window::MINUTE))),
+        ("tokens", |set| set.limit(RateLimit::new("tokens", 5, Window::MINUTE))),
+        ("connections", |set| set.limit(ResourceLimit::new("connections", 5))),
+    ];
+    for (key, with) in limits {
+        let seen = |ask: &dyn Fn(&LimitSet) -> Outcome| {
+            let set = with(on(&ManualClock::new())).build().unwrap();
+            let outcome = ask(&set).map(|mut acquired| {
+                let held = (acquired.requested(key), acquired.set_index(), in_use(&set, key));
+                (held, acquired.release())
+            });
+            (outcome, set.stats())
+        };
+        let at_once = |future| Task::new(future).poll().expect("nobody else is there");
+        for amount in [0, 1, 5, 6, u64::MAX] {
+            for name in [key, "else"] {
+                let (list, map) = ([(name, amount)], BTreeMap::from([(name, amount)]));
+                let by_map = seen(&|set| set.try_acquire(&map));
+                assert_eq!(seen(&|set| set.try_acquire(list)), by_map, "{list:?}");
+                assert_eq!(seen(&|set| LimitPool::new([set.clone()]).try_acquire(list)), by_map, "{list:?}");
+                let by_map = seen(&|set| at_once(set.acquire_async(&map)));
+                assert_eq!(seen(&|set| at_once(set.acquire_async(list))), by_map, "{list:?}");
+            }
+        }
+        let nothing = Vec::<(String, u64)>::new();
+        assert_eq!(seen(&|set| set.try_acquire(())), seen(&|set| set.try_acquire(&nothing)));
+        assert_eq!(
+            seen(&|set| at_once(set.acquire_async(()))),
+            seen(&|set| at_once(set.acquire_async(&nothing)))
+        );
+    }
 }
 
 #[test]

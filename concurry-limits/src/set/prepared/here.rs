@@ -8,10 +8,8 @@ use super::acquisition::State;
 use crate::remote::Wait;
 use crate::set::demand::Demand;
 use crate::set::ledger::Step;
-use crate::set::plan::Patience;
-use crate::set::plan::Plan;
-use crate::set::waiting::Entry;
-use crate::set::{Engine, Items};
+use crate::set::plan::{Patience, Plan, Simple};
+use crate::set::{Acquire, Engine, Items};
 use crate::usage;
 use crate::{LimitError, LimitSetAcquisition, Request};
 
@@ -179,8 +177,15 @@ impl Here {
         usage::missing(&self.engine.definition, &items)
     }
 
+    /// A request that borrows nothing.
+    pub(super) fn request(&self) -> Acquire {
+        match self.demand.wishes[..] {
+            [wish] => Acquire::simple(Simple::new(Arc::clone(&self.engine), wish, 0, Patience::Forever)),
+            _ => Acquire::planned(self.plan(Patience::Forever)),
+        }
+    }
+
     pub(super) fn plan(&self, patience: Patience) -> Plan {
-        let entry = Entry { position: 0, engine: Arc::clone(&self.engine), demand: self.demand.clone() };
-        Plan { entries: vec![entry], patience, raced: false }
+        Plan::of_one(Arc::clone(&self.engine), self.demand.clone(), 0, patience)
     }
 }

@@ -12,7 +12,6 @@ use here::{Here, Told};
 
 use super::Acquire;
 use super::limit_set::{LimitSet, Repr};
-use super::plan::Patience;
 use crate::remote::Wait;
 use crate::{LimitError, Request};
 
@@ -114,7 +113,7 @@ impl PreparedRequest {
     /// Dropping the future leaves nothing taken and wakes the next in line.
     pub fn acquire_async(&self) -> Acquire {
         match &self.target {
-            Target::Here(here) => Acquire::planned(here.plan(Patience::Forever)),
+            Target::Here(here) => here.request(),
             Target::Nowhere(set) => set.acquire_async(()),
             Target::Elsewhere { set, amounts } => set.acquire_async(amounts),
         }
@@ -144,7 +143,7 @@ impl Target {
         Ok(match self {
             Self::Here(here) => here.admit(wait)?,
             Self::Nowhere(_) => State::Held(Told::NOTHING),
-            Self::Elsewhere { set, amounts } => State::Whole(Box::new(set.blocking(amounts, wait)?)),
+            Self::Elsewhere { set, amounts } => State::Whole(Box::new(set.blocking(amounts, wait, 0)?)),
         })
     }
 }
