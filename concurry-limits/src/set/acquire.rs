@@ -123,7 +123,7 @@ impl Acquire {
     /// of this process. Another process is waited for as long as its answer takes.
     #[doc(hidden)]
     pub async fn now(self) -> Option<Outcome> {
-        let Self { state, counts } = self.begun();
+        let Self { state, counts } = self;
         let outcome = match state {
             State::Race(parts, _) => first_of(parts).await,
             state => answer(state).await,
@@ -133,27 +133,15 @@ impl Acquire {
 
     /// Runs it on this thread.
     pub(crate) fn block(self) -> Outcome {
-        let Self { state, counts } = self.begun();
-        match state {
-            State::Planned(plan) => count(counts.as_deref(), plan.block()),
+        match self.state {
+            State::Planned(plan) => count(self.counts.as_deref(), plan.block()),
             State::Remote(mut remote) => {
                 // No time has passed since it was planned.
                 remote.ask(Duration::ZERO);
-                block_on(Self { state: State::Remote(remote), counts })
+                block_on(Self { state: State::Remote(remote), counts: self.counts })
             }
-            state => block_on(Self { state, counts }),
+            state => block_on(Self { state, counts: self.counts }),
         }
-    }
-
-    /// A simple request has its outcome then, or a plan.
-    fn begun(mut self) -> Self {
-        if let State::Simple(simple) = self.state {
-            self.state = match simple.begin() {
-                Ok(acquisition) => State::Ready(Ok(acquisition)),
-                Err(plan) => State::Planned(plan),
-            };
-        }
-        self
     }
 }
 
@@ -161,6 +149,9 @@ impl Acquire {
 async fn answer(state: State) -> Option<Outcome> {
     match state {
         State::Ready(outcome) => Some(outcome),
+        State::Simple(simple) => {
+            simple.begin().map_or_else(Plan::ask_now, |acquisition| Some(Ok(acquisition)))
+        }
         State::Planned(plan) => plan.ask_now(),
         State::Remote(mut remote) => {
             remote.wait_for_nothing();
@@ -169,7 +160,7 @@ async fn answer(state: State) -> Option<Outcome> {
                 outcome => Some(outcome),
             }
         }
-        State::Simple(_) | State::Waiting(_) | State::Race(..) | State::Done => None,
+        State::Waiting(_) | State::Race(..) | State::Done => None,
     }
 }
 

@@ -213,11 +213,13 @@ impl Board {
     }
 
     /// Of a set of one limit that holds what it admits: the thread that is next, if whatever is given back lets it go on.
-    pub(super) fn next_by_any_release(&self) -> Option<(u64, &Waiter)> {
-        let ([group], [slot]) = (&self.queue.groups[..], &self.slots[..]) else { return None };
+    pub(super) fn next_by_any_release(&mut self, now: Timestamp) -> Option<(u64, &Waiter)> {
+        let ([group], [slot]) = (&self.queue.groups[..], &mut self.slots[..]) else { return None };
         let (place, head) = group.line.first()?;
         let wants_one = matches!(head.wishes(), [wish] if wish.requested == 1);
-        (wants_one && slot.restraint.is_none() && head.cell.is_self_timed()).then_some((place, head))
+        // More than the capacity is held after it was lowered.
+        let is_next = wants_one && slot.restraint.is_none() && slot.state.in_use(now) <= slot.capacity;
+        (is_next && head.cell.is_self_timed()).then_some((place, head))
     }
 
     /// As [`pump`](Self::pump), where some want other limits than others: the oldest of all groups comes first.

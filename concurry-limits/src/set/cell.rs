@@ -4,8 +4,8 @@
 //! takes, and writes the grant: so one grant wins, and a set that comes later drops the waiter without having taken
 //! anything. A cell is a leaf in the order of locks: board first, then cell, then nothing.
 //!
-//! A waker is foreign code, also when it is cloned or dropped: none of that happens under these locks. Who has an outcome
-//! needs no waker any more, so the one that is there is handed out.
+//! A waker is foreign code, also when it is cloned or dropped: none of that happens under these locks, but to those of threads that
+//! time themselves, which are ours. Who has an outcome needs no waker any more, so the one that is there is handed out.
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -80,7 +80,7 @@ impl Engine {
             .filter(|system| std::ptr::addr_eq(Arc::as_ptr(system), Arc::as_ptr(&clock)));
         let returns = Returns::new(if lane.is_none() { slots.len() } else { 0 });
         let ledger = lane.is_none().then(|| Ledger::new(&mut slots, &returns, now));
-        let next = (lane.is_some() && nature.timed == 0).then(Next::default);
+        let next = (lane.is_some() && nature.timed == 0).then(Next::new);
         let board = Board { slots, queue: Queue::default(), next_timer: None };
         let locked = Mutex::new(Locked { board, ledger, now, timer: Timer::default(), next: None });
         Arc::new_cyclic(|this| Self {
@@ -165,7 +165,7 @@ impl Engine {
                 }
             }
             if let Some(next) = &self.next {
-                next.follow(&locked.board, &mut locked.next);
+                next.follow(&mut locked.board, locked.now, &mut locked.next);
             }
             (result, locked.timer.follow(locked.board.next_timer))
         };
@@ -261,7 +261,7 @@ impl Engine {
         self.alone(demand).is_some_and(|cost| self.take_alone(cost))
     }
 
-    /// The same, of a set of one limit.
+    /// The same, of one amount.
     #[inline]
     pub(super) fn take_one(&self, wish: Wish) -> bool {
         self.cost_of(wish).is_some_and(|cost| self.take_alone(cost))

@@ -164,18 +164,24 @@ impl LimitSet {
         let engine = match &self.repr {
             Repr::Empty(config) => return Ok(LimitSetAcquisition::nothing(config.clone(), position)),
             Repr::Remote(_) => return acquire_of(self, position, request, wait).block(),
-            Repr::Local(engine) => {
-                if let Some(wish) = Demand::of_one(request, &engine.definition)
-                    && engine.take_one(wish)
-                {
-                    return Ok(LimitSetAcquisition::in_lane(Arc::clone(engine), wish, position));
-                }
-                Arc::clone(engine)
-            }
+            Repr::Local(engine) => engine,
         };
-        let demand = Demand::of(request, &engine.definition)?;
+        let one = Demand::of_one(request, &engine.definition).filter(|_| engine.has_lane());
+        let engine = Arc::clone(engine);
+        if let Some(wish) = one
+            && engine.take_one(wish)
+        {
+            return Ok(LimitSetAcquisition::in_lane(engine, wish, position));
+        }
         let patience = Patience::new(wait, &*engine.clock);
-        if let Some(taken_at) = engine.admit(&demand, patience)? {
+        let demand =
+            one.map_or_else(|| Demand::of(request, &engine.definition), |one| Ok(Demand::of_wish(one)))?;
+        let taken_at = if one.is_some() {
+            engine.admit_locked(&demand, patience)
+        } else {
+            engine.admit(&demand, patience)
+        };
+        if let Some(taken_at) = taken_at? {
             return Ok(LimitSetAcquisition::local(engine, demand.items(), taken_at, position));
         }
         Plan::of_one(engine, demand, position, patience).block()

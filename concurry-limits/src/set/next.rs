@@ -8,26 +8,36 @@
 
 use std::task::Waker;
 
+use concurry_core::clock::Timestamp;
+
 use super::board::Board;
 use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 
 /// So many releases wake nobody early after one did so in vain: more threads want to run than there are processors then.
 const RESTS: u64 = 64;
+/// No place in a queue.
+const NOBODY: u64 = u64::MAX;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Next {
-    thread: Mutex<Option<Waker>>,
+    thread: Mutex<Option<(u64, Waker)>>,
+    /// The place of the last one that was woken early.
+    woken: AtomicU64,
     rests: AtomicU64,
 }
 
 impl Next {
+    pub(super) fn new() -> Self {
+        Self { thread: Mutex::new(None), woken: AtomicU64::new(NOBODY), rests: AtomicU64::new(0) }
+    }
+
     /// Follows the board, under the engine's lock. `place` is whose waker is here, or was.
-    pub(super) fn follow(&self, board: &Board, place: &mut Option<u64>) {
-        let next = board.next_by_any_release();
+    pub(super) fn follow(&self, board: &mut Board, now: Timestamp, place: &mut Option<u64>) {
+        let next = board.next_by_any_release(now);
         let is = next.map(|(is, _)| is);
         if *place != is {
             *place = is;
-            *lock(&self.thread) = next.map(|(_, waiter)| waiter.cell.waker());
+            *lock(&self.thread) = next.map(|(is, waiter)| (is, waiter.cell.waker()));
         }
     }
 
@@ -35,19 +45,22 @@ impl Next {
     pub(super) fn wake(&self) {
         let rests = self.rests.load(Ordering::Relaxed);
         if rests > 0 {
-            // That several count down at once is no matter.
+            // That several count down at once, or while it begins anew, is no matter.
             self.rests.store(rests - 1, Ordering::Relaxed);
             return;
         }
         let thread = lock(&self.thread).take();
-        if let Some(thread) = thread {
+        if let Some((place, thread)) = thread {
+            self.woken.store(place, Ordering::Relaxed);
             thread.wake();
         }
     }
 
-    /// A thread was woken that has to sleep on.
-    pub(super) fn was_in_vain(&self) {
-        self.rests.store(RESTS, Ordering::Relaxed);
+    /// Who stands in this place has slept, and sleeps on: if it was woken early, that was in vain.
+    pub(super) fn sleeps_on(&self, place: u64) {
+        if self.woken.compare_exchange(place, NOBODY, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.rests.store(RESTS, Ordering::Relaxed);
+        }
     }
 }
 
@@ -149,13 +162,48 @@ mod tests {
     }
 
     #[test]
-    fn after_one_was_woken_in_vain_a_number_of_releases_wakes_nobody_early() {
-        let (doors, _held) = Doors::held();
-        let (_waiting, thread) = doors.wait(1);
-        doors.next().was_in_vain();
+    fn nobody_is_woken_early_while_more_is_held_than_there_may_be() {
+        let (doors, mut held) = Doors::held();
+        let (_one, thread) = doors.wait(1);
+        doors.0.set_capacity("doors", 1).expect("a known key");
+        doors.next().wake();
+        assert_eq!(thread.wakes(), 0, "one is to come back for which nobody goes in");
+        held.pop();
+        doors.next().wake();
+        assert_eq!(thread.wakes(), 1, "the next one is its own");
+    }
+
+    #[test]
+    fn after_a_thread_was_woken_in_vain_a_number_of_releases_wakes_nobody_early() {
+        let (doors, held) = Doors::held();
+        let set = doors.0.clone();
+        let waiting = std::thread::spawn(move || drop(set.acquire(())));
+        let resting = || doors.next().rests.load(Ordering::Relaxed) > 0;
+        while !resting() {
+            doors.next().wake();
+            std::thread::yield_now();
+        }
+        drop(held);
+        waiting.join().expect("it was let in");
+
+        let (_held, (_waiting, thread)) = ([(); 2].map(|()| doors.0.acquire(())), doors.wait(1));
+        doors.next().rests.store(RESTS, Ordering::Relaxed);
         (0..RESTS).for_each(|_| doors.next().wake());
         assert_eq!(thread.wakes(), 0);
         doors.next().wake();
         assert_eq!(thread.wakes(), 1);
+    }
+
+    #[test]
+    fn who_sleeps_on_without_having_been_woken_early_tells_nothing() {
+        let (doors, _held) = Doors::held();
+        let (_waiting, thread) = doors.wait(1);
+        doors.next().sleeps_on(0);
+        doors.next().wake();
+        assert_eq!(thread.wakes(), 1);
+        doors.next().sleeps_on(1);
+        assert_eq!(doors.next().rests.load(Ordering::Relaxed), 0, "that is another one");
+        doors.next().sleeps_on(0);
+        assert_eq!(doors.next().rests.load(Ordering::Relaxed), RESTS);
     }
 }

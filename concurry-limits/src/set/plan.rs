@@ -25,7 +25,7 @@ pub(super) struct Plan {
     pub(super) raced: bool,
 }
 
-/// A request to a set of one limit that has not begun: most need no more than its lane.
+/// A request for one amount of one set that has not begun: most need no more than the lane of that set.
 #[derive(Debug)]
 pub(super) struct Simple {
     engine: Arc<Engine>,

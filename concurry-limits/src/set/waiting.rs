@@ -131,15 +131,15 @@ impl Waiting {
                 return self.outcome(phase, ready).unwrap_or_else(|| self.give_up());
             }
             let Some(Branch { engine, .. }) = standing.cell.branches().first() else { return self.give_up() };
-            if let (true, Some(next)) = (has_slept, &engine.next) {
-                next.was_in_vain();
-            }
-            has_slept = true;
             let clock = &engine.clock;
             let now = clock.now();
             if deadline.is_some_and(|deadline| now >= deadline) {
                 return self.give_up();
             }
+            if has_slept {
+                standing.sleeps_on();
+            }
+            has_slept = true;
             let armed = standing.cell.armed();
             let due =
                 standing.cell.branches().iter().zip(&armed).filter(|(_, at)| at.is_some_and(|at| at <= now));
@@ -183,6 +183,15 @@ impl Standing {
         self.places[grant.branch as usize] = None;
         self.leave();
         acquisition
+    }
+
+    /// It was woken, and has no outcome.
+    fn sleeps_on(&self) {
+        for (stand, place) in self.cell.branches().iter().zip(&self.places) {
+            if let (Some(next), Some(place)) = (&stand.engine.next, place) {
+                next.sleeps_on(*place);
+            }
+        }
     }
 
     /// Leaves all queues that it still stands in, also when a user's own limit of one of them panics.

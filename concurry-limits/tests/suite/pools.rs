@@ -1,12 +1,15 @@
 //! Which set of a pool serves a request.
 
+use std::collections::BTreeMap;
+
 use concurry_core::clock::{Clock, ManualClock};
 use concurry_limits::LimitPoolBalancing::{EarliestAvailable, Random, RoundRobin};
 use concurry_limits::{
-    CallLimit, IntoLimits, Limit, LimitError, LimitPool, LimitSet, RateLimit, ResourceLimit, Window,
+    Acquire, CallLimit, IntoLimits, Limit, LimitError, LimitPool, LimitSet, LimitSetAcquisition, RateLimit,
+    ResourceLimit, Window,
 };
 
-use crate::common::{SECOND, Task, in_use, on, seconds, waiters};
+use crate::common::{SECOND, Task, in_use, on, seconds, wait_for_waiters, waiters};
 
 fn door(clock: &ManualClock, name: &str, capacity: u64) -> LimitSet {
     let config = serde_json::json!({ "name": name });
@@ -33,6 +36,37 @@ fn round_robin_starts_at_the_workers_index() {
         let expected: Vec<_> = (0..4).map(|turn| (worker + turn) % 3).collect();
         assert_eq!(picked(&pool, 4), expected);
         assert_eq!(pool.worker_index(), worker);
+    }
+}
+
+#[test]
+fn what_is_held_tells_its_set_however_it_was_acquired() {
+    let clock = ManualClock::new();
+    let several = || {
+        let set = on(&clock).limit(ResourceLimit::new("doors", 2)).limit(CallLimit::new(9, Window::SECOND));
+        set.build().expect("valid limits")
+    };
+    for pool in [doors(&[2, 2, 2]).1, LimitPool::new([several(), several(), several()])] {
+        let pool = pool.with_worker_index(2);
+        let polled = |request: Acquire| Task::new(request).poll().expect("it is free").expect("it fits");
+        let held = [
+            pool.acquire(()).expect("it is free"),
+            polled(pool.acquire_async(())),
+            polled(pool.acquire_async(BTreeMap::from([("doors", 2)]))),
+            pool.try_acquire([("doors", 1)]).expect("it is free"),
+            pool.acquire_timeout(vec![("doors", 1)], SECOND).expect("it is free"),
+        ];
+        assert_eq!(held.each_ref().map(LimitSetAcquisition::set_index), [2, 0, 1, 2, 0]);
+        let mut task = Task::waiting(pool.acquire_async(()));
+        let thread = std::thread::spawn({
+            let pool = pool.clone().with_worker_index(2);
+            move || pool.acquire(()).map(|held| held.set_index())
+        });
+        wait_for_waiters(&pool[1], "doors", 1);
+        wait_for_waiters(&pool[2], "doors", 1);
+        drop(held);
+        assert_eq!(task.woken().expect("it is free").set_index(), 1);
+        assert_eq!(thread.join().expect("no panic"), Ok(2));
     }
 }
 
