@@ -50,14 +50,14 @@ fn main() -> ExitCode {
 }
 
 /// When requests come in.
-fn arrivals() -> Vec<Duration> {
+pub(crate) fn arrivals() -> Vec<Duration> {
     let burst = [Duration::from_secs(8); 15];
     let steady = (17..2 * 32).map(|half| Duration::from_millis(500 * half));
     [Duration::ZERO].into_iter().chain(burst).chain(steady).collect()
 }
 
-/// When requests were admitted that ask for 2 and use `used`.
-fn admissions(algorithm: RateLimitAlgorithm, used: u64) -> Result<Vec<f64>, Box<dyn Error>> {
+/// When requests were admitted that ask for 2 and use `used`, in seconds.
+pub(crate) fn admissions(algorithm: RateLimitAlgorithm, used: u64) -> Result<Vec<f64>, Box<dyn Error>> {
     let clock = ManualClock::new();
     let limit = RateLimit::new("units", CAPACITY, WINDOW).algorithm(algorithm);
     let set = LimitSet::builder().clock(Arc::new(clock.clone())).limit(limit).build()?;

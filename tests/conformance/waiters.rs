@@ -94,13 +94,11 @@ every_mode_in_background! {
     }
 
     fn private_sets_are_not_shared_by_the_workers_of_one_pool(mode: ExecutionMode) {
-        if mode == ExecutionMode::Async {
-            return; // one worker takes both calls
-        }
         let private = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).private().build().unwrap();
         let gate = gate();
         let closed = gate.acquire(()).unwrap();
-        let acquirer = Acquirer::options(mode, LimitPool::new([private, gate.clone()]), 2).init().unwrap();
+        let options = Acquirer::options(mode, LimitPool::new([private, gate.clone()]), 2);
+        let acquirer = options.load_balancing(LoadBalancing::RoundRobin).init().unwrap();
         let calls = [acquirer.hold_and_wait(), acquirer.hold_and_wait()];
         // Each holds the one door that its worker has.
         eventually(|| gate.stats().limits[0].waiting == 2);

@@ -4,7 +4,7 @@ use concurry_core::clock::ManualClock;
 use concurry_limits::LimitPoolBalancing::EarliestAvailable;
 use concurry_limits::RateLimitAlgorithm::{self, FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
 use concurry_limits::{
-    Admission, CallLimit, Feedback, LimitError, LimitPool, LimitSet, LimitSetAcquisition, RateLimit,
+    Acquire, Admission, CallLimit, Feedback, LimitError, LimitPool, LimitSet, LimitSetAcquisition, RateLimit,
     ResourceLimit, Window,
 };
 
@@ -249,4 +249,30 @@ fn a_refusal_names_the_limit_for_which_the_first_of_all_waits() {
     drop(leaves);
     let error = set.try_acquire(()).unwrap_err();
     assert!(matches!(&error, LimitError::Unavailable { key, .. } if key == "a"), "{error:?}");
+}
+
+#[test]
+fn no_time_at_all_is_to_try() {
+    let clocks = [ManualClock::new(), ManualClock::new()];
+    let door = |clock: &ManualClock| on(clock).limit(ResourceLimit::new("doors", 1)).build().expect("valid");
+    let zero = std::time::Duration::ZERO;
+    for clocks in [[&clocks[0], &clocks[0]], [&clocks[0], &clocks[1]]] {
+        let sets = clocks.map(door);
+        let _held = sets.each_ref().map(|set| set.acquire(()).expect("it is free"));
+        let pool = LimitPool::new(sets.clone()).load_balancing(EarliestAvailable);
+        let prepared = sets[0].prepare(()).expect("it fits");
+        let refused = |outcome: Outcome| outcome.expect_err("the doors are held");
+        let polled =
+            |request: Acquire| refused(Task::new(request).poll().expect("there is nothing to wait for"));
+        let tried = refused(sets[0].try_acquire(()));
+        assert!(matches!(tried, LimitError::Unavailable { .. }), "{tried:?}");
+        assert_eq!(refused(sets[0].acquire_timeout((), zero)), tried);
+        assert_eq!(polled(sets[0].acquire_async_timeout((), zero)), tried);
+        assert_eq!(prepared.acquire_timeout(zero).map(drop), Err(tried));
+        let tried = refused(pool.try_acquire(()));
+        assert!(matches!(tried, LimitError::Unavailable { .. }), "{tried:?}");
+        assert_eq!(refused(pool.acquire_timeout((), zero)), tried);
+        assert_eq!(polled(pool.acquire_async_timeout((), zero)), tried);
+        assert_eq!(sets.map(|set| waiters(&set, "doors")), [0, 0]);
+    }
 }

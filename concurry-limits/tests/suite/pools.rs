@@ -95,6 +95,10 @@ fn random_picks_every_set_sooner_or_later() {
     let pool = pool.load_balancing(Random);
     let picks = picked(&pool, 300);
     assert!((0..3).all(|set| picks.iter().filter(|pick| **pick == set).count() > 30));
+    assert!(
+        picks.windows(2).any(|two| two[1] != (two[0] + 1) % 3),
+        "that is no chance, but one after the other"
+    );
 }
 
 #[test]

@@ -131,6 +131,8 @@ fn calls_that_were_named_need_an_update_when_they_are_several() {
     several.release().unwrap();
     assert_eq!(in_use(&set, "call_count"), 3);
     let mut untold = set.acquire([("call_count", 5)]).unwrap();
+    let more = LimitError::UsageExceedsRequested { key: "call_count".into(), requested: 5, used: 6 };
+    assert_eq!(untold.update([("call_count", 6)]), Err(more));
     assert_eq!(untold.release(), Err(LimitError::MissingUpdate { keys: vec!["call_count".into()] }));
 }
 
