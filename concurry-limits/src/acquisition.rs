@@ -230,12 +230,14 @@ impl LimitSetAcquisition {
             return;
         }
         match &self.owner {
-            Owner::Nothing(_) => return,
-            Owner::Local { engine, .. } => engine.settle(&self.items),
-            Owner::Remote { set, grant } => return set.connection.settle(*grant, self.told(), warn),
-        }
-        if warn {
-            usage::warn_of(&self.missing_updates());
+            Owner::Nothing(_) => {}
+            Owner::Local { engine, .. } => {
+                engine.settle(&self.items);
+                if warn {
+                    usage::warn_of(&engine.definition, usage::missing(&engine.definition, &self.items));
+                }
+            }
+            Owner::Remote { set, grant } => set.connection.settle(*grant, self.told(), warn),
         }
     }
 

@@ -56,6 +56,24 @@ pub struct RemoteGrant {
 /// A grant on its way. Dropping it cancels the request; a grant that has been made by then is given back by the owner.
 pub type RemoteAcquire = Pin<Box<dyn Future<Output = Result<RemoteGrant, LimitError>> + Send>>;
 
+/// What a set has to say in the log, of its use here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// What was acquired of these keys was released without an update that it needed.
+    Untold(Vec<String>),
+    /// A request or a usage names a key that a lenient set skips.
+    Unknown(String),
+    /// A server told of a key that the set does not limit.
+    Unlimited(String),
+}
+
+/// Has `set` say in the log what was noticed of its use elsewhere; of a key that it has warned of already, nothing.
+pub fn take_notice(set: &LimitSet, notice: &Notice) {
+    if let Some(definition) = set.definition() {
+        definition.log(notice);
+    }
+}
+
 /// The way to the owner of sets.
 pub trait RemoteLimits: Send + Sync + fmt::Debug {
     /// Asks for `request` in whichever of `sets` can admit it first.
@@ -77,6 +95,9 @@ pub trait RemoteLimits: Send + Sync + fmt::Debug {
 
     /// Tells a set what a server said. It is told before whatever this side asks next.
     fn feedback(&self, set: u32, feedback: Feedback);
+
+    /// Has the owner of a set say in its log what was noticed here, where there may be none.
+    fn notice(&self, set: u32, notice: Notice);
 
     /// Has a set steered, or asked.
     ///

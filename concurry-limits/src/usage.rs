@@ -58,9 +58,10 @@ pub(crate) fn missing(definition: &Definition, items: &[Item]) -> Vec<String> {
 }
 
 /// Logs what [`missing`] found.
-pub(crate) fn warn_of(missing: &[String]) {
+#[inline]
+pub(crate) fn warn_of(definition: &Definition, missing: Vec<String>) {
     if !missing.is_empty() {
-        tracing::warn!(keys = ?missing, "limits were released without an update of their usage: all of it counts as used");
+        definition.warn_untold(missing);
     }
 }
 

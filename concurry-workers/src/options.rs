@@ -217,7 +217,7 @@ impl<W: Worker, A> WorkerOptions<W, A> {
             });
         }
         let name = self.name.unwrap_or_else(|| short_name(std::any::type_name::<W>()).to_owned());
-        let limits = usable::<W>(self.limits?)?;
+        let limits = usable::<W>(self.limits?, self.mode)?;
         let rules = rules(std::any::type_name::<W>(), self.retry, &config.retry, &W::retries())?;
         let idle = self.on_demand.or(config.on_demand).filter(|_| self.mode != ExecutionMode::Sync);
         let processes = self.processes.resolve(self.mode, &config)?;
@@ -259,8 +259,8 @@ pub(crate) fn too_many(option: &'static str, workers: usize) -> InitError {
     }
 }
 
-/// The limits, if a pool of such workers can have them.
-fn usable<W: Worker>(limits: LimitPool) -> Result<LimitPool, InitError> {
+/// The limits, if a pool of such workers in this mode can have them.
+fn usable<W: Worker>(limits: LimitPool, mode: ExecutionMode) -> Result<LimitPool, InitError> {
     if limits.is_empty() {
         return Err(InitError::UnusableLimits(concurry_limits::LimitError::EmptyPool));
     }
@@ -269,6 +269,14 @@ fn usable<W: Worker>(limits: LimitPool) -> Result<LimitPool, InitError> {
             option: "limits",
             value: "a private limit set".to_owned(),
             expected: "a method with #[limited] is admitted before a worker is chosen: share the set",
+        });
+    }
+    let counts_elsewhere = |set: &LimitSet| set.is_private() && set.has_own_clock();
+    if mode == ExecutionMode::Process && limits.sets().iter().any(counts_elsewhere) {
+        return Err(InitError::InvalidOption {
+            option: "limits",
+            value: "a private limit set with a clock of its own".to_owned(),
+            expected: "each process counts its private sets by the system's clock: share the set, or leave the clock out",
         });
     }
     Ok(limits)

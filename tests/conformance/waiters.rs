@@ -93,6 +93,23 @@ every_mode_in_background! {
         );
     }
 
+    fn a_private_set_counts_by_its_own_clock_or_the_pool_says_that_it_cannot(mode: ExecutionMode) {
+        let clock = ManualClock::new();
+        let day = CallLimit::new(1, Window::DAY);
+        let set = LimitSet::builder().clock(Arc::new(clock.clone())).limit(day).private().build().unwrap();
+        let pool = Acquirer::options(mode, set, 1).init();
+        if mode == ExecutionMode::Process {
+            let error = pool.unwrap_err().to_string();
+            assert!(error.contains("private") && error.contains("clock"), "{error}");
+            return;
+        }
+        let pool = pool.unwrap();
+        pool.try_acquire(none()).result().unwrap();
+        pool.try_acquire(none()).result().unwrap_err();
+        clock.advance(Window::DAY.duration());
+        pool.try_acquire(none()).result().unwrap();
+    }
+
     fn private_sets_are_not_shared_by_the_workers_of_one_pool(mode: ExecutionMode) {
         let private = LimitSet::builder().limit(ResourceLimit::new("doors", 1)).private().build().unwrap();
         let gate = gate();

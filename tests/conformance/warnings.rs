@@ -133,6 +133,42 @@ every_mode! {
         acquirer.stop();
         assert_eq!(warnings_of(&key), 2);
     }
+
+    fn a_usage_of_a_private_set_that_was_never_told_is_logged_in_the_callers_process(mode: ExecutionMode) {
+        listen();
+        let key = format!("forgotten alone in {mode}");
+        let set = LimitSet::builder().limit(RateLimit::new(&key, 10, Window::MINUTE)).private();
+        let acquirer = Acquirer::options(mode, set.build().unwrap(), 1).init().unwrap();
+        acquirer.acquire(amounts([(&key, 1)]), amounts([(&key, 1)])).result().unwrap();
+        acquirer.try_acquire(amounts([(&key, 1)])).result().unwrap(); // dropped without an update
+        acquirer.try_acquire(amounts([(&key, 1)])).result().unwrap();
+        eventually(|| warnings_of(&key) >= 2);
+        acquirer.stop();
+        assert_eq!(warnings_of(&key), 2);
+    }
+
+    fn a_lenient_set_warns_once_of_a_key_whoever_names_it_and_how(mode: ExecutionMode) {
+        listen();
+        let named = |what: &str| format!("{what} in {mode}");
+        let (asked, told) = (named("pages asked for"), named("pages told of"));
+        for private in [false, true] {
+            let set = LimitSet::builder().limit(RateLimit::new("tokens", 10, Window::MINUTE)).lenient();
+            let set = if private { set.private() } else { set }.build().unwrap();
+            let suffix = if private { ", alone" } else { "" };
+            let (asked, told) = (format!("{asked}{suffix}"), format!("{told}{suffix}"));
+            let pools = [(); 2].map(|()| Acquirer::options(mode, &set, 1).init().unwrap());
+            for acquirer in pools.iter().chain(&pools) {
+                let used = amounts([("tokens", 1), (&told, 1)]);
+                acquirer.acquire(amounts([("tokens", 1), (&asked, 1)]), used).result().unwrap();
+            }
+            let quoted = |key: &String| format!("\"{key}\"");
+            eventually(|| warnings_of(&quoted(&asked)) >= 1 && warnings_of(&quoted(&told)) >= 1);
+            for pool in &pools {
+                pool.stop();
+            }
+            assert_eq!((warnings_of(&quoted(&asked)), warnings_of(&quoted(&told))), (1, 1));
+        }
+    }
 }
 
 /// In mode sync, where all is logged by this thread.

@@ -51,7 +51,8 @@ impl LimitSetBuilder {
         self
     }
 
-    /// Counts by this clock, for tests; default: the system's monotonic clock.
+    /// Counts by this clock, for tests; default: the system's monotonic clock. Worker processes have none but that for sets that
+    /// are [`private`](Self::private), so a pool of such workers refuses a private set with another.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self

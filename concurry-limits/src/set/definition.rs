@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::remote::{Notice, RemoteLimits};
 use crate::{Limit, LimitSetError, UsageRule};
 use concurry_core::sync::lock;
 
@@ -30,6 +31,9 @@ pub(crate) struct Definition {
     pub(super) known: OnceLock<Vec<Known>>,
     #[serde(skip)]
     pub(crate) warned: Arc<Warned>,
+    /// Who logs what is noticed of this set, and how it calls it; without one, it is logged here.
+    #[serde(skip)]
+    pub(super) log: OnceLock<(Arc<dyn RemoteLimits>, u32)>,
 }
 
 /// The keys of limits that are not there, of which a warning was given; sets may share it.
@@ -101,17 +105,58 @@ impl Definition {
         self.limits.iter().map(|limit| limit.key().to_owned()).collect()
     }
 
+    /// What is noticed of this set from now on is logged by its owner.
+    pub(super) fn logged_by(&self, owner: Arc<dyn RemoteLimits>, id: u32) {
+        // It comes from there, and goes nowhere else.
+        self.log.get_or_init(|| (owner, id));
+    }
+
     /// Warns that a lenient set skips `key`: once a key.
     pub(crate) fn warn_unknown(&self, key: &str) {
         if is_first_warning(&self.warned.asked, key) {
-            tracing::warn!(key, known = ?self.keys(), "this lenient limit set has no limit of that key and skips it");
+            self.say(&Notice::Unknown(key.to_owned()));
         }
     }
 
     /// Warns that a server limits what this set does not: once a key.
     pub(super) fn warn_unlimited(&self, key: &str) {
         if is_first_warning(&self.warned.told, key) {
-            tracing::warn!(key, known = ?self.keys(), "a server told of a limit of that key, and this limit set has none");
+            self.say(&Notice::Unlimited(key.to_owned()));
+        }
+    }
+
+    /// Warns that a usage of these keys had to be told and was not.
+    #[cold]
+    pub(crate) fn warn_untold(&self, keys: Vec<String>) {
+        self.say(&Notice::Untold(keys));
+    }
+
+    /// Logs what was noticed elsewhere: a key once, wherever it is named.
+    pub(crate) fn log(&self, notice: &Notice) {
+        match notice {
+            Notice::Untold(_) => self.say(notice),
+            Notice::Unknown(key) => self.warn_unknown(key),
+            Notice::Unlimited(key) => self.warn_unlimited(key),
+        }
+    }
+
+    fn say(&self, notice: &Notice) {
+        if let Some((owner, id)) = self.log.get() {
+            return owner.notice(*id, notice.clone());
+        }
+        match notice {
+            Notice::Untold(keys) => {
+                tracing::warn!(
+                    ?keys,
+                    "limits were released without an update of their usage: all of it counts as used"
+                );
+            }
+            Notice::Unknown(key) => {
+                tracing::warn!(key, known = ?self.keys(), "this lenient limit set has no limit of that key and skips it");
+            }
+            Notice::Unlimited(key) => {
+                tracing::warn!(key, known = ?self.keys(), "a server told of a limit of that key, and this limit set has none");
+            }
         }
     }
 }

@@ -216,6 +216,12 @@ impl LimitSet {
         self.definition().is_some_and(|definition| definition.private)
     }
 
+    /// Whether it counts by another clock than the system's.
+    #[doc(hidden)]
+    pub fn has_own_clock(&self) -> bool {
+        matches!(&self.repr, Repr::Local(engine) if engine.clock.identity() != clock::system().identity())
+    }
+
     /// A set of the same definition with nothing taken and nobody waiting. For a set in another process: a clone.
     pub fn fresh(&self) -> Self {
         match &self.repr {
@@ -228,6 +234,7 @@ impl LimitSet {
     #[doc(hidden)]
     pub fn remote(connection: Arc<dyn RemoteLimits>, id: u32, info: RemoteSetInfo) -> Self {
         let RemoteSetInfo(definition) = info;
+        definition.logged_by(Arc::clone(&connection), id);
         if definition.private || definition.limits.is_empty() {
             return Self::local(definition, clock::system());
         }
@@ -264,7 +271,7 @@ impl LimitSet {
         Self { repr }
     }
 
-    pub(super) fn definition(&self) -> Option<&Arc<Definition>> {
+    pub(crate) fn definition(&self) -> Option<&Arc<Definition>> {
         match &self.repr {
             Repr::Empty(_) => None,
             Repr::Local(engine) => Some(&engine.definition),

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use concurry_limits::LimitPoolBalancing::EarliestAvailable;
 use concurry_limits::RateLimitAlgorithm::{SlidingWindow, TokenBucket};
 use concurry_limits::remote::{
-    RemoteAcquire, RemoteGrant, RemoteLimits, RemoteSetInfo, Steering, SteeringAnswer, Wait, serve, steer,
+    Notice, RemoteAcquire, RemoteGrant, RemoteLimits, RemoteSetInfo, Steering, SteeringAnswer, Wait, serve,
+    steer, take_notice,
 };
 use concurry_limits::{
     Acquire, Admission, CallLimit, Feedback, LimitError, LimitPool, LimitSet, LimitSetAcquisition,
@@ -79,6 +80,12 @@ impl RemoteLimits for Owner {
     fn feedback(&self, set: u32, feedback: Feedback) {
         if let Some(set) = self.sets.get(set as usize) {
             set.feedback(feedback);
+        }
+    }
+
+    fn notice(&self, set: u32, notice: Notice) {
+        if let Some(set) = self.sets.get(set as usize) {
+            take_notice(set, &notice);
         }
     }
 

@@ -25,7 +25,7 @@ use super::options::ProcessOptions;
 
 /// Counts up when frames change; the two ends must agree before anything else is read. That they are of one build says a
 /// fingerprint as well.
-pub(crate) const PROTOCOL: u32 = 11;
+pub(crate) const PROTOCOL: u32 = 12;
 
 pub(crate) const HEADER: usize = 17;
 
@@ -70,10 +70,12 @@ pub(crate) enum Kind {
     Lend = 17,
     /// To the child: nobody needs the result of the call of this id any more, which it runs.
     Cancel = 18,
+    /// To the parent: what set `tag` has to say in the log; body: `Notice`.
+    Notice = 19,
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Hello,
         Self::Ready,
         Self::Call,
@@ -92,6 +94,7 @@ impl Kind {
         Self::Steered,
         Self::Lend,
         Self::Cancel,
+        Self::Notice,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

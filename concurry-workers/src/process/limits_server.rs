@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use concurry_limits::remote::{RemoteGrant, Steering, SteeringAnswer, serve, steer};
+use concurry_limits::remote::{Notice, RemoteGrant, Steering, SteeringAnswer, serve, steer, take_notice};
 use concurry_limits::{Acquire, LimitError, LimitSet, LimitSetAcquisition};
 
 use super::child::body;
@@ -106,6 +106,14 @@ impl LimitsServer {
                 let feedback = frame.open()?;
                 if let Some(set) = self.sets.get(frame.tag as usize) {
                     contain("a limit", || set.feedback(feedback));
+                }
+            }
+            Kind::Notice => {
+                let notice: Notice = frame.open()?;
+                // Another program has no set of its own here whose usage it could forget.
+                let is_ours = self.may == May::Steer || !matches!(notice, Notice::Untold(_));
+                if let Some(set) = self.sets.get(frame.tag as usize).filter(|_| is_ours) {
+                    contain("the log of a limit set", || take_notice(set, &notice));
                 }
             }
             Kind::Steer => {

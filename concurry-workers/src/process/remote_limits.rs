@@ -15,7 +15,7 @@ use std::time::Duration;
 use concurry_core::clock::{self, Timestamp, WakeGuard};
 use concurry_core::panics::contain;
 use concurry_core::park;
-use concurry_limits::remote::{RemoteAcquire, RemoteLimits, Steering, SteeringAnswer, Wait};
+use concurry_limits::remote::{Notice, RemoteAcquire, RemoteLimits, Steering, SteeringAnswer, Wait};
 use concurry_limits::{Feedback, LimitError, LimitSetStats};
 
 use serde::de::DeserializeOwned;
@@ -347,6 +347,11 @@ impl RemoteLimits for RemoteConnection {
 
     fn feedback(&self, set: u32, feedback: Feedback) {
         self.lost(self.send(Frame::new(Kind::Feedback, 0, set, body(&feedback))));
+    }
+
+    fn notice(&self, set: u32, notice: Notice) {
+        // When this fails the owner is gone, and its log with it.
+        drop(self.send(Frame::new(Kind::Notice, 0, set, body(&notice))));
     }
 
     fn steer(&self, set: u32, steering: Steering) -> SteeringAnswer {

@@ -166,7 +166,7 @@ impl Here {
     pub(super) fn settle_dropped(&self, told: Told) {
         let missing = self.settle(told);
         if !missing.is_empty() && !std::thread::panicking() {
-            usage::warn_of(&missing);
+            usage::warn_of(&self.engine.definition, missing);
         }
     }
 
