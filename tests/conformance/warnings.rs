@@ -121,30 +121,20 @@ every_mode! {
 
     fn a_usage_that_was_never_told_is_logged_by_the_owner(mode: ExecutionMode) {
         listen();
-        let key = format!("forgotten in {mode}");
-        let set = LimitSet::builder().limit(RateLimit::new(&key, 10, Window::MINUTE)).build().unwrap();
-        let acquirer = Acquirer::options(mode, &set, 1).init().unwrap();
+        for private in [false, true] {
+            let key = format!("forgotten in {mode}, private: {private}");
+            let set = LimitSet::builder().limit(RateLimit::new(&key, 10, Window::MINUTE));
+            let set = if private { set.private() } else { set }.build().unwrap();
+            let acquirer = Acquirer::options(mode, &set, 1).init().unwrap();
 
-        acquirer.acquire(amounts([(&key, 1)]), amounts([(&key, 1)])).result().unwrap();
-        acquirer.acquire(amounts([(&key, 1)]), none()).result().unwrap_err(); // told as an error instead
-        acquirer.try_acquire(amounts([(&key, 1)])).result().unwrap(); // dropped without an update
-        acquirer.try_acquire(amounts([(&key, 1)])).result().unwrap();
-        eventually(|| warnings_of(&key) >= 2);
-        acquirer.stop();
-        assert_eq!(warnings_of(&key), 2);
-    }
-
-    fn a_usage_of_a_private_set_that_was_never_told_is_logged_in_the_callers_process(mode: ExecutionMode) {
-        listen();
-        let key = format!("forgotten alone in {mode}");
-        let set = LimitSet::builder().limit(RateLimit::new(&key, 10, Window::MINUTE)).private();
-        let acquirer = Acquirer::options(mode, set.build().unwrap(), 1).init().unwrap();
-        acquirer.acquire(amounts([(&key, 1)]), amounts([(&key, 1)])).result().unwrap();
-        acquirer.try_acquire(amounts([(&key, 1)])).result().unwrap(); // dropped without an update
-        acquirer.try_acquire(amounts([(&key, 1)])).result().unwrap();
-        eventually(|| warnings_of(&key) >= 2);
-        acquirer.stop();
-        assert_eq!(warnings_of(&key), 2);
+            acquirer.acquire(amounts([(&key, 1)]), amounts([(&key, 1)])).result().unwrap();
+            acquirer.acquire(amounts([(&key, 1)]), none()).result().unwrap_err(); // told as an error instead
+            acquirer.try_acquire(amounts([(&key, 1)])).result().unwrap(); // dropped without an update
+            acquirer.try_acquire(amounts([(&key, 1)])).result().unwrap();
+            eventually(|| warnings_of(&key) >= 2);
+            acquirer.stop();
+            assert_eq!(warnings_of(&key), 2);
+        }
     }
 
     fn a_lenient_set_warns_once_of_a_key_whoever_names_it_and_how(mode: ExecutionMode) {

@@ -201,29 +201,9 @@ impl Board {
     /// Walks the queue once and grants whatever can be granted, in order.
     pub(super) fn pump(&mut self, now: Timestamp, effects: &mut Effects) {
         self.next_timer = None;
-        match self.queue.groups.len() {
-            0 => {}
-            // All want the same, as in a set of one limit: who wakes them after a long sleep touches no more than their line.
-            1 => {
-                while self.serve(0, false, now, effects) {}
-                self.queue.end_group();
-            }
-            _ => self.walk(now, effects),
+        if self.queue.is_empty() {
+            return;
         }
-    }
-
-    /// Of a set of one limit that holds what it admits: the thread that is next, if whatever is given back lets it go on.
-    pub(super) fn next_by_any_release(&mut self, now: Timestamp) -> Option<(u64, &Waiter)> {
-        let ([group], [slot]) = (&self.queue.groups[..], &mut self.slots[..]) else { return None };
-        let (place, head) = group.line.first()?;
-        let wants_one = matches!(head.wishes(), [wish] if wish.requested == 1);
-        // More than the capacity is held after it was lowered.
-        let is_next = wants_one && slot.restraint.is_none() && slot.state.in_use(now) <= slot.capacity;
-        (is_next && head.cell.is_self_timed()).then_some((place, head))
-    }
-
-    /// As [`pump`](Self::pump), where some want other limits than others: the oldest of all groups comes first.
-    fn walk(&mut self, now: Timestamp, effects: &mut Effects) {
         let mut heads = self.queue.heads();
         let mut blocked: u128 = 0;
         while let Some(Reverse((_, index))) = heads.pop() {
@@ -235,6 +215,16 @@ impl Board {
             }
         }
         self.queue.end_walk(heads);
+    }
+
+    /// Of a set of one limit that holds what it admits: the thread that is next, if whatever is given back lets it go on.
+    pub(super) fn next_by_any_release(&mut self, now: Timestamp) -> Option<(u64, &Waiter)> {
+        let ([group], [slot]) = (&self.queue.groups[..], &mut self.slots[..]) else { return None };
+        let (place, head) = group.line.first()?;
+        let wants_one = matches!(head.wishes(), [wish] if wish.requested == 1);
+        // More than the capacity is held after it was lowered.
+        let is_next = wants_one && slot.restraint.is_none() && slot.state.in_use(now) <= slot.capacity;
+        (is_next && head.cell.is_self_timed()).then_some((place, head))
     }
 
     /// Ends the waiting of the first of a group, if it can be ended; otherwise it waits on, and is told until when.

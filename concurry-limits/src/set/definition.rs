@@ -33,7 +33,7 @@ pub(crate) struct Definition {
     pub(crate) warned: Arc<Warned>,
     /// Who logs what is noticed of this set, and how it calls it; without one, it is logged here.
     #[serde(skip)]
-    pub(super) log: OnceLock<(Arc<dyn RemoteLimits>, u32)>,
+    pub(super) owner: OnceLock<(Arc<dyn RemoteLimits>, u32)>,
 }
 
 /// The keys of limits that are not there, of which a warning was given; sets may share it.
@@ -108,7 +108,7 @@ impl Definition {
     /// What is noticed of this set from now on is logged by its owner.
     pub(super) fn logged_by(&self, owner: Arc<dyn RemoteLimits>, id: u32) {
         // It comes from there, and goes nowhere else.
-        self.log.get_or_init(|| (owner, id));
+        self.owner.get_or_init(|| (owner, id));
     }
 
     /// Warns that a lenient set skips `key`: once a key.
@@ -141,7 +141,7 @@ impl Definition {
     }
 
     fn say(&self, notice: &Notice) {
-        if let Some((owner, id)) = self.log.get() {
+        if let Some((owner, id)) = self.owner.get() {
             return owner.notice(*id, notice.clone());
         }
         match notice {

@@ -189,6 +189,7 @@ impl Engine {
     /// The answer is when it was taken; `Ok(None)` asks the caller to wait.
     pub(super) fn admit(&self, demand: &Demand, patience: Patience) -> Result<Option<Timestamp>, LimitError> {
         if self.take_in_lane(demand) {
+            // When that was matters to nobody: nothing that goes by time held the limit back.
             return Ok(Some(Timestamp::default()));
         }
         match self.take_in_ledger(demand) {

@@ -88,13 +88,6 @@ impl Queue {
         Some((waiter, first))
     }
 
-    /// Ends a walk along the one group that there is.
-    pub(super) fn end_group(&mut self) {
-        if let Some(group) = self.groups.pop_if(|group| group.line.is_empty()) {
-            self.spare.1 = group.line;
-        }
-    }
-
     /// Begins a walk.
     pub(super) fn heads(&mut self) -> Heads {
         let mut heads = std::mem::take(&mut self.spare.0);

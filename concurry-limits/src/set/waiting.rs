@@ -139,12 +139,12 @@ impl Waiting {
             if has_slept {
                 standing.sleeps_on();
             }
-            has_slept = true;
             let armed = standing.cell.armed();
             let due =
                 standing.cell.branches().iter().zip(&armed).filter(|(_, at)| at.is_some_and(|at| at <= now));
             let due = due.map(|(stand, _)| stand.engine.pump()).count();
-            if due == 0 {
+            has_slept = due == 0;
+            if has_slept {
                 clock.park_until(armed.into_iter().flatten().chain(deadline).min());
             }
         }

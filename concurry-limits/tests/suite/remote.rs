@@ -25,6 +25,7 @@ struct Owner {
     sets: Vec<LimitSet>,
     grants: Arc<Mutex<HashMap<u64, LimitSetAcquisition>>>,
     asked: Mutex<Vec<Vec<u32>>>,
+    noticed: Mutex<Vec<(u32, Notice)>>,
 }
 
 struct Serving {
@@ -84,6 +85,7 @@ impl RemoteLimits for Owner {
     }
 
     fn notice(&self, set: u32, notice: Notice) {
+        self.noticed.lock().expect("no panic").push((set, notice.clone()));
         if let Some(set) = self.sets.get(set as usize) {
             take_notice(set, &notice);
         }
@@ -110,7 +112,8 @@ fn account() -> LimitSet {
 
 /// The sets as their owner has them, and as another process sees them.
 fn apart(sets: Vec<LimitSet>) -> (Arc<Owner>, Vec<LimitSet>) {
-    let owner = Arc::new(Owner { sets, grants: Arc::default(), asked: Mutex::default() });
+    let owner =
+        Arc::new(Owner { sets, grants: Arc::default(), asked: Mutex::default(), noticed: Mutex::default() });
     let remote = owner.sets.iter().zip(0..).map(|(set, id)| {
         let text = serde_json::to_string(&set.describe()).expect("it can travel");
         let info: RemoteSetInfo = serde_json::from_str(&text).expect("it arrives");
@@ -346,4 +349,28 @@ fn an_owner_that_is_gone_is_told_in_the_stats() {
     let (owner, _) = apart(vec![account()]);
     let lost = LimitSet::remote(owner, 9, account().describe());
     assert_eq!(lost.stats().unreachable, Some(LimitError::Disconnected { reason: "gone".into() }));
+}
+
+#[test]
+fn what_is_noticed_of_a_set_elsewhere_is_said_by_its_owner() {
+    let lenient = || LimitSet::builder().limit(RateLimit::new("tokens", 100, Window::DAY)).lenient();
+    let (owner, remote) = apart(vec![lenient().private().build().unwrap(), lenient().build().unwrap()]);
+    for set in &remote {
+        // Each key once, however often it is named.
+        for _ in 0..2 {
+            let mut told = set.acquire([("tokens", 1)]).unwrap();
+            told.update([("tokens", 1), ("pages", 1)]).unwrap();
+            told.release().unwrap();
+        }
+    }
+    // Its state is here, so all that is noticed of it is.
+    drop(remote[0].acquire([("tokens", 1)]).unwrap());
+    (0..2).for_each(|_| remote[0].feedback(Feedback::remaining("images", 3, SECOND)));
+    let expected = [
+        (0, Notice::Unknown("pages".to_owned())),
+        (1, Notice::Unknown("pages".to_owned())),
+        (0, Notice::Untold(vec!["tokens".to_owned()])),
+        (0, Notice::Unlimited("images".to_owned())),
+    ];
+    assert_eq!(*owner.noticed.lock().expect("no panic"), expected);
 }

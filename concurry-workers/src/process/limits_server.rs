@@ -110,9 +110,7 @@ impl LimitsServer {
             }
             Kind::Notice => {
                 let notice: Notice = frame.open()?;
-                // Another program has no set of its own here whose usage it could forget.
-                let is_ours = self.may == May::Steer || !matches!(notice, Notice::Untold(_));
-                if let Some(set) = self.sets.get(frame.tag as usize).filter(|_| is_ours) {
+                if let Some(set) = self.sets.get(frame.tag as usize) {
                     contain("the log of a limit set", || take_notice(set, &notice));
                 }
             }
