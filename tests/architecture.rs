@@ -15,8 +15,9 @@ const ARROWS: [(&str, &[&str]); 5] = [
 ];
 
 /// The only files that may hold `unsafe`, each with its reasons in it.
-const FENCED: [&str; 5] = [
+const FENCED: [&str; 6] = [
     "concurry-core/src/clock/counter.rs",
+    "concurry-core/src/prefetch.rs",
     "concurry-workers/src/process/hook.rs",
     "concurry-workers/src/process/constructors.rs",
     "concurry-workers/src/process/memory.rs",

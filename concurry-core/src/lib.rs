@@ -22,6 +22,8 @@ pub mod modelled;
 pub mod panics;
 pub mod park;
 pub mod pool_balancing;
+#[doc(hidden)]
+pub mod prefetch;
 pub mod retry;
 #[doc(hidden)]
 pub mod spin;

@@ -12,43 +12,13 @@
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
-use super::awaited::{Asked, Onward};
+use super::awaited::Onward;
 use super::explain::Origin;
 use super::pending::{Callback, Pending, leave};
+use super::watch::Watch;
 use super::{Awaited, CallError, Outcome};
 use crate::modelled::{AtomicBool, Mutex, MutexGuard, Ordering, lock};
 use crate::panics::{contain, discard};
-
-/// Told once, after the outcome of a call can be taken. What `gather` hangs on each call.
-pub trait Watch: Send + Sync {
-    /// The call that was registered as `index` is done.
-    fn done(&self, index: usize, failed: bool);
-
-    /// Whether whoever `waker` wakes waits for a call that this hangs on.
-    fn awaited_by(&self, waker: &Waker) -> Awaited {
-        let _ = waker;
-        Awaited::No
-    }
-
-    /// The call that comes after the one that this hangs on: it is to be asked instead.
-    fn onward(&self) -> Option<Onward> {
-        None
-    }
-}
-
-impl<T: Send, E: Send> Asked for Cell<T, E> {
-    fn is_open(&self) -> bool {
-        Self::is_open(self)
-    }
-
-    fn awaited_by(&self, waker: &Waker) -> Result<Awaited, Onward> {
-        Self::awaited_by(self, waker)
-    }
-
-    fn cancel(&self) {
-        Self::cancel(self);
-    }
-}
 
 pub(super) struct Cell<T, E> {
     /// Whether it is pending and not closing; changed under the lock, and a hint to whoever looks without it: who closes
@@ -85,6 +55,22 @@ impl<T, E> Cell<T, E> {
         let (open, by_force, has_result) =
             (AtomicBool::new(true), AtomicBool::new(false), AtomicBool::new(false));
         Arc::new(Self { open, by_force, has_result, origin, state })
+    }
+
+    /// A cell that is as new, as one of this origin.
+    pub(super) fn given_to(mut cell: Arc<Self>, origin: Origin) -> Option<Arc<Self>> {
+        if cell.origin != origin {
+            Arc::get_mut(&mut cell)?.origin = origin;
+        }
+        Some(cell)
+    }
+
+    /// Makes a cell as new whose call has ended.
+    pub(super) fn renew(&mut self) {
+        self.open = AtomicBool::new(true);
+        self.by_force = AtomicBool::new(false);
+        self.has_result = AtomicBool::new(false);
+        self.state = Mutex::new(State::Pending(Pending::new()));
     }
 
     /// One that is closed.

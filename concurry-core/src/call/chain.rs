@@ -8,7 +8,8 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 use super::awaited::{Asked, Onward};
-use super::cell::{Cell, Watch};
+use super::cell::Cell;
+use super::watch::Watch;
 use super::{Call, CallError, Outcome, Promise, channel, trampoline};
 use crate::panics::{Held, catch, discard};
 use crate::sync::lock;

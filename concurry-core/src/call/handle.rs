@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::cell::{Cell, Watch};
+use super::cell::Cell;
 use super::here::Here;
+use super::spare::{self, Keep};
+use super::watch::Watch;
 use super::{CallError, Cancellation, Canceller, Explanation, Look, Outcome};
 use crate::{clock, park};
 
@@ -37,16 +39,16 @@ pub struct Call<T, E = std::convert::Infallible> {
 }
 
 enum End<T, E> {
-    /// It is shared with the worker's end; and whether a waker was left there, which is taken away when nobody holds the call.
-    /// There is room for that, as the other kind is larger.
-    Shared(Arc<Cell<T, E>>, bool),
+    /// It is shared with the worker's end; what keeps it when the call has ended; and whether a waker was left there, which is
+    /// taken away when nobody holds the call. There is room for those, as the other kind is larger.
+    Shared(Arc<Cell<T, E>>, Option<Keep<T, E>>, bool),
     /// It was done when it was made.
     Here(Here<T, E>),
 }
 
 impl<T, E> Call<T, E> {
-    pub(super) fn new(cell: Arc<Cell<T, E>>) -> Self {
-        Self { end: End::Shared(cell, false) }
+    pub(super) fn new(cell: Arc<Cell<T, E>>, keep: Option<Keep<T, E>>) -> Self {
+        Self { end: End::Shared(cell, keep, false) }
     }
 
     /// A call that has ended like this.
@@ -66,26 +68,48 @@ impl<T, E> Call<T, E> {
 
     pub(super) fn cell(&self) -> Arc<Cell<T, E>> {
         match &self.end {
-            End::Shared(cell, _) => Arc::clone(cell),
+            End::Shared(cell, ..) => Arc::clone(cell),
             End::Here(here) => here.share(),
         }
     }
 
     /// Takes the outcome if there is one; otherwise leaves `waker` to be woken when there is.
     fn take_or_leave(&mut self, waker: &Waker) -> Option<Outcome<T, E>> {
+        let outcome = self.take_done();
         match &mut self.end {
-            End::Shared(cell, is_left) => {
+            End::Shared(cell, _, is_left) if outcome.is_none() => {
                 let outcome = cell.take(Some(waker));
                 *is_left = outcome.is_none();
                 outcome
             }
-            End::Here(here) => here.take().map_or_else(|cell| cell.take(Some(waker)), Some),
+            _ => outcome,
+        }
+    }
+
+    /// Takes the outcome of a call that is done; its callbacks may still run, and then there is none.
+    fn take_done(&mut self) -> Option<Outcome<T, E>> {
+        match &mut self.end {
+            End::Here(here) => here.take_mut().map_or_else(|cell| cell.take(None), Some),
+            End::Shared(cell, ..) if !cell.is_done() => None,
+            shared @ End::Shared(..) => {
+                let taken = End::Here(Here::taken());
+                let End::Shared(cell, keep, is_left) = std::mem::replace(shared, taken) else { return None };
+                // Most often the worker has let go of it.
+                spare::take(cell, keep).map_or_else(
+                    |cell| {
+                        let outcome = cell.take(None);
+                        *shared = End::Shared(cell, keep, is_left);
+                        outcome
+                    },
+                    Some,
+                )
+            }
         }
     }
 
     /// Nobody waits for it at the moment: a waker that was left is taken away.
     pub(crate) fn leave(&mut self) {
-        if let End::Shared(cell, is_left) = &mut self.end
+        if let End::Shared(cell, _, is_left) = &mut self.end
             && std::mem::take(is_left)
         {
             cell.forget_waker();
@@ -94,21 +118,7 @@ impl<T, E> Call<T, E> {
 
     /// Takes the outcome if there is one, or gives the call back.
     pub(crate) fn take_whole(mut self) -> Result<Outcome<T, E>, Self> {
-        if !self.is_done() {
-            return Err(self);
-        }
-        let cell = match &mut self.end {
-            End::Here(here) => match here.take_mut() {
-                Ok(outcome) => return Ok(outcome),
-                Err(cell) => cell,
-            },
-            // Most often the worker has let go of it.
-            End::Shared(cell, _) => match Arc::get_mut(cell) {
-                Some(cell) => return Ok(cell.take_mut()),
-                None => Arc::clone(cell),
-            },
-        };
-        cell.take(None).ok_or(self)
+        self.take_done().ok_or(self)
     }
 
     /// Blocks until the call is done and takes its result. Before the thread sleeps it looks for some microseconds, if waits on
@@ -134,7 +144,7 @@ impl<T, E> Call<T, E> {
     /// [`result`](Self::result); [`CallError::Taken`] when the result was taken by an earlier call of this method.
     pub fn result_timeout(&self, timeout: Duration) -> Outcome<T, E> {
         let cell = match &self.end {
-            End::Shared(cell, _) => Arc::clone(cell),
+            End::Shared(cell, ..) => Arc::clone(cell),
             End::Here(here) => match here.take() {
                 Ok(outcome) => return outcome,
                 Err(cell) => cell,
@@ -155,7 +165,7 @@ impl<T, E> Call<T, E> {
     /// Whether the outcome is decided; does not take it.
     pub fn is_done(&self) -> bool {
         match &self.end {
-            End::Shared(cell, _) => cell.is_done(),
+            End::Shared(cell, ..) => cell.is_done(),
             End::Here(_) => true,
         }
     }
@@ -175,7 +185,7 @@ impl<T, E> Call<T, E> {
     /// assert_eq!(call.explain().to_string(), "done");
     /// ```
     pub fn explain(&self) -> Explanation {
-        let End::Shared(cell, _) = &self.end else { return Explanation::Done };
+        let End::Shared(cell, ..) = &self.end else { return Explanation::Done };
         let explanation = cell.origin().explain(cell.id());
         // It may have ended meanwhile; what is done does not change any more.
         if self.is_done() { Explanation::Done } else { explanation }
@@ -194,7 +204,7 @@ impl<T, E> Call<T, E> {
     /// at its [`Cancellation`](super::Cancellation); its result is dropped.
     pub fn cancel(&self) -> bool {
         match &self.end {
-            End::Shared(cell, _) => cell.cancel(),
+            End::Shared(cell, ..) => cell.cancel(),
             End::Here(_) => false,
         }
     }
@@ -223,7 +233,7 @@ impl<T, E> Call<T, E> {
     /// ```
     pub fn cancel_hard(&self) -> bool {
         match &self.end {
-            End::Shared(cell, _) => cell.cancel_by_force(),
+            End::Shared(cell, ..) => cell.cancel_by_force(),
             End::Here(_) => false,
         }
     }
@@ -255,7 +265,7 @@ impl<T, E> Call<T, E> {
     /// ```
     pub fn peek<R>(&self, look: impl FnOnce(&Outcome<T, E>) -> R) -> Option<R> {
         match &self.end {
-            End::Shared(cell, _) => cell.peek(look),
+            End::Shared(cell, ..) => cell.peek(look),
             End::Here(here) => here.share().peek(look),
         }
     }
@@ -276,7 +286,7 @@ impl<T, E> Call<T, E> {
     #[doc(hidden)]
     pub fn watch(&self, watch: &Arc<dyn Watch>, index: usize) {
         match &self.end {
-            End::Shared(cell, _) => cell.watch(watch, index),
+            End::Shared(cell, ..) => cell.watch(watch, index),
             End::Here(here) => match here.has_failed() {
                 Ok(failed) => watch.done(index, failed),
                 Err(cell) => cell.watch(watch, index),
@@ -288,7 +298,7 @@ impl<T, E> Call<T, E> {
     #[doc(hidden)]
     pub fn try_take(&self) -> Option<Outcome<T, E>> {
         match &self.end {
-            End::Shared(cell, _) => cell.take(None),
+            End::Shared(cell, ..) => cell.take(None),
             End::Here(here) => here.take().map_or_else(|cell| cell.take(None), Some),
         }
     }

@@ -26,6 +26,11 @@ impl<T, E> Here<T, E> {
         Self(Mutex::new(State::Done(outcome)))
     }
 
+    /// A call whose outcome was taken.
+    pub(super) fn taken() -> Self {
+        Self(Mutex::new(State::Taken))
+    }
+
     /// Takes the outcome.
     pub(super) fn take(&self) -> Result<Outcome<T, E>, Elsewhere<T, E>> {
         lock(&self.0).take()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::Outcome;
-use super::cell::Watch;
+use super::watch::Watch;
 
 pub(super) type Callback<T, E> = Box<dyn FnOnce(&Outcome<T, E>) + Send>;
 

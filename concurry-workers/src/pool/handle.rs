@@ -79,7 +79,7 @@ impl<W: Worker> PoolHandle<W> {
 
     /// Makes the two ends of a call of this pool.
     #[doc(hidden)]
-    pub fn channel<T, E>(&self) -> (Promise<T, E>, Call<T, E>) {
+    pub fn channel<T: 'static, E: 'static>(&self) -> (Promise<T, E>, Call<T, E>) {
         channel_of(self.owner.origin)
     }
 

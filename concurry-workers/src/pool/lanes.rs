@@ -13,10 +13,15 @@
 
 use std::collections::BTreeMap;
 
+use concurry_core::call::is_soon_answered;
+
 use super::inbox::Inbox;
 use super::lane::{Asked, Calls, Lane, leave};
 use crate::admission::Standing;
 use crate::worker::Message;
+
+/// The call that so many others go before is fetched while the next one runs: it takes about as long as a few short ones.
+const AHEAD: usize = 2;
 
 /// What the calls of a lane need: a certain worker, limits that the method of this number declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -89,25 +94,25 @@ impl<M> Lanes<M> {
         self.others.keys().any(|need| need.worker.is_some())
     }
 
-    /// Whether no call waits that any worker may take, as far as is known here.
-    #[inline]
-    pub(super) fn has_no_free(&self) -> bool {
-        self.free.0.is_empty()
-    }
-
     /// The call of this age, and the worker that it is for; not while it is being asked for.
     pub(super) fn get(&self, age: u64) -> Option<(Option<usize>, &M)> {
         let other = || self.others.iter().find_map(|(need, lane)| Some((need.worker, lane.get(age)?)));
         self.free.get(age).map(|call| (None, call)).or_else(other)
     }
 
-    /// The oldest call, if any worker may take any.
-    pub(super) fn pop_free(&mut self) -> Option<(u64, M)> {
+    /// The oldest call, if any worker may take any. One that comes soon after it is fetched meanwhile.
+    pub(super) fn pop_free(&mut self) -> Option<(u64, M)>
+    where
+        M: Message,
+    {
         if !self.others.is_empty() {
             return None;
         }
         let call = self.free.pop()?;
         self.len -= 1;
+        if let Some((_, soon)) = self.free.0.get(AHEAD) {
+            is_soon_answered(soon.call());
+        }
         Some(call)
     }
 

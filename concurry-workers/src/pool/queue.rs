@@ -262,9 +262,6 @@ impl<M: Queued> Queue<M> {
     pub(crate) fn next_into(&self, number: usize, noted: Noted, into: &mut Option<M>) -> (Noted, u64) {
         let mut state = lock(&self.state);
         let ended = state.ran(number, noted);
-        if state.lanes.has_no_free() && self.inbox.has_news() {
-            state.take_in();
-        }
         let next = if state.has_surplus() { None } else { state.lanes.pop_free() };
         let (mut noted, mut age) = (None, 0);
         if let Some((next, message)) = next {

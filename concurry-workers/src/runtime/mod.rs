@@ -2,6 +2,7 @@
 //!
 //! * `sync`: in the caller.
 //! * `thread`: a thread a worker.
+//! * `pace`: how soon such a thread looks for calls again.
 //! * `tokio`: a task a worker.
 //! * `lending`: the worker of such a task, on loan to its methods.
 //! * `process`: a child process a worker, with an owner thread here.
@@ -13,6 +14,7 @@
 pub(crate) mod here;
 mod lending;
 mod own;
+mod pace;
 mod process;
 mod rebuilding;
 mod running;

@@ -13,6 +13,7 @@ use concurry_core::spin::Spin;
 use concurry_core::sync::lock;
 use crossbeam_channel::{Sender, unbounded};
 
+use super::pace::Pace;
 use super::process::submitting;
 use super::{Runtime, Setup, Shared, restart};
 use crate::attempt::{Ran, contained};
@@ -141,11 +142,14 @@ fn serve<W: Worker>(shared: &Arc<Shared<W>>, index: usize, ready: Ready) -> Resu
 
 fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(), InitError> {
     let Some(mut worker) = ready.report(shared.construct(index))? else { return Ok(()) };
-    let (clock, mut spin) = (clock::system(), Spin::new());
+    let (clock, mut spin, mut pace) = (clock::system(), Spin::new(), Pace::default());
     loop {
         // Where calls come one after the other, whoever submits the next one need not wake it.
         let start = clock.now();
         let is_awake = spin.until(&*clock, start, || shared.queue.has_news());
+        if is_awake {
+            pace.wait(&*clock, start);
+        }
         let Popped::Message((message, mut noted)) = shared.queue.pop(index, &|| false) else { break };
         if !is_awake {
             spin.waited(clock.now() - start);
@@ -155,6 +159,7 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
         while call.is_some() {
             let run = || call.take().map_or(Ran::Returned, |message| worker.run(message));
             let ran = Note::within(&mut noted, || contained(run));
+            pace.ran();
             shared.count(ran, &noted);
             if ran == Ran::Panicked {
                 shared.queue.finished(index, noted.take());

@@ -161,7 +161,7 @@ impl TaskWorkerHandle {
         map::map(&self.pool, items.into_iter(), f)
     }
 
-    fn submit_task<T>(&self, task: impl FnOnce(Promise<T, Infallible>) -> Box<dyn Task>) -> Call<T> {
+    fn submit_task<T: 'static>(&self, task: impl FnOnce(Promise<T, Infallible>) -> Box<dyn Task>) -> Call<T> {
         let (promise, call) = self.pool.channel();
         self.pool.submit(TaskCall(task(promise)));
         call

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use concurry_core::call::{CallError, WorkerDied};
+use concurry_core::call::{CallError, WorkerDied, is_soon_answered};
 use concurry_core::clock::Timestamp;
 use concurry_core::panics::{contain, discard};
 use concurry_core::sync::lock;
@@ -68,7 +68,8 @@ impl<W: Worker> Driver<W> {
             // The owner is awake, and asks anew how long it may sleep.
             flight.is_unwatched = false;
             let now = || self.shared.queue.clock().now();
-            calls.extend(answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now)));
+            let answered = answers.iter().map_while(|(frame, _)| flight.answered(frame.id, now));
+            calls.extend(answered.inspect(|call| is_soon_answered(call.message.call())));
             ended.left = flight.sent.len();
             // The child says nothing more before it has its worker, so it is the last one.
             if answers.last().is_some_and(|(frame, _)| has_panicked(frame)) {
