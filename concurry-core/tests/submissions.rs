@@ -7,9 +7,11 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use concurry_core::batch::submit_all;
 use concurry_core::call::{Call, CallError, Promise, channel};
+use concurry_core::clock;
 use concurry_core::park::block_on;
 use futures_core::Stream;
 
@@ -107,6 +109,36 @@ fn an_outcome_that_is_there_waits_for_one_item_of_a_slow_input_at_most() {
     (0..4).for_each(|_| hand.answer_oldest());
     (0..4).for_each(|_| assert!(poll(&mut ordered).is_ready()));
     assert_eq!((taken.get(), hand.open()), (11, 7), "who takes four has three submitted in their place");
+}
+
+#[test]
+fn of_items_that_are_at_hand_some_are_submitted_at_once_and_of_others_one() {
+    // How many items each outcome took to come out, with 320 in flight.
+    fn taken(items: impl Iterator<Item = u64>) -> Vec<usize> {
+        let taken = Cell::new(0);
+        let mut ordered = submit_all(items.inspect(|_| taken.set(taken.get() + 1)), 320, done);
+        std::iter::from_fn(|| ordered.next().map(|_| taken.take())).collect()
+    }
+    let mut numbers = 0..100;
+    let unknown = taken(std::iter::from_fn(|| numbers.next()));
+    assert_eq!(unknown, [1; 100]);
+    let known = taken(0..1_000);
+    assert_eq!((known.len(), known.iter().sum::<usize>()), (1_000, 1_000));
+    assert!(known.iter().all(|taken| *taken <= 20), "a sixteenth at most: {known:?}");
+    let clock = clock::system();
+    let slow = |n| {
+        let end = clock.now() + if n < 5 { Duration::ZERO } else { Duration::from_millis(1) };
+        while clock.now() < end {}
+        n
+    };
+    let slow = taken((0..60).map(slow));
+    assert!(slow.iter().all(|taken| *taken <= 9), "the time is looked at in between: {slow:?}");
+    assert!(slow.iter().filter(|taken| **taken > 1).count() <= 5, "one that is slow comes alone: {slow:?}");
+}
+
+#[test]
+fn an_endless_input_gives_its_first_outcome_however_many_may_be_in_flight() {
+    assert_eq!(submit_all(1.., usize::MAX, done).next().unwrap().unwrap(), 1);
 }
 
 #[test]

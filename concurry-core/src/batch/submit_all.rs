@@ -6,11 +6,13 @@ use std::future::{Future, poll_fn};
 use std::iter::{Enumerate, Fuse};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 
 use super::unordered::Unordered;
 use crate::call::{Call, Outcome};
+use crate::clock;
 
 /// Submits a call for each of `items`, with at most `in_flight` of them in flight, and yields the outcomes in the order of
 /// the input; [`unordered`](SubmitAll::unordered) yields them as they come.
@@ -18,7 +20,8 @@ use crate::call::{Call, Outcome};
 /// Nothing is submitted before the first outcome is asked for. Then, and each time after, items are taken from the input
 /// and submitted: one, and then more until the next outcome is there or `in_flight` calls are in flight. So an input that
 /// comes slowly, such as lines that somebody types, holds back an outcome that is there for one item at most; an outcome that
-/// comes while the input is waited for comes out after that item, since one thread cannot wait for both. A call is in flight
+/// comes while the input is waited for comes out after that item, since one thread cannot wait for both. Where the input knows that
+/// there are more items, and they take next to no time, a sixteenth of `in_flight` is submitted at a time, and 64 at most. A call is in flight
 /// until its outcome was yielded, so memory is bounded by `in_flight` even for an endless input whose first call is the
 /// slowest. An `in_flight` of 0 counts as 1.
 ///
@@ -72,12 +75,23 @@ impl<I: Iterator, F> Input<I, F> {
         Some((index, (self.submit)(item)))
     }
 
+    /// So many items, if they are known to be left, as those of a channel or lines that somebody types are not; otherwise one.
+    fn at_hand(&self, items: usize) -> usize {
+        if self.items.size_hint().0 >= items { items.max(1) } else { 1 }
+    }
+
     /// How many outcomes are to come, with `in_flight` calls submitted and not yielded.
     pub(super) fn size_hint(&self, in_flight: usize) -> (usize, Option<usize>) {
         let (least, most) = self.items.size_hint();
         (least.saturating_add(in_flight), most.and_then(|most| most.checked_add(in_flight)))
     }
 }
+
+/// Of the calls that may be in flight, one in so many waits to be submitted for as long as outcomes are there.
+const PORTIONS: usize = 16;
+const LARGEST_PORTION: usize = 64;
+/// Eight items that take no longer, or the first one, are there at once.
+const QUICK: Duration = Duration::from_micros(20);
 
 /// Outcomes of calls that are submitted as they are asked for: see [`submit_all`].
 #[must_use = "iterators and streams do nothing unless they are driven"]
@@ -155,19 +169,39 @@ where
         poll_fn(|context| leaves.0.poll(context)).await
     }
 
-    /// Submits what may be in flight before the next outcome.
+    /// Submits what may be in flight before the next outcome. While outcomes are there, in portions: many are taken, and then
+    /// many submitted, so the memory that workers share with this thread goes to and fro once for them.
     fn submit_more(&mut self) {
-        // One at least, in the place of what was yielded: who takes outcomes slowly keeps the workers busy.
-        let mut is_first = true;
-        while self.calls.len() < self.input.in_flight {
-            let is_there = self.calls.front().is_some_and(|(_, oldest)| oldest.is_done());
-            if is_there && !is_first {
+        let most = self.input.in_flight;
+        let portion = self.input.at_hand((most / PORTIONS).min(LARGEST_PORTION));
+        if most - self.calls.len() < portion && self.is_there() {
+            return;
+        }
+        // One at least: who takes outcomes slowly keeps the workers busy.
+        let (mut submitted, mut least) = (0, 1);
+        let mut since = (portion > 1).then(|| clock::system().now());
+        while self.calls.len() < most {
+            if submitted >= least && self.is_there() {
                 break;
             }
-            let Some(submitted) = self.input.submit_next() else { break };
-            self.calls.push_back(submitted);
-            is_first = false;
+            let Some(call) = self.input.submit_next() else { break };
+            self.calls.push_back(call);
+            submitted += 1;
+            if submitted == least
+                && least < portion
+                && let Some(before) = since
+            {
+                // To look at the time costs as much as some of these.
+                let now = clock::system().now();
+                since = (now - before < QUICK).then_some(now);
+                least = if since.is_some() { portion.min(least + 8) } else { least };
+            }
         }
+    }
+
+    /// Whether the next outcome is there.
+    fn is_there(&self) -> bool {
+        self.calls.front().is_some_and(|(_, oldest)| oldest.is_done())
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome<T, E>>> {

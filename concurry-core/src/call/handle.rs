@@ -91,18 +91,18 @@ impl<T, E> Call<T, E> {
         match &mut self.end {
             End::Here(here) => here.take_mut().map_or_else(|cell| cell.take(None), Some),
             End::Shared(cell, ..) if !cell.is_done() => None,
-            shared @ End::Shared(..) => {
-                let taken = End::Here(Here::taken());
-                let End::Shared(cell, keep, is_left) = std::mem::replace(shared, taken) else { return None };
-                // Most often the worker has let go of it.
-                spare::take(cell, keep).map_or_else(
-                    |cell| {
-                        let outcome = cell.take(None);
-                        *shared = End::Shared(cell, keep, is_left);
-                        outcome
-                    },
-                    Some,
-                )
+            End::Shared(cell, keep, _) => {
+                // Most often the worker has let go of it. In a model it is not seen that this was before; there it takes the lock.
+                let Some(alone) = Arc::get_mut(cell).filter(|_| !cfg!(loom)) else { return cell.take(None) };
+                let outcome = alone.take_mut();
+                if let Some(keep) = keep.filter(|_| spare::has_room()) {
+                    alone.renew();
+                    if let End::Shared(cell, ..) = std::mem::replace(&mut self.end, End::Here(Here::taken()))
+                    {
+                        keep(cell);
+                    }
+                }
+                Some(outcome)
             }
         }
     }

@@ -7,11 +7,11 @@
 //! At most [`MOST`] of each of [`TYPES`] types are kept a thread, and only small ones: some hundred KiB, which end with the thread.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{self, RefCell};
 use std::sync::Arc;
 
+use super::Origin;
 use super::cell::Cell;
-use super::{Origin, Outcome};
 
 /// As many of one type as an ordinary window of calls in flight.
 const MOST: usize = 1_024;
@@ -37,7 +37,19 @@ struct Spare {
     missed: u32,
 }
 
+/// How the last look ended: until something changes, the next of its kind would end as it did, or most likely so where there are
+/// calls of several types.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Served,
+    /// There was no cell for a call.
+    HadNone,
+    /// There was no room for a cell.
+    HadNoRoom,
+}
+
 thread_local! {
+    static LAST: cell::Cell<Last> = const { cell::Cell::new(Last::Served) };
     static SPARE: RefCell<Spare> = const { RefCell::new(Spare { lists: Vec::new(), missed: 0 }) };
 }
 
@@ -48,28 +60,24 @@ pub(super) fn cell<T: 'static, E: 'static>(origin: Origin) -> CellAndKeep<T, E> 
     if size_of::<Cell<T, E>>() > LARGEST || cfg!(loom) {
         return (Cell::new(origin), None);
     }
-    let spare = with_spare(|spare| spare.list::<T, E>()?.pop()).and_then(|cell| Cell::given_to(cell, origin));
-    (spare.unwrap_or_else(|| Cell::new(origin)), Some(keep))
+    (spare(origin).unwrap_or_else(|| Cell::new(origin)), Some(keep))
 }
 
-/// Takes the outcome of a call that is done out of its cell, if nobody else has that, and keeps the cell if it can be.
-///
-/// # Errors
-///
-/// The cell, which others have.
+/// A cell that was kept.
 #[inline]
-pub(super) fn take<T, E>(
-    mut cell: Arc<Cell<T, E>>,
-    keep: Option<Keep<T, E>>,
-) -> Result<Outcome<T, E>, Arc<Cell<T, E>>> {
-    // A model does not see that who has let go of it comes before who has it alone; it takes the outcome under the lock.
-    let Some(mine) = Arc::get_mut(&mut cell).filter(|_| !cfg!(loom)) else { return Err(cell) };
-    let outcome = mine.take_mut();
-    if let Some(keep) = keep {
-        mine.renew();
-        keep(cell);
+fn spare<T: 'static, E: 'static>(origin: Origin) -> Option<Arc<Cell<T, E>>> {
+    if LAST.get() == Last::HadNone {
+        return None;
     }
-    Ok(outcome)
+    let spare = with_spare(|spare| spare.list::<T, E>()?.pop());
+    LAST.set(if spare.is_some() { Last::Served } else { Last::HadNone });
+    Cell::given_to(spare?, origin)
+}
+
+/// Whether there may be room for another cell.
+#[inline]
+pub(super) fn has_room() -> bool {
+    LAST.get() != Last::HadNoRoom
 }
 
 /// The one function behind every [`Keep`].
@@ -80,6 +88,7 @@ fn keep<T: 'static, E: 'static>(cell: Arc<Cell<T, E>>) {
         if kept.len() < MOST {
             kept.extend(cell.take());
         }
+        LAST.set(if cell.is_none() { Last::Served } else { Last::HadNoRoom });
         None
     });
     // Not while the lists are borrowed.
