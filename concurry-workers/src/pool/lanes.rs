@@ -94,6 +94,12 @@ impl<M> Lanes<M> {
         self.others.keys().any(|need| need.worker.is_some())
     }
 
+    /// Whether no call waits that any worker may take, as far as is known here.
+    #[inline]
+    pub(super) fn has_no_free(&self) -> bool {
+        self.free.0.is_empty()
+    }
+
     /// The call of this age, and the worker that it is for; not while it is being asked for.
     pub(super) fn get(&self, age: u64) -> Option<(Option<usize>, &M)> {
         let other = || self.others.iter().find_map(|(need, lane)| Some((need.worker, lane.get(age)?)));

@@ -254,14 +254,28 @@ impl<M: Queued> Queue<M> {
     /// The call that worker `number` took is finished, and it takes the next one, if it need not wait for that.
     pub(crate) fn next(&self, number: usize, noted: Noted) -> Option<Taken<M>> {
         let mut next = None;
-        let (noted, age) = self.next_into(number, noted, &mut next);
+        let (noted, age) = self.ends_and_begins(number, noted, &mut next, true);
         next.map(|message| Taken { need: Need::default(), age, message, noted })
     }
 
-    /// As [`next`](Self::next), into a place that is empty; with its age.
-    pub(crate) fn next_into(&self, number: usize, noted: Noted, into: &mut Option<M>) -> (Noted, u64) {
+    /// As [`next`](Self::next), into a place that is empty, of the calls that were known when a worker looked last.
+    pub(crate) fn next_known(&self, number: usize, noted: Noted, into: &mut Option<M>) -> Noted {
+        self.ends_and_begins(number, noted, into, false).0
+    }
+
+    /// With the age of the next call. Calls that nobody knows of yet are looked for if the worker `looks`.
+    fn ends_and_begins(
+        &self,
+        number: usize,
+        noted: Noted,
+        into: &mut Option<M>,
+        looks: bool,
+    ) -> (Noted, u64) {
         let mut state = lock(&self.state);
         let ended = state.ran(number, noted);
+        if looks && state.lanes.has_no_free() && self.inbox.has_news() {
+            state.take_in();
+        }
         let next = if state.has_surplus() { None } else { state.lanes.pop_free() };
         let (mut noted, mut age) = (None, 0);
         if let Some((next, message)) = next {

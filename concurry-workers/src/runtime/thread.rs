@@ -169,7 +169,7 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
                 }
                 worker = restart(shared, index)?;
             } else {
-                (noted, _) = shared.queue.next_into(index, noted.take(), &mut call);
+                noted = shared.queue.next_known(index, noted.take(), &mut call);
             }
         }
     }
