@@ -8,8 +8,8 @@
 #[inline]
 pub fn for_writing(address: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: the instruction reads and writes nothing that the program can see, and faults at no address. A processor that does
-    // not know it takes it for none.
+    // SAFETY: the instruction reads and writes nothing that the program can see, and faults at no address. Of the processors that do
+    // not have it all but the very first of this kind take it for none.
     unsafe {
         core::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
     }

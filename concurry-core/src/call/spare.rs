@@ -4,9 +4,10 @@
 //! allocator, which serves all threads and sizes, does for that costs more than all else that the caller does for a short call. So
 //! a thread that takes a result out of a cell that nobody else has keeps the cell, made new, and its next call of that type has it.
 //!
-//! At most [`MOST`] of each of [`TYPES`] types are kept a thread, and only small ones: some hundred KiB, which end with the thread.
+//! At most [`MOST`] of each of [`TYPES`] types are kept a thread, and only small ones: of most, 72 bytes each, in all a MiB or so at most,
+//! which ends with the thread. What `result` had to wait for is not kept: calls made one by one find what was freed last anyway.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::cell::{self, RefCell};
 use std::sync::Arc;
 
@@ -37,14 +38,13 @@ struct Spare {
     missed: u32,
 }
 
-/// How the last look ended: until something changes, the next of its kind would end as it did, or most likely so where there are
-/// calls of several types.
+/// How the last look ended: until something changes, the next of its kind would end as it did.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
     Served,
-    /// There was no cell for a call.
-    HadNone,
-    /// There was no room for a cell.
+    /// There was no cell for a call of this type.
+    HadNone(TypeId),
+    /// There was no room for a cell. Of another type there may be some; that is found when the next call is made.
     HadNoRoom,
 }
 
@@ -66,11 +66,12 @@ pub(super) fn cell<T: 'static, E: 'static>(origin: Origin) -> CellAndKeep<T, E> 
 /// A cell that was kept.
 #[inline]
 fn spare<T: 'static, E: 'static>(origin: Origin) -> Option<Arc<Cell<T, E>>> {
-    if LAST.get() == Last::HadNone {
+    let had_none = Last::HadNone(TypeId::of::<Cell<T, E>>());
+    if LAST.get() == had_none {
         return None;
     }
     let spare = with_spare(|spare| spare.list::<T, E>()?.pop());
-    LAST.set(if spare.is_some() { Last::Served } else { Last::HadNone });
+    LAST.set(if spare.is_some() { Last::Served } else { had_none });
     Cell::given_to(spare?, origin)
 }
 
@@ -252,6 +253,17 @@ mod tests {
             }
             assert_eq!([kept::<u8, Infallible>(), kept::<i8, Infallible>()], [0, 1]);
             assert_eq!([kept::<u16, Infallible>(), kept::<u64, Infallible>()], [1, 1]);
+        });
+    }
+
+    #[test]
+    fn calls_whose_cells_are_never_kept_do_not_keep_others_from_theirs() {
+        on_a_new_thread(|| {
+            for _ in 0..10 {
+                drop(ends::<u8, Infallible>());
+                run::<u64>();
+            }
+            assert_eq!((kept::<u8, Infallible>(), kept::<u64, Infallible>()), (0, 1));
         });
     }
 

@@ -2,15 +2,14 @@
 //!
 //! Each time that a worker looks, the memory in which callers put their calls goes to its processor and back: that takes longer
 //! than to put a call down. A worker that has caught up with its callers would do that for each call. So it lets a few calls come
-//! together first: it waits for half the time, more or less, that the calls have taken which it found last, and not for long. Of
-//! calls that come alone it waits for none.
+//! together first: the more it found the last time, the longer, and never for long. After a call that came alone it does not wait.
 
 use std::time::Duration;
 
 use concurry_core::clock::{Clock, Timestamp};
 use concurry_core::spin;
 
-/// What a short call takes, its way included.
+/// For each call that was found: a part of what a short one takes.
 const EACH: Duration = Duration::from_nanos(50);
 /// The longest wait: a fraction of what it takes to be woken.
 const MOST: Duration = Duration::from_micros(3);
@@ -33,11 +32,11 @@ impl Pace {
         if ran < 2 { Duration::ZERO } else { (EACH * ran).min(MOST) }
     }
 
-    /// Waits until it is time to look, where there is something.
-    pub(super) fn wait(&mut self, clock: &dyn Clock, now: Timestamp) {
+    /// Waits until it is time to look, from `now` on; not if there is nothing, and the worker is about to sleep.
+    pub(super) fn wait(&mut self, is_something: bool, clock: &dyn Clock, now: Timestamp) {
         let wait = self.looks();
         // On one processor alone nothing comes meanwhile.
-        if wait.is_zero() || spin::is_alone() {
+        if !is_something || wait.is_zero() || spin::is_alone() {
             return;
         }
         let end = now + wait;

@@ -147,9 +147,7 @@ fn work<W: Worker>(shared: &Shared<W>, index: usize, ready: Ready) -> Result<(),
         // Where calls come one after the other, whoever submits the next one need not wake it.
         let start = clock.now();
         let is_awake = spin.until(&*clock, start, || shared.queue.has_news());
-        if is_awake {
-            pace.wait(&*clock, start);
-        }
+        pace.wait(is_awake, &*clock, start);
         let Popped::Message((message, mut noted)) = shared.queue.pop(index, &|| false) else { break };
         if !is_awake {
             spin.waited(clock.now() - start);
