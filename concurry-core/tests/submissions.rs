@@ -111,14 +111,17 @@ fn an_outcome_that_is_there_waits_for_one_item_of_a_slow_input_at_most() {
     assert_eq!((taken.get(), hand.open()), (11, 7), "who takes four has three submitted in their place");
 }
 
-/// How many items, of those that count, each outcome takes to come out: when all are done that are in flight, of which there
-/// may be 320.
-fn taken_by_each(items: impl Iterator<Item = u64>, counts: impl Fn(u64) -> bool) -> Vec<usize> {
+/// How many items, of those that count, each outcome takes to come out: when all are done that are in flight.
+fn taken_by_each(
+    in_flight: usize,
+    items: impl Iterator<Item = u64>,
+    counts: impl Fn(u64) -> bool,
+) -> Vec<usize> {
     let (taken, hand) = (Cell::new(0), Hand::default());
     let count = |n: &u64| taken.set(taken.get() + usize::from(counts(*n)));
-    let mut ordered = submit_all(items.inspect(count), 320, |n| hand.submit(n));
+    let mut ordered = submit_all(items.inspect(count), in_flight, |n| hand.submit(n));
     assert!(poll(&mut ordered).is_pending());
-    assert_eq!((taken.take(), hand.open()), (if counts(0) { 320 } else { 0 }, 320));
+    assert_eq!((taken.take(), hand.open()), (if counts(0) { in_flight } else { 0 }, in_flight));
     let ask = || {
         (0..hand.open()).for_each(|_| hand.answer_oldest());
         let Poll::Ready(outcome) = poll(&mut ordered) else { panic!("all are done") };
@@ -130,9 +133,9 @@ fn taken_by_each(items: impl Iterator<Item = u64>, counts: impl Fn(u64) -> bool)
 #[test]
 fn of_items_that_are_at_hand_some_are_submitted_at_once_and_of_others_one() {
     let mut numbers = 0..1_000;
-    let unknown = taken_by_each(std::iter::from_fn(|| numbers.next()), |_| true);
+    let unknown = taken_by_each(320, std::iter::from_fn(|| numbers.next()), |_| true);
     assert_eq!(unknown, [vec![0], vec![1; 680], vec![0; 319]].concat());
-    let known = taken_by_each(0..1_000, |_| true);
+    let known = taken_by_each(320, 0..1_000, |_| true);
     assert_eq!((known.len(), known.iter().sum::<usize>()), (1_000, 680));
     assert!(known.iter().all(|taken| *taken <= 20), "a sixteenth at most: {known:?}");
 }
@@ -147,10 +150,12 @@ fn items_that_turn_out_to_be_slow_hold_back_an_outcome_once() {
         while clock.now() < end {}
         n
     };
-    let taken = taken_by_each((0..490).map(slow), is_slow);
-    assert_eq!(taken.iter().sum::<usize>(), 80);
-    assert!(taken.iter().all(|taken| *taken <= 8), "the time is looked at in between: {taken:?}");
-    assert!(taken.iter().filter(|taken| **taken > 1).count() <= 1, "{taken:?}");
+    for in_flight in [64, 320] {
+        let taken = taken_by_each(in_flight, (0..490).map(slow), is_slow);
+        assert_eq!(taken.iter().sum::<usize>(), 80);
+        assert!(taken.iter().all(|taken| *taken <= 8), "the time is looked at in between: {taken:?}");
+        assert!(taken.iter().filter(|taken| **taken > 1).count() <= 1, "{taken:?}");
+    }
 }
 
 #[test]

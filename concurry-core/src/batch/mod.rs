@@ -7,12 +7,14 @@
 //! * [`Gatherable`]: what can be gathered: lists, maps and tuples of calls. `tuples`: those, and [`GatherError`].
 //! * [`Progress`]: a bar in a terminal, or a callback.
 //! * `latch`, `ready`: what hangs on the calls: one counts them down, the other lists those that are done.
+//! * `portion`: how many calls are submitted between two outcomes.
 //! * `waiter`, `waiting`: the one who waits, and one wait with its deadline.
 
 mod as_completed;
 mod gather;
 mod gatherable;
 mod latch;
+mod portion;
 mod progress;
 mod ready;
 mod submit_all;

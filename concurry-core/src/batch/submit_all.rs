@@ -6,10 +6,10 @@ use std::future::{Future, poll_fn};
 use std::iter::{Enumerate, Fuse};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_core::Stream;
 
+use super::portion::{Portion, Wary};
 use super::unordered::Unordered;
 use crate::call::{Call, Outcome};
 use crate::clock;
@@ -20,9 +20,9 @@ use crate::clock;
 /// Nothing is submitted before the first outcome is asked for. Then, and each time after, items are taken from the input
 /// and submitted: one, and then more until the next outcome is there or `in_flight` calls are in flight. So an input that
 /// comes slowly, such as lines that somebody types, holds back an outcome that is there for one item at most; an outcome that
-/// comes while the input is waited for comes out after that item, since one thread cannot wait for both. Where the input knows that
-/// there are more items, and they and their submission take next to no time, a sixteenth of `in_flight` is submitted at a time, and 64
-/// at most; eight that turn out to be slow hold an outcome back once, and then it is one by one for a while. A call is in flight
+/// comes while the input is waited for comes out after that item, since one thread cannot wait for both. In the order of
+/// the input, items that are known to be there, and that take next to no time to submit, are submitted a sixteenth of `in_flight` at a
+/// time, and 64 at most; eight that turn out to be slow hold an outcome back once, and then it is one by one for a while. A call is in flight
 /// until its outcome was yielded, so memory is bounded by `in_flight` even for an endless input whose first call is the
 /// slowest. An `in_flight` of 0 counts as 1.
 ///
@@ -56,7 +56,7 @@ where
     F: FnMut(I::Item) -> Call<T, E>,
 {
     let input = Input { items: items.into_iter().fuse().enumerate(), submit, in_flight: in_flight.max(1) };
-    SubmitAll { input, calls: VecDeque::new(), wary: 0 }
+    SubmitAll { input, calls: VecDeque::new(), wary: Wary::default() }
 }
 
 /// The items that are not submitted yet, and how to submit them.
@@ -76,9 +76,9 @@ impl<I: Iterator, F> Input<I, F> {
         Some((index, (self.submit)(item)))
     }
 
-    /// So many items, if they are known to be left, as those of a channel or lines that somebody types are not; otherwise one.
-    fn at_hand(&self, items: usize) -> usize {
-        if self.items.size_hint().0 >= items { items.max(1) } else { 1 }
+    /// How many items are known to be left: of a channel, or of lines that somebody types, none.
+    fn left(&self) -> usize {
+        self.items.size_hint().0
     }
 
     /// How many outcomes are to come, with `in_flight` calls submitted and not yielded.
@@ -88,22 +88,13 @@ impl<I: Iterator, F> Input<I, F> {
     }
 }
 
-/// Of the calls that may be in flight, one in so many waits to be submitted for as long as outcomes are there.
-const PORTIONS: usize = 16;
-const LARGEST_PORTION: usize = 64;
-/// Eight items that take no longer, or the first one, are there at once.
-const QUICK: Duration = Duration::from_micros(20);
-/// How long it is remembered that some were not, after one that was.
-const WARY: u32 = 256;
-
 /// Outcomes of calls that are submitted as they are asked for: see [`submit_all`].
 #[must_use = "iterators and streams do nothing unless they are driven"]
 pub struct SubmitAll<I, F, T, E> {
     input: Input<I, F>,
     /// What is in flight, oldest first.
     calls: VecDeque<(usize, Call<T, E>)>,
-    /// So many outcomes are asked for before more than one call is submitted again without a look at the next one.
-    wary: u32,
+    wary: Wary,
 }
 
 impl<I, F, T, E> SubmitAll<I, F, T, E>
@@ -178,38 +169,18 @@ where
     /// many submitted, so the memory that workers share with this thread goes to and fro once for them.
     fn submit_more(&mut self) {
         let most = self.input.in_flight;
-        let is_wary = self.wary > 0;
-        self.wary = self.wary.saturating_sub(1);
-        let portion = if is_wary { 1 } else { self.input.at_hand((most / PORTIONS).min(LARGEST_PORTION)) };
-        if most - self.calls.len() < portion && self.is_there() {
+        let size = self.wary.portion(most, self.input.left());
+        if most - self.calls.len() < size && self.is_there() {
             return;
         }
-        // One at least, or a portion: who takes outcomes slowly keeps the workers busy.
-        let (mut submitted, mut least) = (0, 1);
-        let mut since = (portion > 1).then(|| clock::system().now());
+        let mut portion = Portion::new(size, || clock::system().now());
         while self.calls.len() < most {
-            if submitted >= least && self.is_there() {
+            if portion.may_end() && self.is_there() {
                 break;
             }
-            let Some(call) = self.input.submit_next() else { break };
-            // Its worker is this thread: nothing is gained, and the next one may wait for somebody to take this one.
-            let was_run_here = call.1.is_done();
-            self.calls.push_back(call);
-            submitted += 1;
-            if was_run_here {
-                least = submitted;
-            } else if submitted == least
-                && least < portion
-                && let Some(before) = since
-            {
-                // To look at the time costs as much as some of these.
-                let now = clock::system().now();
-                if now - before < QUICK {
-                    (since, least) = (Some(now), portion.min(least + 8));
-                } else {
-                    (since, self.wary) = (None, if least > 1 { WARY } else { 0 });
-                }
-            }
+            let Some((index, call)) = self.input.submit_next() else { break };
+            portion.submitted(call.is_done(), &mut self.wary, || clock::system().now());
+            self.calls.push_back((index, call));
         }
     }
 

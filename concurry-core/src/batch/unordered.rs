@@ -60,7 +60,7 @@ where
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<(usize, Outcome<T, E>)>> {
-        // As in `SubmitAll`: one at least, and more as long as none is done.
+        // One at least, and more as long as none is done.
         let mut is_first = true;
         while self.in_flight() < self.input.in_flight
             && (is_first || self.in_flight() == self.ready.expected())

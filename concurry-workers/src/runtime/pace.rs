@@ -26,17 +26,17 @@ impl Pace {
         self.ran = self.ran.saturating_add(1);
     }
 
-    /// The worker looks next.
-    fn looks(&mut self) -> Duration {
+    /// The worker looks next, or sleeps where there is nothing.
+    fn looks(&mut self, is_something: bool) -> Duration {
         let ran = std::mem::take(&mut self.ran);
-        if ran < 2 { Duration::ZERO } else { (EACH * ran).min(MOST) }
+        if ran < 2 || !is_something { Duration::ZERO } else { (EACH * ran).min(MOST) }
     }
 
     /// Waits until it is time to look, from `now` on; not if there is nothing, and the worker is about to sleep.
     pub(super) fn wait(&mut self, is_something: bool, clock: &dyn Clock, now: Timestamp) {
-        let wait = self.looks();
+        let wait = self.looks(is_something);
         // On one processor alone nothing comes meanwhile.
-        if !is_something || wait.is_zero() || spin::is_alone() {
+        if wait.is_zero() || spin::is_alone() {
             return;
         }
         let end = now + wait;
@@ -53,8 +53,10 @@ mod tests {
     fn wait_after(ran: u32) -> Duration {
         let mut pace = Pace::default();
         (0..ran).for_each(|_| pace.ran());
-        let wait = pace.looks();
-        assert_eq!(pace.looks(), Duration::ZERO, "what was waited for is not waited for again");
+        let wait = pace.looks(true);
+        assert_eq!(pace.looks(true), Duration::ZERO, "what was waited for is not waited for again");
+        (0..ran).for_each(|_| pace.ran());
+        assert_eq!([pace.looks(false), pace.looks(true)], [Duration::ZERO; 2], "who sleeps begins anew");
         wait
     }
 
@@ -62,6 +64,6 @@ mod tests {
     fn calls_that_come_alone_are_not_waited_for_and_many_not_for_long() {
         assert_eq!([wait_after(0), wait_after(1)], [Duration::ZERO; 2]);
         assert_eq!([wait_after(2), wait_after(20)], [EACH * 2, EACH * 20]);
-        assert_eq!([wait_after(1_000), Pace { ran: u32::MAX }.looks()], [MOST; 2]);
+        assert_eq!([wait_after(1_000), Pace { ran: u32::MAX }.looks(true)], [MOST; 2]);
     }
 }
