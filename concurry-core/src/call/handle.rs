@@ -91,6 +91,8 @@ impl<T, E> Call<T, E> {
         match &mut self.end {
             End::Here(here) => here.take_mut().map_or_else(|cell| cell.take(None), Some),
             End::Shared(cell, ..) if !cell.is_done() => None,
+            // Who waited for it holds it as well, and finds that out by a look.
+            End::Shared(cell, ..) if Arc::strong_count(cell) > 1 => cell.take(None),
             End::Shared(cell, keep, _) => {
                 // Most often the worker has let go of it. In a model it is not seen that this was before; there it takes the lock.
                 let Some(alone) = Arc::get_mut(cell).filter(|_| !cfg!(loom)) else { return cell.take(None) };
