@@ -59,19 +59,17 @@ impl Portion {
     pub(super) fn submitted(&mut self, is_done: bool, wary: &mut Wary, now: impl FnOnce() -> Timestamp) {
         self.submitted += 1;
         if is_done {
-            self.since = None;
+            (self.since, self.least) = (None, self.submitted);
         }
-        let Some(since) = self.since.filter(|_| self.submitted == self.least) else {
-            self.least = if is_done { self.submitted } else { self.least };
-            return;
-        };
+        let Some(since) = self.since.filter(|_| self.submitted == self.least) else { return };
         let now = now();
         if now - since < QUICK {
-            self.since = Some(now);
-            self.least = self.size.min(self.least + GROUP);
-        } else {
-            self.since = None;
-            wary.0 = if self.least > 1 { WARY } else { wary.0 };
+            (self.since, self.least) = (Some(now), self.size.min(self.least + GROUP));
+            return;
+        }
+        self.since = None;
+        if self.least > 1 {
+            wary.0 = WARY;
         }
     }
 }

@@ -86,16 +86,16 @@ impl<T, E> Call<T, E> {
         }
     }
 
-    /// Takes the outcome of a call that is done; its callbacks may still run, and then there is none.
+    /// Takes the outcome of a call that is done; its callbacks may still run, and then there is none. Most often the worker has let go of
+    /// the cell by then, and it needs no lock.
     fn take_done(&mut self) -> Option<Outcome<T, E>> {
         match &mut self.end {
             End::Here(here) => here.take_mut().map_or_else(|cell| cell.take(None), Some),
             End::Shared(cell, ..) if !cell.is_done() => None,
-            // Who waited for it holds it as well, and finds that out by a look.
-            End::Shared(cell, ..) if Arc::strong_count(cell) > 1 => cell.take(None),
+            // Who waited for it holds it as well: to look costs less than to try. And a model does not see that others have let go before.
+            End::Shared(cell, ..) if cfg!(loom) || Arc::strong_count(cell) > 1 => cell.take(None),
             End::Shared(cell, keep, _) => {
-                // Most often the worker has let go of it. In a model it is not seen that this was before; there it takes the lock.
-                let Some(alone) = Arc::get_mut(cell).filter(|_| !cfg!(loom)) else { return cell.take(None) };
+                let Some(alone) = Arc::get_mut(cell) else { return cell.take(None) };
                 let outcome = alone.take_mut();
                 if let Some(keep) = keep.filter(|_| spare::has_room()) {
                     alone.renew();

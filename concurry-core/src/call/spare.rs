@@ -1,10 +1,10 @@
 //! Cells of calls that have ended, for the next calls of this thread.
 //!
-//! Who submits a batch makes as many cells as calls, and lets go of them one after the other when it has the results: for
-//! short calls an allocator, which serves all threads and sizes, takes a third of the caller's time for that. So
-//! a thread that takes a result out of a cell that nobody else has keeps the cell, made new, and its next call of that type has it.
+//! Who submits a batch makes as many cells as calls, and lets go of them one after the other when it has the results: for short
+//! calls an allocator, which serves all threads and sizes, takes a third of the caller's time for that. So a thread that takes a
+//! result out of a cell that nobody else has keeps the cell, made new, and its next call of that type has it.
 //!
-//! At most [`MOST`] of each of [`TYPES`] types are kept a thread, and only small ones: of most, 72 bytes each, in all a MiB or so at most,
+//! At most [`MOST`] of each of [`TYPES`] types are kept a thread, and only small ones: of most, 72 bytes each, in all a MiB or so,
 //! which ends with the thread. What `result` had to wait for is not kept: calls made one by one find what was freed last anyway.
 
 use std::any::{Any, TypeId};
